@@ -1,0 +1,96 @@
+"""Measure everything and write docs/performance.md: `make bench`, or
+
+    python benchmarks/run.py [--quick] [--output docs/performance.md]
+
+Runs every benchmark of this folder, one after the other, in the environment that `environment.prepare` makes. Takes about
+a quarter of an hour, and wants a quiet machine; --quick takes a tenth of the rounds, to see that all runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import environment as e
+import growth
+import load
+import outage
+import request_cost as requests
+import startup
+from figures import Row
+from report import Results, write
+
+
+def measured(rounds: int) -> Results:
+    """Every figure."""
+    say("requests")
+    hello = requests.measure(requests.HELLO, 2 * rounds, 400)
+    say("requests, unsampled")
+    unsampled = requests.measure(requests.UNSAMPLED, 2 * rounds, 400)
+    say("chat turns")
+    with tempfile.TemporaryDirectory() as folder, requests.servers(Path(folder)) as addresses:
+        chat = requests.measure(requests.CHAT, 2 * rounds, 40, {**addresses, "VIEW": "chat"})
+        chat_unsampled = requests.measure(tuple(map(e.unsampled, requests.CHAT)), rounds, 40, {**addresses, "VIEW": "chat"})
+    say("single calls")
+    small = from_lines(growth.small_process("small.py", "--rounds", str(2 * rounds)))
+    say("scrapes")
+    reading = from_lines(growth.small_process("reading.py", "--rounds", str(rounds)))
+    reading += from_lines(growth.small_process("reading.py", "--rounds", str(rounds), "--workers", "8"))
+    say("starts")
+    started, starts = startup.rows(rounds)
+    say("load")
+    rates = load.rates(max(2, rounds // 2), 5.0)
+    say("an outage of the endpoint")
+    away = outage.rows(max(3, rounds // 3), 6.0)
+    say("growth")
+    curves = growth.curves(rounds)
+    rows = [
+        requests.added("a request, everything on", hello, 1.0),
+        requests.added("a request, traces unsampled", unsampled, 1.0),
+        requests.added("a chat turn: 4 MongoDB commands, 3 of Redis, 1 AI call", chat, 1.0),
+        requests.added("a chat turn, traces unsampled", chat_unsampled, 1.0),
+        *small,
+        *reading,
+        *started,
+        *load.rows(rates),
+        *away,
+    ]
+    tables = {
+        "A request": hello,
+        "A request, unsampled": unsampled,
+        "A chat turn": chat,
+        "A chat turn, unsampled": chat_unsampled,
+    }
+    return Results(rows, tables, starts, rates, curves)
+
+
+def from_lines(lines: Iterable[str]) -> list[Row]:
+    return [Row(**json.loads(line)) for line in lines]
+
+
+def say(what: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {what}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--output", type=Path, default=e.ROOT / "docs" / "performance.md")
+    chosen = parser.parse_args()
+    say("the peers' environment")
+    e.prepare()
+    results = measured(2 if chosen.quick else chosen.rounds)
+    chosen.output.write_text(write(results))
+    print(f"written to {chosen.output}")
+    for row in results.rows:
+        reached = {None: "", True: "reached", False: "NOT reached"}[row.reached]
+        print(f"{row.what:70} {row.ours:10.2f} {row.peer:10.2f}  {row.ratio:.2f} ({row.low:.2f} to {row.high:.2f}) {reached}")
+
+
+if __name__ == "__main__":
+    main()

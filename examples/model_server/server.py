@@ -1,0 +1,230 @@
+"""A local stand-in for an OpenAI-compatible model endpoint: standard library only, deterministic, and it keeps the truth.
+
+It answers `POST /v1/chat/completions`, streamed or not, and `GET /v1/models`. Its log has one JSON object a line for each
+call, written when the call has ended: what a demo's or a test's figures are compared with. Run it as a process:
+
+    python server.py --port 0 --log calls.jsonl
+
+The first line that it prints is its address, for OPENAI_BASE_URL. `planning.py` says how prompts drive it.
+"""
+
+import argparse
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+import uuid
+from dataclasses import asdict, dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from planning import Plan, plan
+
+MODELS = ("gpt-4o-mini", "gpt-4o", "gpt-4.1-mini", "gpt-4.1")
+LARGEST_BODY = 8 * 1024 * 1024
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection before it had the whole answer."""
+
+
+@dataclass
+class Call:
+    """One call, as the log tells it: `completion_tokens` and `chunks` are those sent, `seconds` is the whole call."""
+
+    model: str | None = None
+    streamed: bool = False
+    status: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    chunks: int = 0
+    usage_sent: bool = False
+    aborted: bool = False
+    cut: bool = False
+    started: float = field(default_factory=time.time)
+    first_chunk_seconds: float | None = None
+    seconds: float = 0.0
+
+
+class ModelServer(ThreadingHTTPServer):
+    """The server with its log and the wait before each answer."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], log: Path | None, delay: float) -> None:
+        super().__init__(address, Handler)
+        self.delay = delay
+        self._log = log.open("a", encoding="utf-8") if log else None
+        self._writing = threading.Lock()
+
+    def write(self, call: Call) -> None:
+        """Append the call to the log, whole and at once."""
+        call.seconds = time.time() - call.started
+        if self._log:
+            with self._writing:
+                self._log.write(json.dumps(asdict(call)) + "\n")
+                self._log.flush()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away is no fault of ours; anything else is, and shows its traceback."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection of a client."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: ModelServer
+
+    def do_GET(self) -> None:
+        if self.path != "/v1/models":
+            return self.refuse(404, f"Unknown path {self.path}")
+        models = [{"id": name, "object": "model", "created": 0, "owned_by": "local"} for name in MODELS]
+        return self.send_json(200, {"object": "list", "data": models})
+
+    def do_POST(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        if not 0 < length <= LARGEST_BODY:
+            self.close_connection = True
+            return self.refuse(400, "A JSON body with a Content-Length is needed")
+        body = self.rfile.read(length)
+        if self.path != "/v1/chat/completions":
+            return self.refuse(404, f"Unknown path {self.path}")
+        call = Call()
+        try:
+            self.answer(call, body)
+        except (ClientGoneError, ConnectionError):
+            call.aborted = True
+            self.close_connection = True
+        finally:
+            self.server.write(call)
+        return None
+
+    def answer(self, call: Call, body: bytes) -> None:
+        try:
+            request = json.loads(body)
+            planned = plan(request["messages"], self.server.delay)
+            call.model = str(request["model"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            call.status = 400
+            return self.refuse(400, f"Not a chat completion request: {error!r}")
+        call.streamed = bool(request.get("stream"))
+        self.pause(planned.wait)
+        options = request.get("stream_options")
+        refusal = 400 if options is not None and planned.refuses_stream_options else planned.fail
+        if refusal is not None:
+            call.status = refusal
+            return self.refuse(refusal, "Unknown parameter: stream_options" if planned.fail is None else "Told to fail")
+        call.status, call.prompt_tokens = 200, planned.prompt_tokens
+        if call.streamed:
+            return self.stream(call, planned, with_usage=bool(options and options.get("include_usage")))
+        return self.whole(call, planned)
+
+    def whole(self, call: Call, planned: Plan) -> None:
+        self.pause(planned.slow)
+        if planned.cut:
+            return self.cut(call)
+        call.completion_tokens, call.usage_sent = len(planned.tokens), True
+        choice = {"index": 0, "message": {"role": "assistant", "content": planned.text}, "finish_reason": "stop"}
+        return self.send_json(200, envelope(call, "chat.completion") | {"choices": [choice], "usage": usage(call)})
+
+    def stream(self, call: Call, planned: Plan, *, with_usage: bool) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        frame = envelope(call, "chat.completion.chunk") | ({"usage": None} if with_usage else {})
+
+        def send(delta: dict[str, str], finish_reason: str | None = None) -> None:
+            self.send_event(frame | {"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]})
+
+        send({"role": "assistant", "content": ""})
+        for index, token in enumerate(planned.tokens):
+            if planned.cut and index == len(planned.tokens) // 2:
+                return self.cut(call)
+            self.pause(planned.slow / len(planned.tokens))
+            send({"content": token})
+            if call.first_chunk_seconds is None:
+                call.first_chunk_seconds = time.time() - call.started
+            call.completion_tokens += 1
+            call.chunks += 1
+        send({}, "stop")
+        if with_usage:
+            self.send_event(frame | {"choices": [], "usage": usage(call)})
+            call.usage_sent = True
+        self.send_event("[DONE]")
+        self.wfile.write(b"0\r\n\r\n")
+        return None
+
+    def pause(self, seconds: float) -> None:
+        """Wait, and notice at once when the client goes away in the meantime."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            readable, _, _ = select.select([self.connection], [], [], left)
+            if readable:
+                if not self.connection.recv(1, socket.MSG_PEEK):
+                    raise ClientGoneError
+                time.sleep(min(left, 0.01))  # the next request is there already: it has to wait
+
+    def cut(self, call: Call) -> None:
+        call.cut = True
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def send_event(self, data: Any) -> None:
+        payload = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+        event = f"data: {payload}\n\n".encode()
+        self.wfile.write(f"{len(event):x}\r\n".encode() + event + b"\r\n")
+
+    def send_json(self, status: int, body: dict[str, Any]) -> None:
+        payload = json.dumps(body, ensure_ascii=False).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(payload)))
+        self.end_headers()
+        self.wfile.write(payload)
+
+    def refuse(self, status: int, message: str) -> None:
+        self.send_json(status, {"error": {"message": message, "type": "local", "param": None, "code": None}})
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
+        """The log of calls says more than a line on the console."""
+
+
+def envelope(call: Call, kind: str) -> dict[str, Any]:
+    return {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": kind, "created": int(call.started), "model": call.model}
+
+
+def usage(call: Call) -> dict[str, int]:
+    total = call.prompt_tokens + call.completion_tokens
+    return {"prompt_tokens": call.prompt_tokens, "completion_tokens": call.completion_tokens, "total_tokens": total}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A local stand-in for an OpenAI-compatible model endpoint.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0: any free one")
+    parser.add_argument("--log", type=Path, help="file of calls, one JSON object a line")
+    parser.add_argument("--delay", type=float, default=float(os.environ.get("MODEL_SERVER_DELAY") or 0), help="seconds")
+    arguments = parser.parse_args()
+    server = ModelServer((arguments.host, arguments.port), arguments.log, arguments.delay)
+    print(f"http://{arguments.host}:{server.server_port}/v1", flush=True)
+
+    def stop(*_: object) -> None:
+        threading.Thread(target=server.shutdown).start()  # waits for serve_forever, which this thread is in
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    server.serve_forever(poll_interval=0.1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""otel-chatbot: metrics, traces, logs and health of a chatbot, with no telemetry code.
+
+The facade: every public name, imported from its room when it is first asked for. Importing this package configures
+nothing and creates no file; the first count, log, blueprint or check does, through the hook in `_configure`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from . import _configure
+
+if TYPE_CHECKING:
+    __version__: str
+    from .distro import instrument
+    from .health import HealthChecker, HealthStatus, create_health_blueprint, get_health_checker, require_healthy
+    from .instrumentation.completion import ChatCompletion, cached_answer, chat_completion
+    from .logs import ChatbotLogger, ColoredFormatter, JsonFormatter, LogEvents, LogOperation, get_logger, setup_logger
+    from .metrics.api import (
+        Counter,
+        Gauge,
+        Histogram,
+        MetricsRegistry,
+        active_conversations,
+        active_users,
+        ai_response_time,
+        api_requests,
+        cache_hits,
+        cache_misses,
+        cache_operation_time,
+        cache_size,
+        conversations_created,
+        db_connections,
+        db_queries,
+        db_query_time,
+        errors_total,
+        get_all_metrics,
+        get_prometheus_metrics,
+        messages_received,
+        messages_sent,
+        registry,
+        reset_all_metrics,
+        response_time,
+    )
+    from .metrics.blueprint import create_metrics_blueprint
+    from .metrics.decorators import count_calls, track_errors, track_time
+
+__all__ = [
+    "ChatCompletion",
+    "ChatbotLogger",
+    "ColoredFormatter",
+    "Counter",
+    "Gauge",
+    "HealthChecker",
+    "HealthStatus",
+    "Histogram",
+    "JsonFormatter",
+    "LogEvents",
+    "LogOperation",
+    "MetricsRegistry",
+    "active_conversations",
+    "active_users",
+    "ai_response_time",
+    "api_requests",
+    "cache_hits",
+    "cache_misses",
+    "cache_operation_time",
+    "cache_size",
+    "cached_answer",
+    "chat_completion",
+    "conversations_created",
+    "count_calls",
+    "create_health_blueprint",
+    "create_metrics_blueprint",
+    "db_connections",
+    "db_queries",
+    "db_query_time",
+    "errors_total",
+    "get_all_metrics",
+    "get_health_checker",
+    "get_logger",
+    "get_prometheus_metrics",
+    "instrument",
+    "messages_received",
+    "messages_sent",
+    "registry",
+    "require_healthy",
+    "reset_all_metrics",
+    "response_time",
+    "setup_logger",
+    "track_errors",
+    "track_time",
+]
+
+_ROOMS = {
+    "distro": ("instrument",),
+    "health": ("HealthChecker", "HealthStatus", "create_health_blueprint", "get_health_checker", "require_healthy"),
+    "instrumentation.completion": ("ChatCompletion", "cached_answer", "chat_completion"),
+    "logs": (
+        "ChatbotLogger",
+        "ColoredFormatter",
+        "JsonFormatter",
+        "LogEvents",
+        "LogOperation",
+        "get_logger",
+        "setup_logger",
+    ),
+    "metrics.blueprint": ("create_metrics_blueprint",),
+    "metrics.decorators": ("count_calls", "track_errors", "track_time"),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+if not TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
+
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("otel-chatbot")
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        room = importlib.import_module(f"{__name__}.{_ROOM_OF.get(name, 'metrics.api')}")
+        value = getattr(room, name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})
+
+
+def _set_up() -> None:
+    from .distro import configure
+
+    configure()
+    # From now on `ensure_configured()` costs one comparison. Not before: a second thread must wait inside `configure`.
+    _configure.Hook.configure = None
+
+
+_configure.Hook.configure = _set_up

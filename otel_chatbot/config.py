@@ -1,0 +1,250 @@
+"""The package's settings: one frozen value, made once from the environment.
+
+Fed by the environment (through `Settings.from_env`, tests pass a dict); feeds every room above.
+A new setting is one field here: the documentation, `doctor` and the masking follow from it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import os
+import re
+import urllib.parse
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .semconv import attributes as a
+
+PREFIX = "CHATBOT_OTEL_"
+MASK = "****"
+MIB = 1024 * 1024
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _flag(value: str) -> bool:
+    lowered = value.strip().lower()
+    if lowered in _TRUE:
+        return True
+    if lowered in _FALSE:
+        return False
+    raise ValueError("expected true or false")
+
+
+def _items(value: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in value.split(",") if item.strip())
+
+
+def _patterns(value: str) -> tuple[str, ...]:
+    """Regular expressions, separated by two semicolons (a comma is part of many an expression); a wrong one is an error."""
+    items = tuple(item.strip() for item in value.split(";;") if item.strip())
+    for item in items:
+        try:
+            re.compile(item)
+        except re.error as error:
+            raise ValueError(f"{item!r} is no regular expression: {error}") from None
+    return items
+
+
+def _seconds(value: str) -> float:
+    seconds = float(value)
+    if not 0 < seconds < 1e9:
+        raise ValueError("expected seconds, more than 0")
+    return seconds
+
+
+def _size(value: str) -> int:
+    size = int(value)
+    if size <= 0:
+        raise ValueError("expected a whole number, more than 0")
+    return size
+
+
+def _port(value: str) -> int:
+    port = int(value)
+    if not 0 <= port <= 65535:
+        raise ValueError("expected a port, 0 to 65535")
+    return port
+
+
+def _choice(*allowed: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        for option in allowed:
+            if value.strip().lower() == option.lower():
+                return option
+        raise ValueError(f"expected one of {', '.join(allowed)}")
+
+    return parse
+
+
+def _pairs(*sources: str) -> Callable[[str], tuple[str, ...]]:
+    """A list of `source:name` items; a source that is not known is an error."""
+
+    def parse(value: str) -> tuple[str, ...]:
+        items = _items(value)
+        for item in items:
+            source, colon, name = item.partition(":")
+            if source not in sources or not colon or not name:
+                raise ValueError(f"{item!r} is not one of {', '.join(s + ':NAME' for s in sources)}")
+        return items
+
+    return parse
+
+
+def _version(value: str) -> str:
+    """`service.version` out of `key=value,key=value`, values percent-encoded (resource SDK specification)."""
+    for item in _items(value):
+        name, _, text = item.partition("=")
+        if name.strip() == a.SERVICE_VERSION:
+            return urllib.parse.unquote(text.strip())
+    return ""
+
+
+def setting(default: Any, brief: str, parse: Callable[[str], Any] = _text, *, env: str = "", secret: bool = False) -> Any:
+    """A field of `Settings`: its default, one line for the documentation, its parser; `env` where it has no prefix."""
+    return dataclasses.field(default=default, metadata={"brief": brief, "parse": parse, "env": env, "secret": secret})
+
+
+_IDS = _pairs("json", "form", "query", "header", "cookie", "session", "path")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Every setting of the package; see each field's brief. Standard `OTEL_*` variables are read by OpenTelemetry itself."""
+
+    log_dir: str = setting("logs", "folder of the rotated log files, the trace file and the spool")
+    log_level: str = setting(
+        "INFO", "lowest level of the records kept", _choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+    )
+    log_files: bool = setting(True, "write the rotated log files", _flag)
+    access_log: bool = setting(True, "a log record for every request", _flag)
+    trace_file: str = setting("", "file of the traces when no OTLP endpoint is set; empty: <LOG_DIR>/traces.otlp.jsonl")
+    trace_file_max_bytes: int = setting(10 * MIB, "size at which the trace file is rotated, in bytes", _size)
+    conversations_collection: str = setting("conversations", "MongoDB collection whose documents are conversations")
+    messages_collection: str = setting("messages", "MongoDB collection whose documents are messages")
+    messages_field: str = setting("messages", "array of embedded messages in a conversation's document")
+    role_field: str = setting("role", "field of a message that holds its role")
+    user_roles: tuple[str, ...] = setting(("user", "human"), "roles that count as sent", _items)
+    assistant_roles: tuple[str, ...] = setting(("assistant", "ai", "bot", "model"), "roles that count as received", _items)
+    user_id_from: tuple[str, ...] = setting(
+        ("json:user_id", "header:X-User-Id", "session:user_id"), "where a request's user id is looked for", _IDS
+    )
+    conversation_id_from: tuple[str, ...] = setting(
+        ("json:conversation_id", "path:conversation_id"), "where a request's conversation id is looked for", _IDS
+    )
+    active_window: float = setting(300.0, "sliding window of the active gauges, in seconds", _seconds)
+    cache_prefix: str = setting("", "prefix of the keys that are the cache; empty: every key but the package's own")
+    auto_off: tuple[str, ...] = setting((), "metrics whose automatic source is off, by any of their names", _items)
+    health_timeout: float = setting(1.0, "budget of each health check, in seconds", _seconds)
+    probe_traces: str = setting("failed", "which traces of probes and scrapes are kept", _choice("failed", "all", "none"))
+    endpoint_token: str = setting("", "token that /metrics* and /health/detailed ask for", secret=True)
+    endpoint_port: int = setting(
+        0, "port on which /metrics* and /health/detailed are served instead of the app's; 0: the app's", _port
+    )
+    endpoint_host: str = setting("127.0.0.1", "address on which that port listens")
+    capture_content: bool = setting(False, "capture prompts and answers", _flag)
+    ai_prices: str = setting(
+        "", "JSON file of further model prices: by model, US dollars for a million input, output, cached tokens"
+    )
+    server_timing: bool = setting(False, "tell the browser the trace of each answer in a Server-Timing header", _flag)
+    redact_keys: tuple[str, ...] = setting((), "further key names whose values are masked", _items)
+    redact_patterns: tuple[str, ...] = setting(
+        (), "further regular expressions whose matches are masked, separated by ;;", _patterns
+    )
+    series_limit: int = setting(2000, "series a metric may have before the overflow series", _size)
+    multiproc_dir: str = setting("", "folder that the workers of one app share; empty: found by itself")
+    spool_dir: str = setting("", "folder of the durable export; empty: <LOG_DIR>/spool")
+    spool_max_bytes: int = setting(256 * MIB, "size of the spool, in bytes", _size)
+    shutdown_timeout: float = setting(5.0, "budget of the whole shutdown, in seconds", _seconds)
+
+    environment: str = setting("development", "where the app runs", _choice("development", "production"), env="ENVIRONMENT")
+    mongodb_uri: str = setting(
+        "", "MongoDB that the health check asks when the app made no client", env="MONGODB_URI", secret=True
+    )
+    redis_url: str = setting("", "Redis that the package uses when the app made no client", env="REDIS_URL", secret=True)
+    service_version: str = setting(
+        "", "version of the app: `service.version` in the standard variable", _version, env="OTEL_RESOURCE_ATTRIBUTES"
+    )
+    openai_base_url: str = setting("", "OpenAI-compatible endpoint", env="OPENAI_BASE_URL")
+    openai_api_key: str = setting("", "key of that endpoint", env="OPENAI_API_KEY", secret=True)
+
+    warnings: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    """What was wrong in the environment, one sentence each with name, value and remedy."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Settings from a mapping of environment variables; a bad value keeps the default and adds a warning.
+
+        An unset or empty variable means the default, as in the OpenTelemetry specification.
+        """
+        values: dict[str, Any] = {}
+        warnings: list[str] = []
+        for field in fields():
+            name = env_name(field)
+            raw = environ.get(name, "")
+            if not raw.strip():
+                continue
+            try:
+                values[field.name] = field.metadata["parse"](raw)
+            except ValueError as error:
+                shown = MASK if field.metadata["secret"] else repr(raw)
+                warnings.append(f"{name}={shown} is not usable ({error}); using the default {field.default!r}")
+        warnings.extend(_unknown(environ))
+        return cls(**values, warnings=tuple(warnings))
+
+    @property
+    def production(self) -> bool:
+        """Whether ENVIRONMENT is production."""
+        return self.environment == "production"
+
+    @property
+    def trace_path(self) -> str:
+        """Where traces go when no OTLP endpoint is set."""
+        return self.trace_file or os.path.join(self.log_dir, "traces.otlp.jsonl")
+
+    @property
+    def spool_path(self) -> str:
+        """Folder of the durable export."""
+        return self.spool_dir or os.path.join(self.log_dir, "spool")
+
+    def changed(self) -> dict[str, str]:
+        """The settings that differ from their defaults, by environment name, secrets masked."""
+        return {
+            env_name(f): MASK if f.metadata["secret"] else str(getattr(self, f.name))
+            for f in fields()
+            if getattr(self, f.name) != f.default
+        }
+
+
+def fields() -> tuple[dataclasses.Field[Any], ...]:
+    """The fields of `Settings` that are settings, in order."""
+    return tuple(field for field in dataclasses.fields(Settings) if "brief" in field.metadata)
+
+
+def env_name(field: dataclasses.Field[Any]) -> str:
+    """The environment variable of a setting."""
+    return field.metadata["env"] or PREFIX + field.name.upper()
+
+
+def _unknown(environ: Mapping[str, str]) -> list[str]:
+    known = [env_name(field) for field in fields()]
+    found = []
+    for name in environ:
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else "see the settings page for the names"
+            found.append(f"{name} is not a setting of otel-chatbot and is ignored; {hint}")
+    return found
+
+
+@functools.lru_cache(maxsize=1)
+def current() -> Settings:
+    """The process's settings, read from the environment at the first call."""
+    return Settings.from_env(os.environ)

@@ -1,0 +1,25 @@
+"""OTEL_CONFIG_FILE: declarative configuration sets the providers up, and ours are added to what it made.
+
+Fed by the environment; feeds the global providers before `distro.steps` looks at them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from importlib.util import find_spec
+
+_logger = logging.getLogger("otel_chatbot")
+
+
+def apply_config_file(path: str, configure_sdk: Callable[[], None]) -> None:
+    """Let the SDK configure itself from a file, if there is one; a fault costs one clear line, and the defaults hold."""
+    if not path:
+        return
+    if find_spec("opentelemetry.configuration") is None:
+        _logger.error("OTEL_CONFIG_FILE=%s is not used: it needs pip install opentelemetry-configuration", path)
+        return
+    try:
+        configure_sdk()
+    except Exception as error:
+        _logger.error("OTEL_CONFIG_FILE=%s is not used: %s: %s", path, type(error).__name__, error)  # noqa: TRY400 - the line says it

@@ -1,0 +1,88 @@
+"""Which instrumentations run: ours for Flask, MongoDB, Redis, cachelib and GenAI clients, each when its library is imported.
+
+Fed by `distro.environment.Plan`; feeds `instrumentation/*`. A library that the application never imports costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]
+from wrapt import when_imported
+
+from .._guard import report
+from .environment import Plan
+
+
+@dataclass(frozen=True)
+class Ours:
+    """One of our instrumentations: the library that it waits for, its module here, and the upstream name that switches it."""
+
+    library: str
+    module: str
+    name: str
+
+
+OURS: Final = (
+    Ours("flask", "flask", "flask"),
+    Ours("pymongo", "pymongo", "pymongo"),
+    Ours("redis", "redis", "redis"),
+    Ours("cachelib", "cachelib", "cachelib"),
+    Ours("openai", "genai", "openai"),
+)
+REPLACED: Final = frozenset(ours.name for ours in OURS)
+"""Upstream's instrumentors, by entry point, that ours bring along themselves."""
+
+
+class Instrumentations:
+    """What has been instrumented in this process, for the line at start and for `doctor`."""
+
+    def __init__(self) -> None:
+        self.active: set[str] = set()
+        self._asked: set[str] = set()
+
+    def install(self, plan: Plan) -> None:
+        """Instrument each library now if it is imported, else at its import; a second call does nothing."""
+        for ours in OURS:
+            if plan.wants(ours.name) and ours.name not in self._asked:
+                self._asked.add(ours.name)
+                when_imported(ours.library)(self._hook(ours))
+
+    def _hook(self, ours: Ours) -> Callable[[Any], None]:
+        def instrument(_module: Any) -> None:
+            try:
+                importlib.import_module(f"..instrumentation.{ours.module}", __package__).instrument()
+                self.active.add(ours.name)
+            except Exception as error:
+                report(f"instrumenting {ours.library}", error)
+
+        return instrument
+
+
+INSTRUMENTATIONS: Final = Instrumentations()
+"""The process's instrumentations."""
+
+
+def skip_in_other_distros() -> None:
+    """Where another distro loads the instrumentors, have it leave out those that ours replace, as our own distro does."""
+    for distro in _distros(BaseDistro):
+        active = vars(distro).get("_instance")
+        if active is not None and "load_instrumentor" not in vars(active) and not distro.__module__.startswith(__package__):
+            active.load_instrumentor = _skipping(active.load_instrumentor)
+
+
+def _skipping(load: Callable[..., None]) -> Callable[..., None]:
+    def load_instrumentor(entry_point: Any, **kwargs: Any) -> None:
+        if entry_point.name not in REPLACED:
+            load(entry_point, **kwargs)
+
+    return load_instrumentor
+
+
+def _distros(base: type[BaseDistro]) -> Iterator[type[BaseDistro]]:
+    for distro in base.__subclasses__():
+        yield distro
+        yield from _distros(distro)

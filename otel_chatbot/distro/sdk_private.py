@@ -1,0 +1,236 @@
+"""Every private name of the OpenTelemetry SDK that the package touches, each with the reason and a test of its own.
+
+Fed by `distro.providers`, `distro.metrics_export` and `distro.shutdown`. When an SDK release moves one of these names,
+`tests/unit/test_distro_sdk_private.py` goes red and this file is the one to change.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk._shared_internal import BatchProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics._internal.metric_reader_storage import MetricReaderStorage
+from opentelemetry.sdk.metrics.export import MetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from ..semconv.attributes import PROCESS_PID
+from .servers import in_greenlets
+
+Provider = TracerProvider | MeterProvider | LoggerProvider
+Batch = BatchSpanProcessor | BatchLogRecordProcessor
+
+_logger = logging.getLogger("otel_chatbot")
+_meter_providers: weakref.WeakSet[MeterProvider] = weakref.WeakSet()
+_own_resources: weakref.WeakKeyDictionary[Any, dict[str, str]] = weakref.WeakKeyDictionary()
+
+
+# After a fork -----------------------------------------------------------------------------------------------------
+
+
+def repair_after_fork(provider: MeterProvider) -> None:
+    """Have a meter provider's locks and figures renewed in every forked child.
+
+    A child forked while another thread collects inherits a held lock and hangs in `counter.add()`; it also inherits
+    the totals, and so counts its parent's events again.
+    """
+    if provider not in _meter_providers:
+        _meter_providers.add(provider)
+        _register()
+
+
+def keep_resource_after_fork(provider: Provider, attributes: dict[str, str]) -> None:
+    """Have a provider's process id renewed in every forked child, and these attributes kept.
+
+    The SDK puts a new `service.instance.id` there, over one that the user chose.
+    """
+    _own_resources[provider] = dict(attributes)
+    _register()
+
+
+_registered = False
+
+
+def _register() -> None:
+    # After the SDK's own hooks: they run in the order of registration, and these providers exist already.
+    global _registered
+    if not _registered and hasattr(os, "register_at_fork"):
+        _registered = True
+        os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _after_fork_in_child() -> None:
+    for provider in list(_meter_providers):
+        renew_metrics(provider)
+    for provider, attributes in list(_own_resources.items()):
+        provider._update_resource(Resource({**attributes, PROCESS_PID: os.getpid()}))
+
+
+def start_no_thread_in_forks_of_gevent() -> None:
+    """Have the SDK's batch processors start no thread in a forked child where gevent runs; `distro.servers` says why."""
+    original: Callable[[BatchProcessor[Any]], None] = BatchProcessor._at_fork_reinit
+    if original.__module__ == __name__:
+        return
+
+    def _at_fork_reinit(self: BatchProcessor[Any]) -> None:
+        if in_greenlets():
+            self._queue.clear()
+        else:
+            original(self)
+
+    BatchProcessor._at_fork_reinit = _at_fork_reinit  # type: ignore[method-assign]
+
+
+def renew_metrics(provider: MeterProvider) -> None:
+    """Fresh locks and empty storages for every reader and instrument of a meter provider."""
+    consumer = provider._measurement_consumer
+    consumer._lock = threading.Lock()
+    storages = consumer._reader_storages
+    consumer._reader_storages = {
+        reader: MetricReaderStorage(
+            consumer._sdk_config,
+            reader._instrument_class_temporality,  # type: ignore[arg-type]
+            reader._instrument_class_aggregation,  # type: ignore[arg-type]
+        )
+        for reader in storages
+    }
+    for reader in storages:
+        for name in ("_lock", "_export_lock"):
+            held = getattr(reader, name, None)
+            if held is not None:
+                setattr(reader, name, threading.RLock() if type(held) is type(threading.RLock()) else threading.Lock())
+    for meter in list(provider._meters.values()):
+        meter._instrument_registration_lock = threading.Lock()
+
+
+# What somebody else set up ----------------------------------------------------------------------------------------
+
+
+def span_exporters(provider: TracerProvider) -> list[object]:
+    """The exporters behind a tracer provider's processors; a processor without one stands for itself."""
+    return [_exporter_of(processor) for processor in provider._active_span_processor._span_processors]
+
+
+def log_exporters(provider: LoggerProvider) -> list[object]:
+    """The exporters behind a logger provider's processors; a processor without one stands for itself."""
+    return [_exporter_of(processor) for processor in provider._multi_log_record_processor._log_record_processors]
+
+
+def metric_exporters(provider: MeterProvider) -> list[object]:
+    """The exporters behind a meter provider's readers; a reader without one stands for itself."""
+    readers = provider._measurement_consumer._reader_storages
+    return [getattr(reader, "_exporter", reader) for reader in readers]
+
+
+def _exporter_of(processor: Any) -> object:
+    for holder in (processor, getattr(processor, "_batch_processor", None)):
+        for name in ("span_exporter", "_exporter"):
+            found = getattr(holder, name, None)
+            if found is not None:
+                return found
+    return processor
+
+
+def is_otlp(exporter: object) -> bool:
+    """Whether an exporter sends OTLP, by HTTP or gRPC."""
+    return any(kind.__module__.startswith("opentelemetry.exporter.otlp.proto") for kind in type(exporter).__mro__)
+
+
+def resource_of(provider: TracerProvider | MeterProvider) -> Resource:
+    """A provider's resource."""
+    return provider.resource if isinstance(provider, TracerProvider) else provider._sdk_config.resource
+
+
+def yield_to(ours: TracerProvider, theirs: TracerProvider) -> None:
+    """Have every tracer of one provider make the spans of another: tracers keep what their provider had when they were made."""
+    ours.sampler, ours.id_generator = theirs.sampler, theirs.id_generator
+    ours._resource, ours._span_limits = theirs._resource, theirs._span_limits
+    ours._active_span_processor = theirs._active_span_processor
+    for tracer in list(ours._tracers.values()):
+        tracer.sampler, tracer.id_generator = theirs.sampler, theirs.id_generator
+        tracer.resource, tracer._span_limits = theirs._resource, theirs._span_limits
+        tracer.span_processor = theirs._active_span_processor
+
+
+def has_instruments(provider: MeterProvider, besides: str) -> bool:
+    """Whether any meter but the one named `besides` has made an instrument."""
+    return any(scope.name != besides and meter._instrument_id_instrument for scope, meter in list(provider._meters.items()))
+
+
+def forget_reader(provider: MeterProvider, reader: MetricReader) -> None:
+    """Take a reader off a provider without shutting it down through the provider."""
+    consumer = provider._measurement_consumer
+    consumer.remove_metric_reader(reader)
+    provider._all_metric_readers.discard(reader)
+
+
+# Shutting down ----------------------------------------------------------------------------------------------------
+
+
+def begin_shutdown(processor: Batch) -> None:
+    """Tell a batch processor's thread to export what is queued and to end; returns at once."""
+    batch = processor._batch_processor
+    batch._shutdown = True
+    batch._worker_awaken.set()
+
+
+def finish_shutdown(processor: Batch, deadline: float) -> int:
+    """Wait for that thread until a deadline (of `time.monotonic`); the number of items that were left behind."""
+    batch = processor._batch_processor
+    batch._worker_thread.join(max(0.0, deadline - time.monotonic()))
+    batch._shutdown_timeout_exceeded = True
+    batch._exporter.shutdown()  # type: ignore[no-untyped-call]
+    return len(batch._queue)
+
+
+def abandon(processor: Batch) -> None:
+    """Forget what is queued and end the processor's thread without an export."""
+    processor._batch_processor._queue.clear()
+    begin_shutdown(processor)
+
+
+class CountingQueue(deque[Any]):
+    """A batch processor's queue that tells of every item which it pushes out when it is full; exact under threads."""
+
+    def __init__(self, limit: int, on_pushed_out: Callable[[], None]) -> None:
+        super().__init__(maxlen=limit)
+        self._on_pushed_out = on_pushed_out
+        self.renew()
+
+    def renew(self) -> None:
+        """In a forked child, a fresh lock."""
+        self._lock = threading.RLock()  # reentrant: a signal handler may log
+
+    def appendleft(self, item: Any) -> None:
+        """Put an item in; the oldest goes when there is no room."""
+        with self._lock:
+            full = len(self) == self.maxlen
+            super().appendleft(item)
+        if full:
+            self._on_pushed_out()
+
+    def pop(self) -> Any:  # type: ignore[override]
+        """Take the oldest out."""
+        with self._lock:
+            return super().pop()
+
+
+def count_pushed_out(processor: Batch, on_pushed_out: Callable[[], None]) -> CountingQueue:
+    """Have a batch processor that was just made tell of every item that its full queue drops, instead of logging so."""
+    batch = processor._batch_processor
+    queue = CountingQueue(batch._max_queue_size, on_pushed_out)
+    batch._queue = queue
+    batch._max_queue_size = sys.maxsize  # only asked before it warns
+    return queue

@@ -1,0 +1,86 @@
+"""What has been set up in this process, and the parts that the steps share.
+
+Fed by the environment; feeds `distro.steps`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, Final
+
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricsData
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+from .._guard import never_raise
+from ..metrics import shared, target, view
+from ..semconv.attributes import SERVICE_INSTANCE_ID, Signal
+from . import exporters
+from .environment import Plan
+from .lead import Lead
+from .metrics_data import metrics_data
+from .metrics_export import MetricsExport
+from .mirror_reader import SCOPE
+from .resource import adopted_resource, app_resource, package_version, process_resource
+from .shutdown import Shutdown
+
+
+class SetUp:
+    """What has been set up in this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._done: set[str] = set()
+        self.shutdown = Shutdown()
+        self.lead = Lead()
+        self.auto_version = ""
+        self.fed = False
+        """Whether log records are fed to a logger provider."""
+        target.Target.ask = self.app_attributes
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What the environment asks for."""
+        return Plan.from_env()
+
+    @cached_property
+    def resource(self) -> Resource:
+        """Who this process is; where somebody else set a provider, what that one says goes before our guesses."""
+        return adopted_resource(process_resource(self.plan, self.auto_version))
+
+    @cached_property
+    def metric_exporters(self) -> list[Any]:
+        """The exporters of metrics, and the readers that the environment names as such."""
+        return [] if self.plan.disabled else exporters.make(self.plan, Signal.METRICS)
+
+    @cached_property
+    def export(self) -> MetricsExport:
+        """The export of the app's metrics."""
+        pushing = [exporter for exporter in self.metric_exporters if isinstance(exporter, MetricExporter)]
+        return MetricsExport(pushing, self.collect, self.lead, self.plan.export_interval)
+
+    def collect(self) -> MetricsData:
+        """The merged view as it is now."""
+        identity, start = shared.run_identity()
+        scope = InstrumentationScope(SCOPE, package_version())
+        return metrics_data(view.read(), app_resource(self.resource, self.plan, identity), scope, start, time.time_ns())
+
+    def app_attributes(self) -> dict[str, object]:
+        """Who the app is; not which run of it, which is a matter of who asks."""
+        attributes = app_resource(self.resource, self.plan, "").attributes
+        return {name: value for name, value in attributes.items() if name != SERVICE_INSTANCE_ID}
+
+    def run(self, *steps: Callable[[SetUp], None]) -> None:
+        """Run the steps that have not run; a fault in one is reported and the next one runs."""
+        with self._lock:
+            for step in steps:
+                if step.__name__ not in self._done:
+                    self._done.add(step.__name__)
+                    never_raise(step)(self)
+
+
+SETUP: Final = SetUp()
+"""The process's set-up."""

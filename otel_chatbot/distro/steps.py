@@ -1,0 +1,219 @@
+"""The steps of the set-up, in the order in which they run; the distro, the configurator and the facade run lists of them.
+
+Fed by `distro.state` (each step runs once in a process); feeds every other module of this room.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader
+
+from .. import config
+from ..logs import sink
+from ..metrics import record, view
+from ..metrics.store import STORE
+from ..semconv.attributes import DropReason, Signal
+from . import exporters, providers, sdk_private
+from .endpoint_server import serve_apart
+from .environment import set_defaults
+from .forked_requests import flush_forked_requests
+from .instrumentations import INSTRUMENTATIONS, skip_in_other_distros
+from .late_providers import let_loggers_in, let_meters_in, let_tracers_in, share_spans
+from .log_feed import feed_logs, somebody_else_feeds
+from .mirror_reader import MirrorReader
+from .reloader import watch_reloader, will_watch
+from .start_line import announce, warn_of_settings
+from .state import SetUp
+from .transport import sender
+
+_logger = logging.getLogger("otel_chatbot")
+
+
+def defaults(_: SetUp) -> None:
+    """Set what the user left unset in the environment."""
+    set_defaults()
+
+
+def tracing(setup: SetUp) -> None:
+    """A tracer provider, ours or the one that is there, that feeds our exporters."""
+    provider = None if setup.plan.disabled else providers.set_tracer_provider(setup.plan, setup.resource)
+    if provider is not None:
+        processors = providers.add_span_exporters(provider, exporters.make(setup.plan, Signal.TRACES), setup.plan)
+        setup.shutdown.add(*(processor.batch for processor in processors))
+        if provider is trace.get_tracer_provider():
+            let_tracers_in(provider, lambda theirs: share_spans(provider, theirs, processors))
+
+
+def log_files(setup: SetUp) -> None:
+    """The sink sees every record and writes the rotated files."""
+    if not setup.plan.disabled:
+        sink.SINK.on_dropped = lambda reason, lines: record.dropped(Signal.LOGS, DropReason(reason), lines)
+        sink.install(config.current())
+
+
+def log_export(setup: SetUp) -> None:
+    """A logger provider, ours or the one that is there, fed by the sink."""
+    provider = None if setup.plan.disabled or setup.fed else providers.set_logger_provider(setup.plan, setup.resource)
+    if provider is not None:
+        setup.fed = True
+        processors = providers.add_log_exporters(provider, exporters.make(setup.plan, Signal.LOGS))
+        setup.shutdown.add(*(processor.batch for processor in processors))
+        let_loggers_in(provider)
+        if sdk_private.log_exporters(provider) and not somebody_else_feeds():
+            feed_logs(provider)
+
+
+def private_log_export(setup: SetUp) -> None:
+    """A logger provider that is nobody's but ours, where log records are to be exported."""
+    wanted = [] if setup.plan.disabled or setup.fed else exporters.make(setup.plan, Signal.LOGS)
+    if wanted:
+        setup.fed = True
+        provider = providers.make_logger_provider(setup.plan, setup.resource)
+        processors = providers.add_log_exporters(provider, wanted)
+        setup.shutdown.add(*(processor.batch for processor in processors))
+        sink.install(config.current())
+        feed_logs(provider)
+
+
+def metrics_export(setup: SetUp) -> None:
+    """The export of the merged view, from the process's first figure on."""
+    if setup.plan.disabled:
+        return
+    if setup.plan.over_otlp(Signal.METRICS) and setup.plan.temporality not in ("", "cumulative"):
+        _logger.warning(
+            "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=%s is not supported: metrics are merged over processes, and "
+            "only cumulative ones can be; the collector's cumulativetodelta processor converts them",
+            setup.plan.temporality,
+        )
+    setup.shutdown.add(setup.export)
+    STORE.beginnings.append(setup.export.start)
+    if STORE.segment is not None:
+        setup.export.start()
+
+
+def metrics_provider(setup: SetUp) -> None:
+    """A meter provider, ours or the one that is there, whose instruments are mirrored."""
+    if setup.plan.disabled:
+        return
+    pulling = [reader for reader in setup.metric_exporters if isinstance(reader, MetricReader)]
+    mirror = MirrorReader()
+    provider = providers.set_meter_provider(setup.resource, [mirror, *pulling], setup.export.start)
+    if provider is None:
+        _define_on_foreign_provider()
+        return
+    mirror.watch(provider)
+    view.VIEW.refreshers.append(mirror.refresh)
+    setup.export.mirror(mirror)
+    _give_ours(provider, mirror)
+    let_meters_in(provider, lambda theirs: _mirror_also(setup, mirror, theirs))
+
+
+def _mirror_also(setup: SetUp, mirror: MirrorReader, provider: MeterProvider) -> None:
+    """Copy also what is measured with a provider that somebody has set later."""
+    reader = MirrorReader()
+    reader.watch(provider)
+    providers.read_also(provider, [reader], setup.export.start)
+    mirror.add(reader)
+    _give_ours(provider, reader)
+
+
+def _give_ours(provider: MeterProvider, mirror: MirrorReader) -> None:
+    """Define our metrics on a provider that is read by somebody who has no other way to them."""
+    others = [exporter for exporter in sdk_private.metric_exporters(provider) if exporter is not mirror]
+    if others and not any(sdk_private.is_otlp(exporter) for exporter in others):
+        _define(provider)
+
+
+def _define(provider: metrics.MeterProvider) -> None:
+    from ..metrics.api import define_instruments
+
+    define_instruments(provider)
+
+
+def _define_on_foreign_provider() -> None:
+    provider = metrics.get_meter_provider()
+    _define(provider)
+    _logger.warning(
+        "the meter provider %s is not the SDK's: the metrics are defined on it through the API, without the figures of "
+        "other processes",
+        type(provider).__qualname__,
+    )
+
+
+def instrumentations(setup: SetUp) -> None:
+    """Our instrumentations, each when its library is imported; upstream's of the same libraries stay away."""
+    INSTRUMENTATIONS.install(setup.plan)
+    skip_in_other_distros()
+
+
+def endpoints(setup: SetUp) -> None:
+    """`/metrics*` and `/health/detailed` on a port of their own, where one is set."""
+    server = serve_apart()
+    if server is not None:
+        setup.shutdown.add(server)
+
+
+def ending(setup: SetUp) -> None:
+    """A flush within one budget at exit and at SIGTERM; what sends comes last."""
+    sends = not setup.plan.disabled and any(setup.plan.over_otlp(signal) for signal in Signal)
+    if sends:
+        setup.shutdown.add(sender())
+        setup.export.at_start.append(sender().prepare)
+    setup.shutdown.at_exit()
+    setup.shutdown.at_sigterm()
+
+    def end_of_forked_request() -> None:
+        if sends:
+            sender().lingers = False  # the next request waits for this process to end
+        setup.shutdown.run()
+
+    flush_forked_requests(end_of_forked_request)
+
+
+def start_line(setup: SetUp) -> None:
+    """What is wrong in the settings now, and the line that says what was set up with the first figure of the run."""
+    warn_of_settings()
+
+    def once_a_run() -> None:
+        if setup.lead.take():
+            announce(setup.plan, INSTRUMENTATIONS.active)
+
+    if not setup.plan.disabled:
+        setup.export.at_start.append(once_a_run)
+
+
+def quiet_parent(setup: SetUp) -> None:
+    """Nothing leaves the process with which Flask's reloader watches."""
+
+    def go_quiet() -> None:
+        setup.shutdown.abandon()
+        STORE.beginnings.clear()
+        sink.uninstall()
+
+    if will_watch(sys.orig_argv, os.environ):
+        go_quiet()
+    else:
+        watch_reloader(go_quiet)
+
+
+AUTOMATIC = (
+    defaults,
+    tracing,
+    log_files,
+    log_export,
+    metrics_export,
+    metrics_provider,
+    instrumentations,
+    endpoints,
+    ending,
+    start_line,
+    quiet_parent,
+)
+"""For an app that is started with `opentelemetry-instrument`, or that calls `otel_chatbot.instrument()`."""
+PRIVATE = (defaults, private_log_export, metrics_export, endpoints, ending)
+"""For a plain `python app.py` that uses the public API: no global provider is set, nothing is instrumented."""

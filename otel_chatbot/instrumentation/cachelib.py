@@ -1,0 +1,142 @@
+"""Instrumentation of cachelib: reads, their hits and misses, and the time of each call.
+
+Fed by the distribution, which calls `instrument` when the application imports cachelib; feeds `metrics.record`.
+A cache that lives in Redis is left to the instrumentation of Redis, or its reads would count twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, Final
+
+from .._guard import never_raise
+from ..health.clients import remember_cache
+from ..metrics import record
+from ..semconv import attributes as a
+from ..semconv import metrics as m
+from . import cache_size, turn
+from .patching import Method, Patches, imported_before, living
+
+_patches = Patches()
+
+_OPERATIONS: Final = (
+    "get", "get_many", "get_dict", "set", "set_many", "add", "delete", "delete_many", "has", "clear", "inc", "dec",
+)  # fmt: skip
+_VALUES: Final[dict[str, Callable[[Any], list[Any]]]] = {
+    "get": lambda reply: [reply],
+    "get_many": list,
+    "get_dict": lambda reply: list(reply.values()),
+}
+"""The operations that read, and the values in their replies; cachelib says None for a key that is not there."""
+
+_SYSTEMS: Final = {
+    "FileSystemCache": a.DbSystem.FILE,
+    "MemcachedCache": a.DbSystem.MEMCACHED,
+    "MongoDbCache": a.DbSystem.MONGODB,
+    "DynamoDbCache": a.DbSystem.DYNAMODB,
+    "ValkeyCache": a.DbSystem.VALKEY,
+    "RedisCache": a.DbSystem.REDIS,
+}
+"""Where cachelib's caches live, by class; any other is in the memory of this process."""
+
+# True inside a call that is being counted: cachelib's calls use one another.
+_inside: ContextVar[bool] = ContextVar("otel_chatbot_cachelib", default=False)
+
+
+class State:
+    """Whether the instrumentation is on."""
+
+    on = False
+
+
+def instrument() -> None:
+    """Switch cachelib's figures on; a second call does nothing. Imports cachelib."""
+    if State.on:
+        return
+    earlier = imported_before("cachelib")
+    from cachelib.base import BaseCache
+
+    State.on = True
+    record.activate(m.CACHE_HITS, m.CACHE_MISSES, m.CACHE_OPERATION_TIME)
+    cache_size.ask_caches()
+    _patches.wrap(BaseCache, "__init__", _remembering)
+    if earlier:
+        _find(BaseCache)
+
+
+def uninstrument() -> None:
+    """Switch them off again."""
+    State.on = False
+    _patches.restore()
+
+
+def _remembering(original: Method) -> Method:
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        _meet(self)
+
+    return init
+
+
+@never_raise
+def _find(base: type) -> None:
+    """Meet the caches that are older than the instrumentation."""
+    for cache in living((base,)):
+        _meet(cache)
+
+
+@never_raise
+def _meet(cache: Any) -> None:
+    """Remember a cache, and wrap the methods of its classes unless that has happened."""
+    remember_cache(cache)
+    if system_of(type(cache)) is a.DbSystem.REDIS:
+        return
+    for owner in type(cache).__mro__:
+        if owner is not object:
+            for name in _OPERATIONS:
+                _patches.wrap(owner, name, _counting(name))
+
+
+def system_of(kind: type) -> a.DbSystem:
+    """Where the caches of a class live, by the nearest of its classes that is known."""
+    return next((_SYSTEMS[base.__name__] for base in kind.__mro__ if base.__name__ in _SYSTEMS), a.DbSystem.MEMORY)
+
+
+def _counting(name: str) -> Callable[[Method], Method]:
+    def make(original: Method) -> Method:
+        def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if not State.on or _inside.get() or record.is_own_traffic() or system_of(type(self)) is a.DbSystem.REDIS:
+                return original(self, *args, **kwargs)
+            token = _inside.set(True)
+            start = time.perf_counter()
+            try:
+                reply = original(self, *args, **kwargs)
+            finally:
+                _inside.reset(token)
+                _measure(name, time.perf_counter() - start)
+            _read(self, name, reply)
+            return reply
+
+        return call
+
+    return make
+
+
+@never_raise
+def _measure(name: str, seconds: float) -> None:
+    record.observe(m.CACHE_OPERATION_TIME, seconds, {a.DB_OPERATION: name})
+    turn.spent(a.Phase.CACHE, seconds)
+
+
+@never_raise
+def _read(cache: Any, name: str, reply: Any) -> None:
+    if name not in _VALUES:
+        return
+    found = [value is not None for value in _VALUES[name](reply)]
+    attributes = {a.DB_SYSTEM: system_of(type(cache)).value}
+    if hits := sum(found):
+        record.count(m.CACHE_HITS, hits, attributes)
+    if misses := len(found) - sum(found):
+        record.count(m.CACHE_MISSES, misses, attributes)

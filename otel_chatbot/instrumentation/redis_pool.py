@@ -1,0 +1,275 @@
+"""Figures of Redis connection pools, in the shape of MongoDB's: idle and used connections, waits, times.
+
+Fed by redis-py's pools, sync and asyncio, plain and blocking; feeds `metrics.record`. redis-py has no pool events, so
+after each call that may change a pool its own books are read, and the gauges move by the difference.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from typing import Any, Final
+
+from .._guard import never_raise
+from ..metrics import record
+from ..semconv import attributes as a
+from .patching import Method, Patches
+from .pool_figures import PoolSeries
+
+_NO_CONNECTION: Final = ("No connection available.", "Too many connections")
+"""What the blocking and the plain pool say when every connection is in use (redis-py has no type of error for it)."""
+_UNLIMITED: Final = 2**31
+"""redis-py's max_connections, before version 8, of a pool that has no maximum."""
+
+
+class State:
+    """Whether pools are followed."""
+
+    on = False
+
+
+class _Pool:
+    """What this process has recorded of one pool."""
+
+    def __init__(self, pool: Any) -> None:
+        self.lock = threading.RLock()
+        self.series = PoolSeries(a.DbSystem.REDIS, pool_name(pool.connection_kwargs))
+        most = int(pool.max_connections)
+        self.series.limits(0, most if most < _UNLIMITED else 0)
+        self.since: dict[int, float] = {}
+
+    @never_raise
+    def give_back(self) -> None:
+        """The pool was thrown away: take back what it added."""
+        self.series.close()
+
+    def forget(self) -> None:
+        """In a forked child: what was recorded is the parent's."""
+        self.lock = threading.RLock()
+        self.series.forget()
+        self.since = {}
+
+
+_followed: weakref.WeakKeyDictionary[Any, _Pool] = weakref.WeakKeyDictionary()
+
+
+def pool_name(connection: dict[str, Any]) -> str:
+    """A pool's address: `host:port/db` or a socket's path; never a credential."""
+    host, port, db = address(connection)
+    return f"{host}:{port}/{db}" if port is not None else f"{host}/{db}"
+
+
+def address(connection: dict[str, Any]) -> tuple[str | None, int | None, str]:
+    """Host (or path, with no port) and database index from the arguments of a pool's connections."""
+    db = str(connection.get("db") or 0)
+    if connection.get("path"):
+        return str(connection["path"]), None, db
+    host = connection.get("host")
+    return (None if host is None else str(host)), int(connection.get("port") or 6379), db
+
+
+def follow(patches: Patches) -> None:
+    """Wrap redis-py's pools and connections; `patches.restore` undoes it."""
+    from redis import connection as sync
+    from redis.asyncio import connection as aio_connection
+
+    for kind in ("ConnectionPool", "BlockingConnectionPool"):
+        pool, aio_pool = getattr(sync, kind), getattr(aio_connection, kind)
+        patches.wrap(pool, "get_connection", _getting)
+        patches.wrap(pool, "release", _releasing)
+        patches.wrap(pool, "disconnect", _changing)
+        patches.wrap(aio_pool, "get_connection", _getting_async)
+        patches.wrap(aio_pool, "release", _releasing_async)
+        patches.wrap(aio_pool, "disconnect", _changing_async)
+        for owner in (pool, aio_pool):
+            patches.wrap(owner, "reset", _changing)
+    # The method that opens the socket, for a command and for `connect` alike.
+    opening = "connect_check_health" if hasattr(sync.AbstractConnection, "connect_check_health") else "connect"
+    patches.wrap(sync.AbstractConnection, opening, _connecting)
+    opening = "connect_check_health" if hasattr(aio_connection.AbstractConnection, "connect_check_health") else "connect"
+    patches.wrap(aio_connection.AbstractConnection, opening, _connecting_async)
+
+
+def _quiet() -> bool:
+    return not State.on or record.is_own_traffic()
+
+
+def _getting(original: Method) -> Method:
+    def get_connection(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if _quiet():
+            return original(self, *args, **kwargs)
+        start = _ask(self)
+        try:
+            connection = original(self, *args, **kwargs)
+        except BaseException as error:
+            _refused(self, error)
+            raise
+        _given(self, connection, start)
+        return connection
+
+    return get_connection
+
+
+def _getting_async(original: Method) -> Method:
+    async def get_connection(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if _quiet():
+            return await original(self, *args, **kwargs)
+        start = _ask(self)
+        try:
+            connection = await original(self, *args, **kwargs)
+        except BaseException as error:
+            _refused(self, error)
+            raise
+        _given(self, connection, start)
+        return connection
+
+    return get_connection
+
+
+def _releasing(original: Method) -> Method:
+    def release(self: Any, connection: Any) -> Any:
+        _done(self, connection)
+        try:
+            return original(self, connection)
+        finally:
+            _changed(self)
+
+    return release
+
+
+def _releasing_async(original: Method) -> Method:
+    async def release(self: Any, connection: Any) -> Any:
+        _done(self, connection)
+        try:
+            return await original(self, connection)
+        finally:
+            _changed(self)
+
+    return release
+
+
+def _changing(original: Method) -> Method:
+    def change(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(self, *args, **kwargs)
+        finally:
+            _changed(self)
+
+    return change
+
+
+def _changing_async(original: Method) -> Method:
+    async def change(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await original(self, *args, **kwargs)
+        finally:
+            _changed(self)
+
+    return change
+
+
+def _connecting(original: Method) -> Method:
+    def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if _quiet() or _is_open(self):
+            return original(self, *args, **kwargs)
+        start = time.perf_counter()
+        result = original(self, *args, **kwargs)
+        _opened(self, start)
+        return result
+
+    return connect
+
+
+def _connecting_async(original: Method) -> Method:
+    async def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if _quiet() or _is_open(self):
+            return await original(self, *args, **kwargs)
+        start = time.perf_counter()
+        result = await original(self, *args, **kwargs)
+        _opened(self, start)
+        return result
+
+    return connect
+
+
+@never_raise
+def _ask(pool: Any) -> float:
+    state = _followed.get(pool)
+    if state is None:
+        state = _followed[pool] = _Pool(pool)
+        weakref.finalize(pool, state.give_back).atexit = False
+    with state.lock:
+        state.series.ask(1)
+    return time.perf_counter()
+
+
+@never_raise
+def _refused(pool: Any, error: BaseException) -> None:
+    state = _followed.get(pool)
+    if state is not None:
+        with state.lock:
+            state.series.ask(-1)
+            state.series.hold(*_books(pool))
+        if error.args and error.args[0] in _NO_CONNECTION:
+            state.series.timed_out()
+
+
+@never_raise
+def _given(pool: Any, connection: Any, start: float) -> None:
+    state = _followed.get(pool)
+    if state is not None:
+        now = time.perf_counter()
+        state.since[id(connection)] = now
+        with state.lock:
+            state.series.ask(-1)
+            state.series.hold(*_books(pool))
+        state.series.waited(now - start)
+
+
+@never_raise
+def _done(pool: Any, connection: Any) -> None:
+    state = _followed.get(pool)
+    since = state.since.pop(id(connection), None) if state is not None else None
+    if state is not None and since is not None:
+        state.series.was_used(time.perf_counter() - since)
+
+
+@never_raise
+def _opened(connection: Any, start: float) -> None:
+    known = {name: getattr(connection, name, None) for name in ("host", "port", "path", "db")}
+    PoolSeries(a.DbSystem.REDIS, pool_name(known)).opened(time.perf_counter() - start)
+
+
+@never_raise
+def _changed(pool: Any) -> None:
+    state = _followed.get(pool)
+    if state is not None:
+        with state.lock:
+            state.series.hold(*_books(pool))
+
+
+def _books(pool: Any) -> tuple[int, int]:
+    """How many connections are open and idle, and how many are handed out, by the pool's own books."""
+    queue = getattr(pool, "pool", None)
+    if queue is None:
+        return sum(map(_is_open, list(pool._available_connections))), len(pool._in_use_connections)
+    idle = [connection for connection in list(queue.queue) if connection is not None]
+    return sum(map(_is_open, idle)), len(pool._connections) - len(idle)
+
+
+def _is_open(connection: Any) -> bool:
+    """Whether a connection has a socket: closed ones stay in their pool, to be opened again."""
+    known = getattr(connection, "is_connected", None)
+    return bool(known) if known is not None else getattr(connection, "_sock", None) is not None
+
+
+def _after_fork() -> None:
+    for state in list(_followed.values()):
+        state.forget()
+    _followed.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,82 @@
+"""`/metrics` and `/metrics/json` over HTTP: one view a path, for the blueprint and for the automatic mount alike.
+
+Fed by the merged view; feeds scrapers. A view takes a WSGI environ and returns a Werkzeug response, which is a WSGI
+application too; it needs no Flask context.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from .. import _access
+from .._configure import ensure_configured
+from . import negotiation, target, view
+from .exposition import metrics_json
+
+if TYPE_CHECKING:
+    from flask import Blueprint
+    from werkzeug.wrappers import Response
+
+Environ = Mapping[str, Any]
+View = Callable[[Environ], "Response"]
+
+
+def prometheus_view(environ: Environ) -> Response:
+    """GET /metrics: the whole app's figures as Prometheus text, or OpenMetrics with exemplars for a scraper that asks for it."""
+
+    def write() -> tuple[bytes, str]:
+        chosen = negotiation.choose(str(environ.get("HTTP_ACCEPT", "")))
+        return chosen.write([*view.read(), *target.families()]), chosen.content_type
+
+    return _answer(environ, write)
+
+
+def json_view(environ: Environ) -> Response:
+    """GET /metrics/json: `timestamp` and `metrics`, the whole app's figures by Prometheus name; strict JSON."""
+
+    def write() -> tuple[bytes, str]:
+        now = dt.datetime.now(dt.timezone.utc).isoformat(timespec="milliseconds")
+        payload = {"timestamp": now.replace("+00:00", "Z"), "metrics": metrics_json(view.read())}
+        return orjson.dumps(payload) + b"\n", "application/json"
+
+    return _answer(environ, write)
+
+
+VIEWS: dict[str, View] = {"/metrics": prometheus_view, "/metrics/json": json_view}
+"""The two paths and their views."""
+
+
+def create_metrics_blueprint() -> Blueprint:
+    """A Flask blueprint named `metrics` with the two routes."""
+    from flask import Blueprint, request
+
+    ensure_configured()
+    blueprint = Blueprint("metrics", __name__)
+    for path, answer in VIEWS.items():
+        blueprint.add_url_rule(
+            path,
+            endpoint=path.strip("/").replace("/", "_"),
+            view_func=lambda answer=answer: answer(request.environ),
+            methods=["GET"],  # Werkzeug adds HEAD
+            provide_automatic_options=False,
+        )
+    return blueprint
+
+
+def _answer(environ: Environ, write: Callable[[], tuple[bytes, str]]) -> Response:
+    from werkzeug.wrappers import Response
+
+    headers = {"Cache-Control": "no-store"}
+    if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
+        return Response(
+            '{"error":"method not allowed"}\n', 405, {**headers, "Allow": "GET, HEAD"}, content_type="application/json"
+        )
+    refused = _access.denied(environ)
+    if refused is not None:
+        return Response(refused.body, refused.status, refused.headers)
+    body, content_type = write()
+    return Response(body, 200, {**headers, "Vary": "Accept"}, content_type=content_type)

@@ -1,0 +1,246 @@
+"""The store: every figure of this process, in cells that other processes of the app can read.
+
+Fed by `metrics.record` (automatic events) and `metrics.api` (the application's own calls);
+feeds `metrics.view`, which merges the cells of all processes. Needs no OpenTelemetry SDK.
+
+A series (`metrics.series`) takes its cells from a segment (`metrics.segment`, `metrics.shared`) at its first recording,
+so that a killed process leaves its last figure behind and nothing has to be flushed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from .. import _guard, config
+from ..semconv import attributes as a
+from ..semconv import metrics as m
+from ..semconv.spec import MetricSpec, label_name
+from .segment import MemorySegment, Segment
+from .series import (
+    OVERFLOW_KEY,
+    SERIES,
+    Cells,
+    CounterSeries,
+    GaugeSeries,
+    HistogramSeries,
+    Key,
+    Series,
+    Value,
+    cell_count,
+)
+
+__all__ = [
+    "OVERFLOW_KEY",
+    "STORE",
+    "CounterSeries",
+    "GaugeSeries",
+    "HistogramSeries",
+    "Instrument",
+    "Key",
+    "Series",
+    "Store",
+    "Value",
+    "cell_count",
+]
+
+_logger = logging.getLogger("otel_chatbot")
+
+
+class Instrument:
+    """A metric of this process and its series."""
+
+    def __init__(self, spec: MetricSpec, store: Store) -> None:
+        self.spec = spec
+        self._store = store
+        self._lock = threading.RLock()
+        self.series: dict[Key, Series] = {}
+        self._by_label = {label_name(name): name for name in spec.attributes}
+        self._bare: Key = (None,) * len(spec.attributes)
+        self._found: dict[tuple[tuple[str, object], ...], Series] = {}
+
+    def at(self, key: Key) -> Series:
+        """The series of a key (values in the order of `spec.attributes`); made at the first call."""
+        return self.series.get(key) or self._make(key)
+
+    def bare(self) -> Series:
+        """The series without attributes."""
+        return self.at(self._bare)
+
+    def labels(self, attributes: Mapping[str, object] | None) -> Series:
+        """The series of a mapping by attribute name (`http.route`) or label (`http_route`); unlisted ones are dropped and counted."""
+        if not attributes:
+            return self.at(self._bare)
+        given = tuple(attributes.items())
+        try:
+            found = self._found.get(given)
+        except TypeError:  # a value that cannot be hashed becomes text
+            return self._look_up(given, keep=False)
+        return found or self._look_up(given, keep=True)
+
+    def _look_up(self, given: tuple[tuple[str, object], ...], *, keep: bool) -> Series:
+        named = {self._by_label.get(name, name): value for name, value in given}
+        key = tuple(_value(named.pop(name, None)) for name in self.spec.attributes)
+        if named:
+            self._store.drop_attributes(self.spec, named)
+        series = self.at(key)
+        # Remembered under the mapping as given. Not so what is counted at each call (dropped attributes, the overflow
+        # series), and no values that are equal to others of which the text differs (True, 1 and 1.0).
+        if (
+            keep
+            and not named
+            and series.key is not OVERFLOW_KEY
+            and len(self._found) < 4 * self._store.limit
+            and all(type(value) is str or (type(value) is int and value > 1) for _, value in given)
+        ):
+            self._found[given] = series
+        return series
+
+    def _make(self, key: Key) -> Series:
+        with self._lock:
+            if key in self.series or len(self.series) < self._store.limit or key == self._bare:
+                return self._add(key)
+        self._store.count_dropped(a.DropReason.SERIES_LIMIT, self.spec)
+        return self.overflow()
+
+    def overflow(self) -> Series:
+        """The series that takes what goes beyond the series limit."""
+        with self._lock:
+            return self._add(OVERFLOW_KEY)
+
+    def _add(self, key: Key) -> Series:
+        found = self.series.get(key)
+        if found is None:
+            found = self.series[key] = SERIES[self.spec.kind](self.spec, key, self._store.attach)
+        return found
+
+    def after_fork(self) -> None:
+        """Start this process's figures from nothing, with locks that no thread of the parent holds."""
+        self._lock = threading.RLock()
+        for series in self.series.values():
+            series.detach()
+
+
+class Store:
+    """The instruments of this process. `make_segment` gives it a segment, at the first recording."""
+
+    def __init__(self, make_segment: Callable[[], Segment] = MemorySegment, limit: int | None = None) -> None:
+        self._make_segment = make_segment
+        self._segment: Segment | None = None
+        self._lock = threading.RLock()
+        self._limit = limit
+        self._warned: set[tuple[str, str]] = set()
+        self.instruments: dict[str, Instrument] = {}
+        self.variants: dict[MetricSpec, Instrument] = {}
+        """Instruments of other libraries, of which several may have one name (see `metrics.mirror`)."""
+        self.attached: list[Series] = []
+        """The series that have recorded in this process, in the order in which they began."""
+        self.beginnings: list[Callable[[], None]] = []
+        """Called once in every process, after its first recording: this is where threads start, and not at import."""
+
+    @property
+    def limit(self) -> int:
+        """Series a metric may have; the setting SERIES_LIMIT unless given."""
+        return self._limit if self._limit is not None else config.current().series_limit
+
+    def instrument(self, spec: MetricSpec) -> Instrument:
+        """The instrument of a spec; the first spec of a name wins."""
+        found = self.instruments.get(spec.name)
+        if found is None:
+            with self._lock:
+                found = self.instruments.setdefault(spec.name, Instrument(spec, self))
+        return found
+
+    def variant(self, spec: MetricSpec) -> Instrument:
+        """The instrument of exactly this spec, whatever others there are of its name."""
+        found = self.variants.get(spec)
+        if found is None:
+            with self._lock:
+                found = self.variants.setdefault(spec, Instrument(spec, self))
+        return found
+
+    def attach(self, series: Series) -> Cells:
+        """Let a series take cells of this process's segment, unless it has some; returns them."""
+        with self._lock:
+            segment = self._segment
+            begins = segment is None
+            if segment is None:
+                segment = self._segment = self._make_segment()
+            cells = series.cells
+            if cells is None:
+                fresh = segment.allocate(series.spec, series.key, cell_count(series.spec))
+                cells = series.cells  # a finalizer that ran in between may have recorded
+                if cells is None:
+                    series.take(fresh)
+                    self.attached.append(series)
+                    cells = fresh
+            complaint = segment.complaint()
+        if complaint:  # logged outside of the lock: a log handler may hold its own while it counts
+            _logger.warning("%s", complaint)
+        for begin in self.beginnings if begins else ():
+            _guard.never_raise(begin)()
+        return cells
+
+    @property
+    def segment(self) -> Segment | None:
+        """This process's segment; None before the first recording."""
+        return self._segment
+
+    def after_fork(self) -> None:
+        """In a forked child: fresh locks, no figure of the parent, a segment of its own at the first recording."""
+        self._lock = threading.RLock()
+        segment, self._segment = self._segment, None
+        self.attached = []
+        for instrument in (*self.instruments.values(), *self.variants.values()):
+            instrument.after_fork()
+        if segment is not None:
+            segment.abandon()
+
+    def drop_attributes(self, spec: MetricSpec, names: Iterable[str]) -> None:
+        """Count attributes that a metric does not list, and warn once for each."""
+        for name in names:
+            self.count_dropped(a.DropReason.UNLISTED_ATTRIBUTE, spec)
+            if (spec.name, name) not in self._warned and len(self._warned) < 1000:
+                self._warned.add((spec.name, name))
+                listed = ", ".join(spec.attributes) or "none"
+                _logger.warning("attribute %r of %s is not listed and was dropped; listed: %s", name, spec.name, listed)
+
+    def count_dropped(self, reason: a.DropReason, spec: MetricSpec) -> None:
+        """Count an item of the metrics signal that was not kept."""
+        if spec is not m.TELEMETRY_DROPPED:
+            series = self.instrument(m.TELEMETRY_DROPPED).at((a.Signal.METRICS.value, reason.value))
+            assert isinstance(series, CounterSeries)
+            series.add(1.0)
+
+
+def _value(value: object) -> Value | None:
+    if value is None or type(value) is str or type(value) is int:
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (str, int)):
+        return value.value if hasattr(value, "value") else value
+    return str(value)
+
+
+def _shared_segment() -> Segment:
+    from .shared import RUN  # late: a process that only describes metrics touches no folder
+
+    return RUN.segment()
+
+
+def _fold_pile() -> None:
+    from .fold import READER
+
+    READER.fold_pile()
+
+
+STORE: Final = Store(_shared_segment)
+"""The process's store."""
+STORE.beginnings.append(_fold_pile)
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=STORE.after_fork)

@@ -1,0 +1,16 @@
+"""Renders what must agree with the telemetry: scrape configurations, rules, dashboards, tables of the documentation.
+
+Fed by `config` and `semconv`; feeds the files in the repository, through `otel-chatbot render`. Pure: text goes out.
+"""
+
+from __future__ import annotations
+
+from . import dashboards, reference, rules, rules_tests, scrape
+
+
+def files(runbooks: str = rules.RUNBOOKS) -> dict[str, str]:
+    """Every rendered file: its text by its path. `runbooks` is where the alerts' pages are served, without the last slash."""
+    found: dict[str, str] = {}
+    for part in (scrape.files(), rules.files(runbooks), rules_tests.files(runbooks), dashboards.files(), reference.files()):
+        found.update(part)
+    return found

@@ -1,0 +1,188 @@
+"""Chats and the model: conversations, where the time of an answer goes, calls, tokens, cost.
+
+Fed by `render.promql`; feeds `render.dashboards`.
+"""
+
+from __future__ import annotations
+
+from ...semconv import attributes as a
+from ...semconv import metrics as m
+from .. import objectives as o
+from ..dashboard import Dashboard
+from ..panels import Panel, Query, Row, rising, stat
+from ..promql import CHOSEN as Q
+from ..promql import ne, ratio
+
+_RANGE = Q.over("$__range")
+_MODEL = f"{{{a.GEN_AI_REQUEST_MODEL}}}"
+_TYPE = f"{{{a.GEN_AI_TOKEN_TYPE}}}"
+_BY_MODEL = Q.split(a.GEN_AI_REQUEST_MODEL)
+_BY_TYPE = Q.split(a.GEN_AI_TOKEN_TYPE)
+
+BOARD = Dashboard(
+    "chatbot-ai",
+    "Chatbot · Chats and AI",
+    "What people do, which model is slow, where the time of an answer goes, what it costs.",
+    [
+        Row(
+            "In the time that is shown",
+            [
+                stat(title, "short", description, Q.or_zero(_RANGE.increase(spec)), width=4)
+                for title, spec, description in (
+                    ("Conversations", m.CONVERSATIONS_CREATED, "Conversations created."),
+                    ("Messages sent", m.MESSAGES_SENT, "Messages of users."),
+                    ("Messages received", m.MESSAGES_RECEIVED, "Messages of the assistant."),
+                )
+            ]
+            + [
+                stat(
+                    "Cost",
+                    "currencyUSD",
+                    "Cost of AI calls, by a dated price table.",
+                    Q.or_zero(_RANGE.increase(m.AI_COST)),
+                    width=4,
+                ),
+                stat(
+                    "Cost of an answer",
+                    "currencyUSD",
+                    "Cost of AI calls for each message of the assistant, cached ones too.",
+                    Q.or_zero(ratio(_RANGE.increase(m.AI_COST), _RANGE.increase(m.MESSAGES_RECEIVED))),
+                    width=4,
+                ),
+                stat(
+                    "Failed AI calls",
+                    "percentunit",
+                    "The share of AI calls that failed.",
+                    Q.or_zero(
+                        ratio(_RANGE.increase(m.AI_RESPONSE_TIME, ne(a.ERROR_TYPE)), _RANGE.increase(m.AI_RESPONSE_TIME))
+                    ),
+                    rising(0.01, 0.05),
+                    width=4,
+                ),
+            ],
+        ),
+        Row(
+            "Conversations",
+            [
+                Panel(
+                    "Conversations and messages",
+                    "ops",
+                    "Conversations created, messages sent by users and received from the assistant, a second.",
+                    [
+                        Query(Q.or_zero(Q.rate(m.CONVERSATIONS_CREATED)), "conversations"),
+                        Query(Q.or_zero(Q.rate(m.MESSAGES_SENT)), "sent"),
+                        Query(Q.or_zero(Q.rate(m.MESSAGES_RECEIVED)), "received"),
+                    ],
+                    width=12,
+                ),
+                Panel(
+                    "Active",
+                    "short",
+                    "Distinct users and conversations in the sliding window.",
+                    [
+                        Query(Q.or_zero(Q.value(m.ACTIVE_USERS, how="max")), "users"),
+                        Query(Q.or_zero(Q.value(m.ACTIVE_CONVERSATIONS, how="max")), "conversations"),
+                    ],
+                    width=12,
+                ),
+            ],
+        ),
+        Row(
+            "Where the time of an answer goes",
+            [
+                Panel(
+                    "Parts of a chat turn",
+                    "s",
+                    "Mean time of each part of a turn: history, cache, waiting for the first chunk, the rest of the answer.",
+                    [
+                        Query(
+                            Q.or_zero(Q.split(a.PHASE).mean(m.TURN_TIME, ne(a.PHASE, a.Phase.TOTAL.value))),
+                            f"{{{a.PHASE}}}",
+                        )
+                    ],
+                    rising(5, 10),
+                    stacked=True,
+                ),
+                Panel(
+                    "Until the first chunk",
+                    "s",
+                    f"Time until a streamed answer begins. The promise: {o.LATENCY.promise}.",
+                    [Query(Q.or_zero(Q.quantile(q, m.GEN_AI_FIRST_CHUNK)), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99)],
+                    rising(o.FIRST_CHUNK_WITHIN, 2 * o.FIRST_CHUNK_WITHIN),
+                ),
+                Panel(
+                    "Between chunks, p95",
+                    "s",
+                    "Time from one chunk of a streamed answer to the next, by model.",
+                    [Query(Q.or_zero(_BY_MODEL.quantile(0.95, m.GEN_AI_CHUNK)), _MODEL)],
+                    rising(0.3, 1),
+                ),
+            ],
+        ),
+        Row(
+            "Calls of the model",
+            [
+                Panel(
+                    "Calls by model",
+                    "reqps",
+                    "AI calls a second, failed ones too.",
+                    [Query(Q.or_zero(_BY_MODEL.rate(m.AI_RESPONSE_TIME)), _MODEL)],
+                ),
+                Panel(
+                    "Time by model, p95",
+                    "s",
+                    "95 of 100 AI calls take no longer, streamed ones to their end. A dot leads to its trace.",
+                    [Query(Q.or_zero(_BY_MODEL.quantile(0.95, m.AI_RESPONSE_TIME)), _MODEL)],
+                    rising(10, 30),
+                ),
+                Panel(
+                    "Failed calls by kind",
+                    "ops",
+                    "AI calls that failed, a second, by what went wrong.",
+                    [Query(Q.or_zero(Q.split(a.ERROR_TYPE).rate(m.AI_RESPONSE_TIME, ne(a.ERROR_TYPE))), f"{{{a.ERROR_TYPE}}}")],
+                    rising(0.05, 0.5),
+                ),
+            ],
+        ),
+        Row(
+            "Tokens and cost",
+            [
+                Panel(
+                    "Tokens by type",
+                    "short",
+                    "Tokens a second, into the model and out of it.",
+                    [Query(Q.or_zero(_BY_TYPE.rate(m.GEN_AI_TOKENS, part="_sum")), _TYPE)],
+                ),
+                Panel(
+                    "Tokens of a call",
+                    "short",
+                    "Mean number of tokens of an AI call. Input that grows is history that nobody cuts.",
+                    [Query(Q.or_zero(_BY_TYPE.mean(m.GEN_AI_TOKENS)), _TYPE)],
+                ),
+                Panel(
+                    "Cost an hour by model",
+                    "currencyUSD",
+                    "What an hour costs at the present rate.",
+                    [Query(Q.or_zero(f"3600 * {_BY_MODEL.rate(m.AI_COST)}"), _MODEL)],
+                    rising(10, 100),
+                ),
+                Panel(
+                    "Saved an hour by the cache",
+                    "currencyUSD",
+                    "What an hour would have cost more without cached answers.",
+                    [Query(Q.or_zero(f"3600 * {_BY_MODEL.rate(m.AI_COST_SAVED)}"), _MODEL)],
+                    width=12,
+                ),
+                Panel(
+                    "Calls without a price",
+                    "ops",
+                    "AI calls of models that the price table does not know: their cost is missing above.",
+                    [Query(Q.or_zero(_BY_MODEL.rate(m.AI_UNPRICED)), _MODEL)],
+                    rising(0.001, 1),
+                    width=12,
+                ),
+            ],
+        ),
+    ],
+)
+"""Chats and AI."""

@@ -1,0 +1,156 @@
+"""The telemetry itself: what was dropped, what waits, how many series there are; and the collector's own state.
+
+Fed by `render.promql`; feeds `render.dashboards`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...semconv import attributes as a
+from ...semconv import collector as c
+from ...semconv import metrics as m
+from ...semconv import prometheus as p
+from ...semconv.spec import MetricSpec
+from ..dashboard import Dashboard
+from ..panels import Panel, Query, Row, Steps, falling, rising, stat
+from ..promql import CHOSEN as Q
+from ..promql import Scope, ratio
+
+_RANGE = Q.over("$__range")
+_COLLECTOR = Scope(window="$__rate_interval")
+_BY_EXPORTER = _COLLECTOR.split(c.EXPORTER, c.DATA_TYPE)
+_INSTANCE = f"{{{p.INSTANCE}}}"
+_ALL_SERIES = f'{{{", ".join(Q.matchers)}, {p.NAME}!=""}}'
+
+
+def _signals(title: str, description: str, specs: Mapping[a.Signal, MetricSpec], attribute: str, steps: Steps) -> Panel:
+    scope = _COLLECTOR.split(attribute)
+    queries = [Query(_COLLECTOR.or_zero(scope.rate(spec)), f"{signal.value} {{{attribute}}}") for signal, spec in specs.items()]
+    return Panel(title, "ops", description, queries, steps, width=6)
+
+
+_NEVER = rising(0.001, 10)
+
+BOARD = Dashboard(
+    "chatbot-telemetry",
+    "Chatbot · Telemetry and collector",
+    "Whether the other dashboards can be believed: what was dropped, what waits, what the collector does.",
+    [
+        Row(
+            "The app's telemetry",
+            [
+                stat(
+                    "Dropped",
+                    "short",
+                    "Items of telemetry that were not kept, in the time that is shown.",
+                    Q.or_zero(_RANGE.increase(m.TELEMETRY_DROPPED)),
+                    rising(1, 1000),
+                    width=6,
+                ),
+                stat(
+                    "Waiting on disk",
+                    "bytes",
+                    "Telemetry in the apps' spools that waits for the collector.",
+                    Q.or_zero(Q.value(m.SPOOL_SIZE)),
+                    rising(32 * 1024 * 1024, 128 * 1024 * 1024),
+                    width=6,
+                ),
+                stat(
+                    "Series",
+                    "short",
+                    "Series of the chosen apps.",
+                    Q.or_zero(f"count ({_ALL_SERIES})"),
+                    rising(10_000, 50_000),
+                    width=6,
+                ),
+                stat(
+                    "Targets that answer",
+                    "percentunit",
+                    "Targets whose last scrape worked: apps or the collector, and Prometheus itself.",
+                    f"avg ({p.UP.prometheus})",
+                    falling(0.99, 1),
+                    width=6,
+                ),
+                Panel(
+                    "Dropped by reason",
+                    "ops",
+                    "Items of telemetry a second that were not kept.",
+                    [Query(Q.or_zero(Q.split(a.SIGNAL, a.REASON).rate(m.TELEMETRY_DROPPED)), f"{{{a.SIGNAL}}} {{{a.REASON}}}")],
+                    _NEVER,
+                ),
+                Panel(
+                    "Waiting on disk",
+                    "bytes",
+                    "Telemetry in the spool of each instance. It grows while the collector is away, and empties afterwards.",
+                    [Query(Q.or_zero(Q.split(p.INSTANCE).value(m.SPOOL_SIZE, how="max")), _INSTANCE)],
+                    rising(32 * 1024 * 1024, 128 * 1024 * 1024),
+                ),
+                Panel(
+                    "Series by metric",
+                    "short",
+                    "The ten metrics with the most series. A metric of an app has at most 2,000 before they are merged.",
+                    [Query(Q.or_zero(f"topk(10, count by ({p.NAME}) ({_ALL_SERIES}))"), f"{{{p.NAME}}}")],
+                    rising(1000, 2000),
+                ),
+            ],
+        ),
+        Row(
+            "The collector",
+            [
+                _signals(
+                    "Taken in", "Items a second that receivers took in.", c.ACCEPTED, c.RECEIVER, rising(100_000, 1_000_000)
+                ),
+                _signals(
+                    "Delivered", "Items a second that exporters delivered.", c.SENT, c.EXPORTER, rising(100_000, 1_000_000)
+                ),
+                _signals(
+                    "Refused",
+                    "Items a second that could not be taken just then: senders keep them.",
+                    c.REFUSED,
+                    c.RECEIVER,
+                    _NEVER,
+                ),
+                _signals("Given up", "Items a second that were lost.", c.SEND_FAILED, c.EXPORTER, _NEVER),
+                Panel(
+                    "Queues",
+                    "percentunit",
+                    "How full the queues are. A full one means that the store behind it does not answer.",
+                    [
+                        Query(
+                            _COLLECTOR.or_zero(ratio(_BY_EXPORTER.value(c.QUEUE_SIZE), _BY_EXPORTER.value(c.QUEUE_CAPACITY))),
+                            f"{{{c.EXPORTER}}} {{{c.DATA_TYPE}}}",
+                        )
+                    ],
+                    rising(0.5, 0.8),
+                    width=6,
+                    most=1,
+                ),
+                Panel(
+                    "Memory",
+                    "bytes",
+                    "Memory of the collector's process; its limiter refuses at 80 % of the container's.",
+                    [Query(_COLLECTOR.or_zero(_COLLECTOR.split(p.INSTANCE).value(c.MEMORY)), _INSTANCE)],
+                    rising(512 * 1024 * 1024, 1024 * 1024 * 1024),
+                    width=6,
+                ),
+                Panel(
+                    "Processor",
+                    "percentunit",
+                    "Cores that the collector uses: 100 % is one.",
+                    [Query(_COLLECTOR.or_zero(_COLLECTOR.split(p.INSTANCE).rate(c.CPU_TIME)), _INSTANCE)],
+                    rising(0.8, 2),
+                    width=6,
+                ),
+                Panel(
+                    "Age of the process",
+                    "s",
+                    "Time since the collector started: a saw's teeth are restarts.",
+                    [Query(_COLLECTOR.or_zero(f"max by ({p.INSTANCE}) ({_COLLECTOR.series(c.UPTIME)})"), _INSTANCE)],
+                    width=6,
+                ),
+            ],
+        ),
+    ],
+)
+"""Telemetry and collector."""

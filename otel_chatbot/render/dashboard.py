@@ -1,0 +1,124 @@
+"""A dashboard: rows of panels go in, Grafana's classic JSON comes out, each panel in its place.
+
+Fed by the boards; feeds `grafana/dashboards/*.json`. `schemaVersion` 39 is what Grafana 10 to 13 load.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..semconv import metrics as m
+from ..semconv import prometheus as p
+from ..semconv.attributes import DEPLOYMENT_ENVIRONMENT_NAME
+from ..semconv.spec import label_name
+from .panels import PROMETHEUS, Json, Row
+from .promql import like, selector
+
+TAG = "otel-chatbot"
+_PAGE = 24
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """One dashboard; its file is named after `uid`."""
+
+    uid: str
+    title: str
+    description: str
+    rows: Sequence[Row]
+
+    def text(self) -> str:
+        """The file."""
+        return json.dumps(self.json(), indent=2, ensure_ascii=False) + "\n"
+
+    def json(self) -> Json:
+        """As Grafana reads it."""
+        return {
+            "uid": self.uid,
+            "title": self.title,
+            "description": self.description,
+            "tags": [TAG],
+            "schemaVersion": 39,
+            "version": 1,
+            "editable": True,
+            "graphTooltip": 1,
+            "timezone": "browser",
+            "time": {"from": "now-1h", "to": "now"},
+            "timepicker": {},
+            "refresh": "30s",
+            "fiscalYearStartMonth": 0,
+            "liveNow": False,
+            "annotations": {"list": []},
+            "links": [_LINKS],
+            "templating": {"list": _variables()},
+            "panels": self._panels(),
+        }
+
+    def _panels(self) -> list[Json]:
+        """The panels in reading order; a row's panels flow from left to right."""
+        found: list[Json] = []
+        number, y = 1, 0
+        for row in self.rows:
+            head = {
+                "id": number,
+                "type": "row",
+                "title": row.title,
+                "collapsed": row.collapsed,
+                "gridPos": {"x": 0, "y": y, "w": _PAGE, "h": 1},
+            }
+            number, y = number + 1, y + 1
+            below = y
+            x, line, inside = 0, 0, list[Json]()
+            for panel in row.panels:
+                if x + panel.width > _PAGE:
+                    x, y, line = 0, y + line, 0
+                inside.append(panel.json(number, x, y))
+                number, x, line = number + 1, x + panel.width, max(line, panel.height)
+            y = below if row.collapsed else y + line
+            found += [{**head, "panels": inside}] if row.collapsed else [{**head, "panels": []}, *inside]
+        return found
+
+
+_LINKS = {
+    "title": "Chatbot",
+    "type": "dashboards",
+    "tags": [TAG],
+    "asDropdown": True,
+    "includeVars": True,
+    "keepTime": True,
+    "targetBlank": False,
+    "icon": "external link",
+    "tooltip": "The chatbot's other dashboards, for the same time and the same choice",
+    "url": "",
+}
+
+
+def _variables() -> list[Json]:
+    """Service, environment and instance, each from what the ones before it leave."""
+    found: list[Json] = []
+    matchers: tuple[str, ...] = ()
+    for name, label in (("service", p.JOB), ("environment", DEPLOYMENT_ENVIRONMENT_NAME), ("instance", p.INSTANCE)):
+        query = f"label_values({selector(m.API_REQUESTS, *matchers)}, {label_name(label)})"
+        found.append(
+            {
+                "name": name,
+                "label": name.capitalize(),
+                "type": "query",
+                "datasource": PROMETHEUS,
+                "query": {"query": query, "refId": name},
+                "refresh": 2,
+                "sort": 1,
+                "hide": 0,
+                "multi": True,
+                "includeAll": True,
+                "allValue": ".*",
+                "current": {"text": ["All"], "value": ["$__all"]},
+                "options": [],
+                "regex": "",
+                "skipUrlSync": False,
+            }
+        )
+        matchers = (*matchers, like(label, f"${name}"))
+    return found

@@ -1,0 +1,155 @@
+"""Attribute names used by the metrics, spans and log records, and the closed sets of their values.
+
+Sources: OpenTelemetry semantic conventions 1.43 (HTTP and database: stable; GenAI: in development,
+pinned here because the constants of opentelemetry-semantic-conventions are marked deprecated).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+HTTP_METHOD = "http.request.method"
+HTTP_ROUTE = "http.route"
+HTTP_STATUS = "http.response.status_code"
+HTTP_METHOD_ORIGINAL = "http.request.method_original"
+URL_SCHEME = "url.scheme"
+URL_PATH = "url.path"
+URL_QUERY = "url.query"
+HTTP_TARGET = "http.target"
+"""Path and query in one, before the HTTP conventions were stable."""
+CLIENT_ADDRESS = "client.address"
+CLIENT_PORT = "client.port"
+USER_AGENT = "user_agent.original"
+USER_AGENT_SYNTHETIC = "user_agent.synthetic.type"
+PROTOCOL_VERSION = "network.protocol.version"
+SERVER_ADDRESS = "server.address"
+SERVER_PORT = "server.port"
+ERROR_TYPE = "error.type"
+
+DB_SYSTEM = "db.system.name"
+DB_OPERATION = "db.operation.name"
+DB_COLLECTION = "db.collection.name"
+DB_NAMESPACE = "db.namespace"
+DB_STATUS = "db.response.status_code"
+DB_QUERY_TEXT = "db.query.text"
+DB_STATEMENT = "db.statement"
+"""The name of `db.query.text` before the database conventions were stable."""
+POOL_NAME = "db.client.connection.pool.name"
+CONNECTION_STATE = "db.client.connection.state"
+
+GEN_AI_OPERATION = "gen_ai.operation.name"
+GEN_AI_PROVIDER = "gen_ai.provider.name"
+GEN_AI_SYSTEM = "gen_ai.system"
+"""The name of `gen_ai.provider.name` before the conventions of 2025."""
+GEN_AI_REQUEST_MODEL = "gen_ai.request.model"
+GEN_AI_RESPONSE_MODEL = "gen_ai.response.model"
+GEN_AI_TOKEN_TYPE = "gen_ai.token.type"  # noqa: S105 - a name, no password
+GEN_AI_CONVERSATION_ID = "gen_ai.conversation.id"
+GEN_AI_FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
+TOKENS_ESTIMATED = "chatbot.ai.tokens.estimated"
+"""True on the span of an AI call whose tokens were estimated from its text: the model did not tell them."""
+ABANDONED = "chatbot.ai.abandoned"
+"""True on the span of an AI call whose answer the application did not want to the end."""
+COST = "chatbot.ai.cost"
+"""US dollars, on the span of an AI call and, summed, on that of the request."""
+
+OPENAI_FINGERPRINT = "openai.response.system_fingerprint"
+OPENAI_RESPONSE_TIER = "openai.response.service_tier"
+OPENAI_REQUEST_TIER = "openai.request.service_tier"
+
+SERVICE_NAME = "service.name"
+SERVICE_VERSION = "service.version"
+SERVICE_INSTANCE_ID = "service.instance.id"
+PROCESS_PID = "process.pid"
+PROCESS_RUNTIME_NAME = "process.runtime.name"
+PROCESS_RUNTIME_VERSION = "process.runtime.version"
+HOST_NAME = "host.name"
+HOST_ARCH = "host.arch"
+DEPLOYMENT_ENVIRONMENT_NAME = "deployment.environment.name"
+TELEMETRY_AUTO_VERSION = "telemetry.auto.version"
+TELEMETRY_DISTRO_NAME = "telemetry.distro.name"
+TELEMETRY_DISTRO_VERSION = "telemetry.distro.version"
+EXCEPTION_EVENT = "exception"
+"""The span event that tells of an exception."""
+EXCEPTION_TYPE = "exception.type"
+EXCEPTION_MESSAGE = "exception.message"
+EXCEPTION_STACKTRACE = "exception.stacktrace"
+
+CLIENT_DISCONNECTED = "chatbot.client_disconnected"
+"""True on the span of a request whose client went away before the last byte of the answer."""
+CHECK = "chatbot.health.check"
+PHASE = "chatbot.phase"
+SIGNAL = "chatbot.telemetry.signal"
+REASON = "chatbot.telemetry.reason"
+OVERFLOW = "otel.metric.overflow"
+"""Marks the series that holds what went beyond the series limit (metrics SDK specification, cardinality limits)."""
+
+
+class DbSystem(str, Enum):
+    """Values of `db.system.name` that the package sets; MEMORY and FILE are cachelib caches without a server."""
+
+    MONGODB = "mongodb"
+    REDIS = "redis"
+    MEMORY = "memory"
+    FILE = "file"
+    MEMCACHED = "memcached"
+    DYNAMODB = "aws.dynamodb"
+    VALKEY = "valkey"
+
+
+class ConnectionState(str, Enum):
+    """Values of `db.client.connection.state`."""
+
+    IDLE = "idle"
+    USED = "used"
+
+
+class Phase(str, Enum):
+    """Values of `chatbot.phase`: the parts of a chat turn."""
+
+    HISTORY = "history"
+    CACHE = "cache"
+    FIRST_CHUNK = "first_chunk"
+    GENERATION = "generation"
+    TOTAL = "total"
+
+
+PHASE_SECONDS = {phase: f"chatbot.turn.{phase.value}" for phase in Phase}
+"""The attributes of a request's span that hold the seconds of each phase of its turn."""
+
+
+class GenAiOperation(str, Enum):
+    """Values of `gen_ai.operation.name` that the package sets."""
+
+    CHAT = "chat"
+    EMBEDDINGS = "embeddings"
+
+
+class TokenType(str, Enum):
+    """Values of `gen_ai.token.type`."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+
+
+class Signal(str, Enum):
+    """Values of `chatbot.telemetry.signal`."""
+
+    TRACES = "traces"
+    METRICS = "metrics"
+    LOGS = "logs"
+
+
+class DropReason(str, Enum):
+    """Values of `chatbot.telemetry.reason`: why an item of telemetry was not kept."""
+
+    UNLISTED_ATTRIBUTE = "unlisted_attribute"
+    SERIES_LIMIT = "series_limit"
+    QUEUE_FULL = "queue_full"
+    SHUTDOWN = "shutdown"
+    SPOOL_FULL = "spool_full"
+    REJECTED = "rejected"
+    CORRUPT = "corrupt"
+    WRITE_FAILED = "write_failed"
+    EXPORT_FAILED = "export_failed"
+    INVALID_VALUE = "invalid_value"

@@ -1,0 +1,230 @@
+"""The table of metrics: one row a metric, read by everything that makes, shows or documents one.
+
+Fed by `semconv.spec` and `semconv.attributes`; feeds the store, the exposition, dashboards, rules and documentation.
+To add a metric: add a row here and the line that records it.
+"""
+
+from __future__ import annotations
+
+from . import attributes as a
+from .spec import Kind, MetricSpec
+
+SLOW_EDGES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+"""Seconds; for what a person waits for."""
+FAST_EDGES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds; for databases and caches."""
+HTTP_EDGES = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0, 120.0)
+"""Seconds; the HTTP convention's edges and three more for streamed answers."""
+DB_EDGES = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
+"""Seconds; the database convention's edges."""
+GEN_AI_DURATION_EDGES = tuple(round(0.01 * 2**i, 2) for i in range(14))
+"""Seconds; the GenAI convention's edges for whole calls."""
+GEN_AI_TOKEN_EDGES = tuple(float(4**i) for i in range(14))
+"""Tokens; the GenAI convention's edges."""
+GEN_AI_FIRST_CHUNK_EDGES = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+GEN_AI_CHUNK_EDGES = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
+
+_REQUEST = (a.HTTP_METHOD, a.HTTP_ROUTE, a.HTTP_STATUS)
+_POOL = (a.DB_SYSTEM, a.POOL_NAME)
+_GEN_AI = (a.GEN_AI_OPERATION, a.GEN_AI_PROVIDER, a.GEN_AI_REQUEST_MODEL, a.GEN_AI_RESPONSE_MODEL)
+
+
+def _counter(name: str, unit: str, description: str, attributes: tuple[str, ...] = (), python: str = "") -> MetricSpec:
+    return MetricSpec(name, Kind.COUNTER, unit, description, attributes, (), python, bool(python))
+
+
+def _gauge(name: str, unit: str, description: str, attributes: tuple[str, ...] = (), python: str = "") -> MetricSpec:
+    return MetricSpec(name, Kind.GAUGE, unit, description, attributes, (), python, bool(python))
+
+
+def _up_down(name: str, unit: str, description: str, attributes: tuple[str, ...] = ()) -> MetricSpec:
+    return MetricSpec(name, Kind.UP_DOWN_COUNTER, unit, description, attributes)
+
+
+def _histogram(
+    name: str, unit: str, description: str, attributes: tuple[str, ...], edges: tuple[float, ...], python: str = ""
+) -> MetricSpec:
+    return MetricSpec(name, Kind.HISTOGRAM, unit, description, attributes, edges, python, bool(python))
+
+
+# The sixteen, in the order in which they are listed everywhere.
+CONVERSATIONS_CREATED = _counter(
+    "chatbot.conversations.created", "{conversation}", "Conversations created", (), "conversations_created"
+)
+MESSAGES_SENT = _counter("chatbot.messages.sent", "{message}", "Messages sent by users", (), "messages_sent")
+MESSAGES_RECEIVED = _counter(
+    "chatbot.messages.received", "{message}", "Messages received from the assistant", (), "messages_received"
+)
+CACHE_HITS = _counter("chatbot.cache.hits", "{hit}", "Cache reads that returned a value", (a.DB_SYSTEM,), "cache_hits")
+CACHE_MISSES = _counter("chatbot.cache.misses", "{miss}", "Cache reads that returned none", (a.DB_SYSTEM,), "cache_misses")
+DB_QUERIES = _counter(
+    "chatbot.db.queries",
+    "{query}",
+    "Database commands, failed ones too",
+    (a.DB_OPERATION, a.DB_COLLECTION, a.ERROR_TYPE),
+    "db_queries",
+)
+ERRORS = _counter(
+    "chatbot.errors", "{error}", "Unhandled exceptions, 5xx answers and failed AI calls", (a.ERROR_TYPE,), "errors_total"
+)
+API_REQUESTS = _counter(
+    "chatbot.api.requests", "{request}", "HTTP requests, probes and scrapes left out", _REQUEST, "api_requests"
+)
+ACTIVE_CONVERSATIONS = _gauge(
+    "chatbot.active_conversations",
+    "{conversation}",
+    "Distinct conversations seen in the sliding window",
+    (),
+    "active_conversations",
+)
+ACTIVE_USERS = _gauge("chatbot.active_users", "{user}", "Distinct users seen in the sliding window", (), "active_users")
+CACHE_SIZE = _gauge("chatbot.cache.size", "{key}", "Keys in the cache", (a.DB_SYSTEM,), "cache_size")
+DB_CONNECTIONS = _gauge(
+    "chatbot.db.connections", "{connection}", "Database connections in the pools", (a.CONNECTION_STATE,), "db_connections"
+)
+RESPONSE_TIME = _histogram(
+    "chatbot.response.time", "s", "Time from a request to the last byte of its answer", _REQUEST, SLOW_EDGES, "response_time"
+)
+DB_QUERY_TIME = _histogram(
+    "chatbot.db.query.time", "s", "Time of database commands", (a.DB_OPERATION, a.DB_COLLECTION), FAST_EDGES, "db_query_time"
+)
+AI_RESPONSE_TIME = _histogram(
+    "chatbot.ai.response.time",
+    "s",
+    "Time of AI calls until the stream ends",
+    (a.GEN_AI_PROVIDER, a.GEN_AI_REQUEST_MODEL, a.ERROR_TYPE),
+    SLOW_EDGES,
+    "ai_response_time",
+)
+CACHE_OPERATION_TIME = _histogram(
+    "chatbot.cache.operation.time", "s", "Time of cache operations", (a.DB_OPERATION,), FAST_EDGES, "cache_operation_time"
+)
+
+CHATBOT = (
+    CONVERSATIONS_CREATED,
+    MESSAGES_SENT,
+    MESSAGES_RECEIVED,
+    CACHE_HITS,
+    CACHE_MISSES,
+    DB_QUERIES,
+    ERRORS,
+    API_REQUESTS,
+    ACTIVE_CONVERSATIONS,
+    ACTIVE_USERS,
+    CACHE_SIZE,
+    DB_CONNECTIONS,
+    RESPONSE_TIME,
+    DB_QUERY_TIME,
+    AI_RESPONSE_TIME,
+    CACHE_OPERATION_TIME,
+)
+"""The sixteen chatbot metrics."""
+
+# Our own beside the sixteen.
+AI_COST = _counter("chatbot.ai.cost", "{USD}", "Cost of AI calls", (a.GEN_AI_PROVIDER, a.GEN_AI_REQUEST_MODEL))
+AI_COST_SAVED = _counter(
+    "chatbot.ai.cost.saved", "{USD}", "Cost that cached answers saved", (a.GEN_AI_PROVIDER, a.GEN_AI_REQUEST_MODEL)
+)
+AI_UNPRICED = _counter("chatbot.ai.unpriced", "{call}", "AI calls of models without a price", (a.GEN_AI_REQUEST_MODEL,))
+TURN_TIME = _histogram("chatbot.turn.time", "s", "Where the time of a chat turn went", (a.PHASE,), SLOW_EDGES)
+HEALTH_CHECK_DURATION = _histogram("chatbot.health.check.duration", "s", "Time of health checks", (a.CHECK,), FAST_EDGES)
+HEALTH_STATUS = _gauge("chatbot.health.status", "{status}", "Health checks: 1 healthy, 0.5 degraded, 0 unhealthy", (a.CHECK,))
+TELEMETRY_DROPPED = _counter(
+    "chatbot.telemetry.dropped", "{item}", "Telemetry that was not kept, by reason", (a.SIGNAL, a.REASON)
+)
+SPOOL_SIZE = _gauge("chatbot.telemetry.spool.size", "By", "Telemetry on disk that waits to be sent")
+
+# The conventions'.
+HTTP_SERVER_DURATION = _histogram(
+    "http.server.request.duration",
+    "s",
+    "Duration of HTTP server requests.",
+    (a.HTTP_METHOD, a.HTTP_ROUTE, a.HTTP_STATUS, a.ERROR_TYPE, a.URL_SCHEME, a.PROTOCOL_VERSION),
+    HTTP_EDGES,
+)
+HTTP_SERVER_ACTIVE = _up_down(
+    "http.server.active_requests", "{request}", "Number of active HTTP server requests.", (a.HTTP_METHOD, a.URL_SCHEME)
+)
+DB_CLIENT_DURATION = _histogram(
+    "db.client.operation.duration",
+    "s",
+    "Duration of database client operations.",
+    (
+        a.DB_SYSTEM,
+        a.DB_OPERATION,
+        a.DB_COLLECTION,
+        a.DB_NAMESPACE,
+        a.DB_STATUS,
+        a.ERROR_TYPE,
+        a.SERVER_ADDRESS,
+        a.SERVER_PORT,
+    ),
+    DB_EDGES,
+)
+CONNECTION_COUNT = _up_down(
+    "db.client.connection.count",
+    "{connection}",
+    "The number of connections that are currently in state described by the state attribute.",
+    (*_POOL, a.CONNECTION_STATE),
+)
+CONNECTION_IDLE_MAX = _up_down(
+    "db.client.connection.idle.max", "{connection}", "The maximum number of idle open connections allowed.", _POOL
+)
+CONNECTION_IDLE_MIN = _up_down(
+    "db.client.connection.idle.min", "{connection}", "The minimum number of idle open connections allowed.", _POOL
+)
+CONNECTION_MAX = _up_down("db.client.connection.max", "{connection}", "The maximum number of open connections allowed.", _POOL)
+CONNECTION_PENDING = _up_down(
+    "db.client.connection.pending_requests",
+    "{request}",
+    "The number of current pending requests for an open connection.",
+    _POOL,
+)
+CONNECTION_TIMEOUTS = _counter(
+    "db.client.connection.timeouts",
+    "{timeout}",
+    "The number of connection timeouts that have occurred trying to obtain a connection from the pool.",
+    _POOL,
+)
+CONNECTION_CREATE_TIME = _histogram(
+    "db.client.connection.create_time", "s", "The time it took to create a new connection.", _POOL, FAST_EDGES
+)
+CONNECTION_WAIT_TIME = _histogram(
+    "db.client.connection.wait_time", "s", "The time it took to obtain an open connection from the pool.", _POOL, FAST_EDGES
+)
+CONNECTION_USE_TIME = _histogram(
+    "db.client.connection.use_time",
+    "s",
+    "The time between borrowing a connection and returning it to the pool.",
+    _POOL,
+    FAST_EDGES,
+)
+GEN_AI_DURATION = _histogram(
+    "gen_ai.client.operation.duration", "s", "GenAI operation duration.", (*_GEN_AI, a.ERROR_TYPE), GEN_AI_DURATION_EDGES
+)
+GEN_AI_TOKENS = _histogram(
+    "gen_ai.client.token.usage",
+    "{token}",
+    "Number of input and output tokens used.",
+    (*_GEN_AI, a.GEN_AI_TOKEN_TYPE),
+    GEN_AI_TOKEN_EDGES,
+)
+GEN_AI_FIRST_CHUNK = _histogram(
+    "gen_ai.client.operation.time_to_first_chunk",
+    "s",
+    "Time to receive the first chunk of a streamed answer.",
+    _GEN_AI,
+    GEN_AI_FIRST_CHUNK_EDGES,
+)
+GEN_AI_CHUNK = _histogram(
+    "gen_ai.client.operation.time_per_output_chunk",
+    "s",
+    "Time between the chunks of a streamed answer.",
+    _GEN_AI,
+    GEN_AI_CHUNK_EDGES,
+)
+
+ALL: tuple[MetricSpec, ...] = tuple(value for value in list(globals().values()) if isinstance(value, MetricSpec))
+"""Every metric of the package, the sixteen first."""
+BY_NAME: dict[str, MetricSpec] = {spec.name: spec for spec in ALL}
+"""Every metric of the package by its OpenTelemetry name."""

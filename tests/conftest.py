@@ -1,0 +1,72 @@
+"""What every test shares: strict guards, real servers, free ports, a scale for `make proof`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from copy import copy
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from support.servers import MongoServer, RedisServer
+
+from otel_chatbot import _guard
+from otel_chatbot.metrics.record import AUTOMATIC
+from otel_chatbot.metrics.store import STORE
+from otel_chatbot.testing import OtlpSink
+
+
+def pytest_configure() -> None:
+    _guard.Guard.strict = True
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing_behind() -> Iterator[None]:
+    """What a test changes in the process is undone: sources of metrics, gauges set by hand, loggers that were disabled."""
+    before = {name: copy(value) for name, value in vars(AUTOMATIC).items() if isinstance(value, (set, dict))}
+    disabled = {name: logger.disabled for name, logger in loggers()}
+    yield
+    for name in AUTOMATIC.by_hand - before["by_hand"]:
+        for series in STORE.instruments[name].series.values():
+            series.reset()
+    for name, value in before.items():
+        setattr(AUTOMATIC, name, value)
+    for name, logger in loggers():
+        logger.disabled = disabled.get(name, False)
+
+
+def loggers() -> list[tuple[str, logging.Logger]]:
+    found = logging.Logger.manager.loggerDict.items()
+    return [(name, logger) for name, logger in found if isinstance(logger, logging.Logger)]
+
+
+@pytest.fixture(scope="session")
+def scale() -> int:
+    """1 in `make test`, larger in `make proof`: sizes of the tests that count to large numbers are multiplied by it."""
+    return int(os.environ.get("OTEL_CHATBOT_TEST_SCALE", "1"))
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A real Redis on a free loopback port, for the whole session; flush it or use keys of your own."""
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer]:
+    """A MongoDB wire-protocol server on a free loopback port, for the whole session; use a database of your own."""
+    with MongoServer(tmp_path_factory.mktemp("mongo")) as server:
+        yield server
+
+
+@pytest.fixture
+def otlp_sink() -> Iterator[OtlpSink]:
+    """An OTLP/HTTP receiver on loopback."""
+    with OtlpSink() as sink:
+        yield sink

@@ -1,0 +1,24 @@
+"""The example chatbot with some lines by hand: what a cached answer saved, which nobody else can know; a figure that is none."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "examples" / "chatbot"))
+
+from app import app
+
+from otel_chatbot import cached_answer, messages_sent
+
+
+@app.post("/saved")
+def saved() -> str:
+    cached_answer("openai", "gpt-4o-mini", 1000, 200)
+    messages_sent.inc(-1)
+    return "saved"
+
+
+if __name__ == "__main__":
+    app.run(host="127.0.0.1", port=int(os.environ["PORT"]), threaded=True)

@@ -1,0 +1,42 @@
+"""How many calls the package makes: what guards its hot paths in tests, where a clock would measure the machine."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import otel_chatbot
+
+PACKAGE = str(Path(otel_chatbot.__file__).parent)
+
+
+def calls(work: Callable[[], object]) -> int:
+    """Calls of the package's functions, and of built-in ones from within them, that `work` makes on this thread.
+
+    `work` is run a few times before, so that nothing is counted that happens once.
+    """
+    for _ in range(3):
+        work()
+    ours: dict[Any, bool] = {}
+    counted = 0
+
+    def count(frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal counted
+        if event in ("call", "c_call"):
+            code = frame.f_code
+            if code not in ours:
+                ours[code] = code.co_filename.startswith(PACKAGE)
+            counted += ours[code]
+
+    gc.disable()  # a finalizer of somebody else's test would count too
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+        gc.enable()
+    return counted

@@ -1,0 +1,40 @@
+"""The health room as a process finds it at its start: no check run, no client known, settings of the test's own."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pymongo
+import pytest
+
+from otel_chatbot import _access, _configure, config
+from otel_chatbot.health import checker, clients, messages, version
+from otel_chatbot.health.checker import HealthChecker
+
+
+@contextmanager
+def fresh_health(**environ: str) -> Iterator[HealthChecker]:
+    """A checker as at the start of a process whose environment is `environ`; everything is put back at the end."""
+    with pytest.MonkeyPatch.context() as patch:
+        settings = config.Settings.from_env(environ)
+        assert not settings.warnings
+        patch.setattr(config, "current", lambda: settings)
+        patch.setattr(_configure.Hook, "configure", None)
+        patch.setattr(checker._State, "checker", None)
+        patch.setattr(checker._State, "draining", False)
+        patch.setattr(_access._Told, "once", False)
+        patch.setattr(version._App, "module", "__main__")
+        patch.setattr(version._App, "folder", "")
+        for kind in (pymongo.MongoClient, pymongo.AsyncMongoClient):  # clients that other tests have left
+            patch.setattr(kind, "_clients", weakref.WeakValueDictionary())
+        _forget()
+        yield HealthChecker()
+    _forget()
+
+
+def _forget() -> None:
+    clients.forget_all()
+    messages._redactor.cache_clear()
+    version.version.cache_clear()

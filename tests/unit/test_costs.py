@@ -1,0 +1,121 @@
+"""What the hot paths cost, in calls of functions: a change that makes them dearer has to say so here.
+
+The bounds are what was counted, and some room for other versions of Python. Times stand in docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from opentelemetry import context, trace
+from opentelemetry.sdk.trace import ReadableSpan
+from pymongo.monitoring import CommandStartedEvent, CommandSucceededEvent
+from support.calls import calls
+from support.databases import undisturbed
+from support.flask_hooks import hooked
+from support.logging_state import sink_into
+
+from otel_chatbot import Counter, Gauge, Histogram
+from otel_chatbot.distro.redacting import redact_span
+from otel_chatbot.instrumentation.mongo_commands import CommandFigures
+from otel_chatbot.instrumentation.redis_commands import State, begin
+from otel_chatbot.logs.files import LogFiles
+from otel_chatbot.logs.formatters import JsonFormatter
+from otel_chatbot.logs.redaction import Redactor
+from otel_chatbot.metrics import once
+
+SPAN = trace.NonRecordingSpan(trace.SpanContext(1 << 100 | 5, 7, False, trace.TraceFlags(1)))
+
+
+@pytest.fixture
+def in_a_sampled_span() -> Iterator[None]:
+    token = context.attach(trace.set_span_in_context(SPAN))
+    yield
+    context.detach(token)
+
+
+def at_most(bound: int, counted: int) -> None:
+    """Not more than the bound, and not so much less that the bound guards nothing."""
+    assert bound / 2 <= counted <= bound
+
+
+@pytest.mark.parametrize(("sampled", "bound"), [(True, 250), (False, 245)])
+def test_a_request_with_its_metrics_span_and_access_record(tmp_path: Path, sampled: bool, bound: int) -> None:
+    app = Flask("costs")
+    app.get("/hello")(lambda: {"hello": "world"})
+    client = app.test_client()
+    with hooked(sampled=sampled), sink_into(tmp_path, logging.INFO):
+        at_most(bound, calls(lambda: client.get("/hello").close()))
+
+
+def test_counting_by_hand(in_a_sampled_span: None) -> None:
+    name = f"costs.{uuid.uuid4().hex}"
+    plain, labelled = Counter(name), Counter(f"{name}.labelled", attributes=("kind", "place"))
+    gauge, wait = Gauge(f"{name}.gauge"), Histogram(f"{name}.wait")
+    at_most(3, calls(plain.inc))
+    at_most(8, calls(lambda: labelled.inc(kind="a", place="b")))
+    at_most(8, calls(lambda: gauge.set(5)))
+    at_most(8, calls(lambda: wait.observe(0.3)))
+
+
+def test_a_log_line(tmp_path: Path, in_a_sampled_span: None) -> None:
+    extra = {"event": "message_sent", "conversation_id": "c1", "role": "user", "message_length": 42}
+    record = logging.getLogger("costs").makeRecord("costs", 20, __file__, 1, "Sent by %s", ("user",), None, "f", extra)
+    files = LogFiles(str(tmp_path))
+    at_most(40, calls(lambda: JsonFormatter().encode(record)))
+    at_most(62, calls(lambda: files.write(record)))
+    files.close()
+
+
+def test_a_mongodb_command() -> None:
+    figures, address = CommandFigures(), ("db.example", 27017)
+    began = CommandStartedEvent({"find": "messages", "filter": {}}, "chat", 1, address, 0)
+    ended = CommandSucceededEvent(dt.timedelta(0), {"ok": 1}, "find", 1, address, 0, database_name="chat")
+
+    def command() -> None:
+        figures.started(began)
+        figures.succeeded(ended)
+
+    with undisturbed(), once.request_scope():
+        at_most(44, calls(command))
+
+
+def test_a_redis_command() -> None:
+    class Client:
+        connection_pool = None
+        nodes_manager = None
+        cluster_client = None
+
+    def command() -> None:
+        operation = begin(Client(), "GET", [("GET", "key")])
+        assert operation is not None
+        operation.succeeded(["value"])
+
+    State.on = True
+    with undisturbed(), once.request_scope():
+        at_most(52, calls(command))
+    State.on = False
+
+
+def test_a_span_that_is_exported() -> None:
+    attributes = {"http.request.method": "GET", "http.route": "/chat", "client.address": "127.0.0.1", "server.port": 8000}
+    span, redactor = ReadableSpan("GET /chat", attributes=attributes), Redactor()
+    at_most(16, calls(lambda: redact_span(span, redactor)))
+
+
+def test_the_cost_of_a_request_does_not_grow_with_routes_and_series(tmp_path: Path) -> None:
+    app = Flask("costs")
+    for number in range(200):
+        app.get(f"/route{number}/all", endpoint=f"route{number}")(lambda: {"hello": "world"})
+    client = app.test_client()
+    with hooked(), sink_into(tmp_path, logging.INFO):
+        few = calls(lambda: client.get("/route0/all").close())
+        for number in range(200):
+            client.get(f"/route{number}/all").close()
+        assert calls(lambda: client.get("/route199/all").close()) == few
