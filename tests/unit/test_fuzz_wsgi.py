@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,6 +35,8 @@ PROBES = st.sampled_from(
         *sorted(PATHS),
         "/metrics/",
         "//metrics",
+        "/metrics//json",
+        "metrics",
         "/metrics\0",
         "/METRICS",
         "/health/../metrics",
@@ -120,6 +123,13 @@ def call(app: Flask, environ: dict[str, Any]) -> tuple[Any, ...]:
     return (*told, content)
 
 
+def matched(path: str) -> tuple[str, bool]:
+    """The path that werkzeug looks for, which takes many slashes for one, and whether it redirects to it first."""
+    begun = "/" + path.lstrip("/")
+    whole = re.sub("/{2,}", "/", begun)
+    return whole, whole != begun
+
+
 @pytest.fixture(autouse=True)
 def observed() -> Iterator[None]:
     with hooked():
@@ -144,10 +154,11 @@ def test_the_app_answers_whatever_comes_as_it_would_without_us(
     theirs = call(BARE, environ_of(method, path, headers, body))
     hooks.instrument()
     if ours != theirs:
+        path, merged = matched(path)
         assert path in PATHS
         status, content_type, content = ours
-        assert status[0] in "24" or (path == "/health/ready" and status[:3] == "503")
-        if method == "HEAD" or not content:
+        assert status[0] in "24" or (path == "/health/ready" and status[:3] == "503") or (merged and status[:3] == "308")
+        if method == "HEAD" or not content or status[0] == "3":
             return
         assert status[0] == "4" or content_type.startswith("application/json") == (path != "/metrics")
         if content_type.startswith("application/json"):
