@@ -10,6 +10,7 @@ from copy import copy
 from pathlib import Path
 
 import pytest
+from opentelemetry import context as otel_context
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -27,7 +28,8 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def leaves_nothing_behind() -> Iterator[None]:
-    """What a test changes in the process is undone: sources of metrics, gauges set by hand, loggers that were disabled."""
+    """What a test changes in the process is undone: sources of metrics, gauges set by hand, disabled loggers, the context."""
+    context = otel_context.get_current()
     before = {name: copy(value) for name, value in vars(AUTOMATIC).items() if isinstance(value, (set, dict))}
     disabled = {name: logger.disabled for name, logger in loggers()}
     yield
@@ -38,6 +40,7 @@ def leaves_nothing_behind() -> Iterator[None]:
         setattr(AUTOMATIC, name, value)
     for name, logger in loggers():
         logger.disabled = disabled.get(name, False)
+    otel_context.attach(context)
 
 
 def loggers() -> list[tuple[str, logging.Logger]]:

@@ -48,6 +48,7 @@ class Call:
     ) -> None:
         """Begin a call. `url`: the endpoint, as httpx has it. `spans=False`: another tool makes the span."""
         end_abandoned()
+        current()  # so that nothing begins inside a block that has ended
         once.current()  # where no request runs, the scope is made here rather than in the copy below
         self.provider = provider
         self.model = model
@@ -66,22 +67,28 @@ class Call:
         self._context = copy_context()  # the request's scope, also where a stream ends outside of it
         self._chunks = self._characters = 0
         self._first_chunk = self._last_chunk = 0.0
-        self._ended = False
+        self._ended = self._left = False
         self.started = time.perf_counter()
 
     def enter(self) -> None:
         """From here to `leave_block` the model is being asked: the call's span is the current one."""
-        self._tokens = (_current.set(self), None if self.span is None else otel_context.attach(self.span.context))
+        self._outer = current(), otel_context.get_current()
+        _current.set(self)
+        if self.span is not None:
+            otel_context.attach(self.span.context)
+        self._inside = otel_context.get_current()
 
     def leave_block(self) -> None:
-        """Undo `enter`; in another context (a generator that was closed elsewhere) there is nothing to undo."""
-        token, attached = self._tokens
-        try:
-            _current.reset(token)
-        except ValueError:
-            return
-        if attached is not None:
-            otel_context.detach(attached)
+        """Undo `enter`. Where this is not the place (a generator closed in another thread), `current` will undo it there."""
+        self._left = True
+        if _current.get() is self:
+            self._step_out()
+        current()
+
+    def _step_out(self) -> None:
+        outer, context = self._outer
+        _current.set(outer)
+        otel_context.attach(context)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -206,8 +213,14 @@ class Call:
 
 
 def current() -> Call | None:
-    """The call in whose `running` block this code runs."""
-    return _current.get()
+    """The call in whose block this code runs. Blocks that a generator left elsewhere are left here too."""
+    call = _current.get()
+    while call is not None and call._left and otel_context.get_current() is call._inside:
+        call._step_out()
+        call = _current.get()
+    while call is not None and call._left:
+        call = call._outer[0]
+    return call
 
 
 def end_abandoned() -> None:
@@ -221,3 +234,4 @@ def end_abandoned() -> None:
 
 
 turn.Pending.end = end_abandoned
+turn.Pending.leave = current

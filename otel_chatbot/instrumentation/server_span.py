@@ -37,6 +37,7 @@ from .. import config
 from ..logs.errors import safe_exception_message, safe_stack
 from ..semconv import attributes as a
 from .probes import PROBE
+from .turn import Pending
 
 Environ = dict[str, Any]
 
@@ -108,7 +109,11 @@ class ServerSpans:
 
         Like upstream: a server span under the caller's, or an internal one where a span is already running.
         """
-        if trace.get_current_span() is trace.INVALID_SPAN:
+        running_span = trace.get_current_span()
+        if running_span is not trace.INVALID_SPAN and Pending.leave is not None:
+            Pending.leave()
+            running_span = trace.get_current_span()
+        if running_span is trace.INVALID_SPAN:
             parent, kind = self._caller(environ), SpanKind.SERVER
         else:
             parent, kind = otel_context.get_current(), SpanKind.INTERNAL

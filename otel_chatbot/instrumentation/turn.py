@@ -50,9 +50,12 @@ class Look:
 
 
 class Pending:
-    """Ends the AI calls of a request that were thrown away unread; `genai_call` sets it."""
+    """What AI calls may have left behind; `genai_call` sets how to deal with it."""
 
     end: Callable[[], None] | None = None
+    """Ends the calls that were thrown away unread."""
+    leave: Callable[[], object] | None = None
+    """Leaves the blocks of calls that ended in another thread than the one that they began in."""
 
 
 def running() -> Turn | None:

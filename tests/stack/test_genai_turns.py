@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from flask import Flask, Response, stream_with_context
 from openai import AsyncOpenAI, InternalServerError, OpenAI
-from opentelemetry.trace import StatusCode
+from opentelemetry import context as otel_context
+from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client.parser import text_string_to_metric_families
 from support.ai import AiWatch, watched
 from support.flask_hooks import Watch, hooked
@@ -208,21 +209,61 @@ def test_what_is_not_told_is_estimated_from_the_sizes(ai: AiWatch) -> None:
     assert ai.counted(m.AI_UNPRICED) == {("llama",): 1.0}
 
 
-def test_a_block_left_early_by_a_generator_is_no_failure(ai: AiWatch) -> None:
-    def pieces() -> Iterator[str]:
-        with chat_completion("own", "llama") as call:
-            for word in ("a", "b", "c"):
-                call.chunk(word)
-                yield word
+def told_in_pieces(name: str = "llama") -> Iterator[str]:
+    with chat_completion("own", name) as call:
+        for word in ("a", "b", "c"):
+            call.chunk(word)
+            yield word
 
-    running = pieces()
-    next(running), next(running)
-    closing = threading.Thread(target=running.close)
+
+def close_in_a_thread(pieces: Any) -> None:
+    closing = threading.Thread(target=pieces.close)
     closing.start()
     closing.join()
+
+
+def test_a_block_left_early_by_a_generator_is_no_failure(ai: AiWatch) -> None:
+    running = told_in_pieces()
+    next(running), next(running)
+    close_in_a_thread(running)
     assert ai.total(m.ERRORS) == 0
     assert ai.tokens()["output"] == 2
     assert dict(ai.span.attributes or {})["chatbot.ai.abandoned"] is True
+
+
+def test_what_runs_after_a_block_that_was_left_in_another_thread_is_no_part_of_it(
+    model: ModelServer, requests: Watch, ai: AiWatch
+) -> None:
+    before = otel_context.get_current()
+    for ask_again in (lambda: chatbot(model).test_client().get("/whole/hello"), lambda: next(told_in_pieces("other"))):
+        running = told_in_pieces()
+        next(running)
+        close_in_a_thread(running)
+        ask_again()
+    assert ai.counted(m.AI_RESPONSE_TIME) == {
+        ("own", "llama", None): 2.0,
+        ("openai", MODEL, None): 1.0,
+        ("own", "other", None): 1.0,
+    }
+    server = requests.span("GET /whole/<text>")
+    assert (server.kind, server.parent) == (SpanKind.SERVER, None)
+    assert set(phases(requests, "GET /whole/<text>")) == {"generation", "total"}
+    assert len({span.context.trace_id for span in [*ai.spans, server] if span.context}) == 4
+    assert otel_context.get_current() is before
+
+
+def test_blocks_of_generators_that_take_turns_are_apart(model: ModelServer, ai: AiWatch) -> None:
+    before = otel_context.get_current()
+    one, two = told_in_pieces("one"), told_in_pieces("two")
+    assert [*zip(one, two, strict=True)]
+    with OpenAI(base_url=model.url, api_key="k", max_retries=0) as client:
+        ask(client, "hello")
+    assert ai.counted(m.AI_RESPONSE_TIME) == {
+        ("own", "one", None): 1.0,
+        ("own", "two", None): 1.0,
+        ("openai", MODEL, None): 1.0,
+    }
+    assert otel_context.get_current() is before
 
 
 def test_an_instrumented_call_inside_of_a_block_is_a_part_of_it(model: ModelServer, ai: AiWatch) -> None:

@@ -73,7 +73,8 @@ def test_a_log_line(tmp_path: Path, in_a_sampled_span: None) -> None:
     files.close()
 
 
-def test_a_mongodb_command() -> None:
+def test_a_mongodb_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CommandFigures, "enabled", True)  # tests that switch MongoDB's figures off leave them so
     figures, address = CommandFigures(), ("db.example", 27017)
     began = CommandStartedEvent({"find": "messages", "filter": {}}, "chat", 1, address, 0)
     ended = CommandSucceededEvent(dt.timedelta(0), {"ok": 1}, "find", 1, address, 0, database_name="chat")
@@ -86,7 +87,7 @@ def test_a_mongodb_command() -> None:
         at_most(44, calls(command))
 
 
-def test_a_redis_command() -> None:
+def test_a_redis_command(monkeypatch: pytest.MonkeyPatch) -> None:
     class Client:
         connection_pool = None
         nodes_manager = None
@@ -97,10 +98,9 @@ def test_a_redis_command() -> None:
         assert operation is not None
         operation.succeeded(["value"])
 
-    State.on = True
+    monkeypatch.setattr(State, "on", True)
     with undisturbed(), once.request_scope():
         at_most(52, calls(command))
-    State.on = False
 
 
 def test_a_span_that_is_exported() -> None:
