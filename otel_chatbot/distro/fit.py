@@ -1,6 +1,6 @@
 """Values as OTLP can hold them: encoders leave out what they cannot encode, or all that comes with it.
 
-Fed by `distro.redacting` and `distro.metrics_data`; feeds the encoders of the exporters.
+Fed by `distro.redacting`, `distro.metrics_data` and `distro.resource`; feeds the encoders of the exporters.
 """
 
 from __future__ import annotations

@@ -124,9 +124,9 @@ def redact_span(span: ReadableSpan, redactor: Redactor) -> ReadableSpan:
 
 
 def redact_log(record: ReadableLogRecord, redactor: Redactor) -> ReadableLogRecord:
-    """A copy of a log record that holds nothing the policy masks."""
+    """A copy of a log record that holds nothing the policy masks: a body may be a mapping, deep."""
     clean = copy.copy(record.log_record)
-    clean.body = encodable(redactor.text(clean.body)) if isinstance(clean.body, str) else fit(clean.body)
+    clean.body = fit(redactor.value("body", clean.body))
     clean.attributes = _attributes(clean.attributes, redactor)
     return ReadableLogRecord(
         log_record=clean, resource=record.resource, instrumentation_scope=record.instrumentation_scope, limits=record.limits

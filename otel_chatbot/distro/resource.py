@@ -19,9 +19,11 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 from .. import config
+from ..logs.errors import encodable
 from ..logs.redaction import policy
 from ..semconv import attributes as a
 from .environment import Plan
+from .fit import fit
 from .sdk_private import resource_of
 
 _SERVERS = frozenset({"flask", "gunicorn", "waitress-serve", "uwsgi", "hypercorn", "uvicorn", "granian"})
@@ -67,16 +69,16 @@ def adopted_resource(ours: Resource) -> Resource:
 
 
 def _redacted(resource: Resource) -> Resource:
-    """A resource without secrets: detectors and environments bring command lines and connection strings."""
+    """A resource without secrets, fit to be sent: detectors and environments bring command lines and any bytes."""
     redactor = policy()
-    kept = {name: redactor.value(name, value) for name, value in resource.attributes.items()}
+    kept = {encodable(name): fit(redactor.value(name, value)) for name, value in resource.attributes.items()}
     return Resource(kept, resource.schema_url)
 
 
 def app_resource(process: Resource, plan: Plan, run_identity: str) -> Resource:
     """The resource of the metrics of the whole app: nothing of one process, and an instance id that outlives workers."""
     kept = {name: value for name, value in process.attributes.items() if not name.startswith(_PROCESS_PREFIX)}
-    kept[a.SERVICE_INSTANCE_ID] = plan.resource_attributes.get(a.SERVICE_INSTANCE_ID) or run_identity
+    kept[a.SERVICE_INSTANCE_ID] = fit(plan.resource_attributes.get(a.SERVICE_INSTANCE_ID)) or run_identity
     return Resource(kept, process.schema_url)
 
 

@@ -23,7 +23,9 @@ from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlag
 from pymongo.errors import DuplicateKeyError
 
 from otel_chatbot._guard import Guard
+from otel_chatbot.distro.environment import Plan
 from otel_chatbot.distro.redacting import RedactingLogExporter, RedactingSpanExporter, redact_span
+from otel_chatbot.distro.resource import app_resource, process_resource
 from otel_chatbot.logs.redaction import Redactor
 from otel_chatbot.metrics.store import STORE
 from otel_chatbot.semconv import metrics as m
@@ -86,6 +88,18 @@ def test_a_log_record_is_redacted_on_a_copy() -> None:
     assert MAIL not in seen.to_json()
     assert "hunter2" not in seen.to_json()
     assert original.log_record.body == f"to {MAIL}"
+
+
+def test_a_body_that_is_no_text_is_redacted_too_and_may_hold_itself() -> None:
+    clean = InMemoryLogRecordExporter()
+    provider = LoggerProvider(shutdown_on_exit=False)
+    provider.add_log_record_processor(SimpleLogRecordProcessor(RedactingLogExporter(clean, Redactor())))
+    body: dict[str, Any] = {"password": "hunter2", "messages": [{"to": MAIL, "n": 1.5}]}
+    body["itself"] = body
+    provider.get_logger("l").emit(LogRecord(body=body))
+    [seen] = clean.get_finished_logs()
+    assert seen.log_record.body == {"password": "****", "messages": [{"to": "****", "n": 1.5}], "itself": "<cycle>"}
+    encode_logs([seen]).SerializeToString()
 
 
 class Refusing(SpanExporter, LogRecordExporter):
@@ -188,6 +202,23 @@ def test_what_utf_8_or_64_bits_cannot_hold_is_sent_as_text(caplog: pytest.LogCap
     assert spans.kept[1].attributes["text"] == "\\ud800"
     assert len(records.kept) == 2
     assert not caplog.records, "nothing was left out by an encoder"
+
+
+def test_a_resource_from_bytes_that_are_no_utf_8_is_sent(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.name=caf\udce9,team\udce9=a,service.instance.id=\udce9")
+    for resource in (
+        process_resource(Plan.from_env()),
+        app_resource(process_resource(Plan.from_env()), Plan.from_env(), "run"),
+    ):
+        span = ReadableSpan("s", context=SpanContext(1, 1, is_remote=False), resource=resource)
+        [sent] = encode_spans([span]).resource_spans
+        found = {pair.key: pair.value.string_value for pair in sent.resource.attributes}
+        assert found["service.name"] == "caf\\udce9"
+        assert found["team\\udce9"] == "a"
+        assert found["service.instance.id"] == "\\udce9"
+    assert not caplog.records
 
 
 def test_one_item_that_cannot_be_encoded_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
