@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -140,27 +141,30 @@ def phases(server: Span) -> dict[str, float]:
     return {name.rpartition(".")[2]: value for name, value in server.attributes.items() if name.startswith("chatbot.turn.")}
 
 
-@pytest.mark.parametrize(("words", "slow"), [("/wait 1 /chunks 3", "first_chunk"), ("/chunks 9 /slow 1.2", "generation")])
+@pytest.mark.parametrize(("words", "slow"), [("/wait 2 /chunks 3", "first_chunk"), ("/chunks 20 /slow 3", "generation")])
 def test_the_trace_of_a_slow_answer_tells_which_phase_was_slow(stack: Stack, words: str, slow: str) -> None:
     before = totals(stack, "chatbot_turn_time_seconds_sum", "chatbot_phase")
     asked = len(stack.model.calls())
     first = stack.chat(f"a conversation with a history of {slow}").json["conversation_id"]
+    began = time.perf_counter()
     with stack.streaming(words, conversation_id=first) as events:
         kept = list(events)
+    wall = time.perf_counter() - began
     assert kept[-1].name == "done"
     call = stack.model.calls(asked + 2)[-1]
-    wait_for(lambda: [s for s in stack.spans() if s.name == "POST /chat/stream" and phases(s).get(slow, 0) > 0.8], "the span")
+    wait_for(lambda: [s for s in stack.spans() if s.name == "POST /chat/stream" and phases(s).get(slow, 0) > 1.5], "the span")
     server = max((s for s in stack.spans() if s.name == "POST /chat/stream"), key=lambda span: span.start)
     found = phases(server)
     assert set(found) == {"history", "cache", "first_chunk", "generation", "total"}
     assert call.first_chunk_seconds is not None
-    assert found["first_chunk"] == pytest.approx(call.first_chunk_seconds, abs=0.15)
-    assert found["generation"] == pytest.approx(call.seconds - call.first_chunk_seconds, abs=0.15)
-    assert found["total"] == pytest.approx(server.seconds, abs=0.05)
+    # The model takes its time before it sends, so that no phase can be shorter; nothing can be longer than the whole.
+    assert found["first_chunk"] >= (2.0 if slow == "first_chunk" else 3.0 / 20)
+    assert found["first_chunk"] + found["generation"] >= (2.0 if slow == "first_chunk" else 3.0)
+    assert sum(value for name, value in found.items() if name != "total") <= found["total"] <= wall
+    assert found["total"] <= server.seconds + 0.01, "by another clock"
     assert max((name for name in found if name != "total"), key=found.get) == slow  # type: ignore[arg-type]
-    assert sum(value for name, value in found.items() if name != "total") <= found["total"]
     grown = since(stack, before, "chatbot_turn_time_seconds_sum", "chatbot_phase")
-    assert grown[slow] >= 0.8
+    assert grown[slow] >= 1.5
     assert set(grown) == set(found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -123,11 +124,10 @@ def test_several_apps_of_one_process_have_their_own_turns(model: ModelServer, re
     one.test_client().get("/whole/hello")
     two.test_client().get("/whole/hello_wait 0.3")
     assert one.test_client().get("/outer").status_code == 200
-    times = sorted(
-        dict(span.attributes or {})["chatbot.turn.generation"] for span in requests.spans if span.name == "GET /whole/<text>"
-    )
-    assert len(times) == 3
-    assert times[2] > 0.3 > times[1]
+    turns = [dict(span.attributes or {}) for span in requests.spans if span.name == "GET /whole/<text>"]
+    assert max(turn["chatbot.turn.generation"] for turn in turns) >= 0.3
+    assert len(turns) == 3
+    assert all(turn["chatbot.turn.generation"] <= turn["chatbot.turn.total"] for turn in turns), "another turn's time is in it"
     assert phases(requests, "GET /outer") == {}
     assert ai.total(m.AI_RESPONSE_TIME) == 3
 
@@ -157,11 +157,14 @@ def test_a_stream_that_a_view_forgets_ends_with_its_request(model: ModelServer, 
 
 
 def test_an_answer_that_streams_after_the_view_belongs_to_its_turn(model: ModelServer, requests: Watch, ai: AiWatch) -> None:
+    began = time.perf_counter()
     reply = chatbot(model).test_client().get("/stream/now_chunks 4 _slow 0.5")
     assert reply.text
+    wall = time.perf_counter() - began
     found = phases(requests, "GET /stream/<text>")
     assert set(found) == {"first_chunk", "generation", "total"}
-    assert found["first_chunk"] + found["generation"] == pytest.approx(0.5, abs=0.2)
+    assert found["first_chunk"] >= 0.125, "the model waits before each of four chunks"
+    assert 0.5 <= found["first_chunk"] + found["generation"] <= found["total"] <= wall
     assert ai.counted(m.TURN_TIME) == {("first_chunk",): 1.0, ("generation",): 1.0, ("total",): 1.0}
     assert "chatbot.ai.cost" in (requests.span("GET /stream/<text>").attributes or {})
 
