@@ -1,6 +1,6 @@
-"""Load with a ledger, and endpoints of every mood: for the tests and the benchmark of an outage.
+"""Apps that export often, load with a ledger, and endpoints of every mood: for the tests and the benchmark of an outage.
 
-Fed by `test_outage.py` and `benchmarks/outage.py`; feeds on real servers alone.
+Fed by the tests of outages and `benchmarks/outage.py`; feeds on real servers alone.
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from typing_extensions import Self
 
 from otel_chatbot.testing import OtlpSink
+
+from .distro import App, instrumented
+from .process import BIN
 
 APP = """
 import logging, os, sys, threading, traceback
@@ -45,6 +49,39 @@ if __name__ == "__main__":
     app.run(port=int(os.environ["PORT"]), use_reloader=False)
 """
 """An app that says a number in a log record and on its span, and what its threads are doing."""
+
+
+BATCH_SECONDS, METRICS_SECONDS = 0.2, 0.4
+FAST = {
+    "OTEL_BSP_SCHEDULE_DELAY": str(round(BATCH_SECONDS * 1000)),
+    "OTEL_BLRP_SCHEDULE_DELAY": str(round(BATCH_SECONDS * 1000)),
+    "OTEL_METRIC_EXPORT_INTERVAL": str(round(METRICS_SECONDS * 1000)),
+}
+
+
+def gunicorn(folder: Path, endpoint: str, workers: int = 2, source: str = APP, **env: str) -> App:
+    """The app under gunicorn, exporting to an endpoint."""
+    command = instrumented(str(BIN / "gunicorn"), "-b", "127.0.0.1:{port}", "-w", str(workers), "--threads", "4", "app:app")
+    return App(folder, {**FAST, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, **env}, source, command, path="/health/live")
+
+
+def python(folder: Path, endpoint: str, **env: str) -> App:
+    """The app in one process, exporting to an endpoint."""
+    return App(folder, {**FAST, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, **env}, APP, path="/health/live")
+
+
+def spool_of(folder: Path) -> list[Path]:
+    """What waits on disk for an app of this folder to be sent."""
+    return list((folder / "logs" / "spool").glob("*.otlp"))
+
+
+def exports_lag(folder: Path) -> float:
+    """Seconds since the last span or the last log record was written to the spool, whichever is longer ago."""
+    times: dict[str, int] = {}
+    for path in spool_of(folder):
+        signal = path.name.split(".")[1]
+        times[signal] = max(times.get(signal, 0), int(path.name.partition("-")[0]))
+    return (time.time_ns() - min(times.get(signal, 0) for signal in ("traces", "logs"))) / 1e9
 
 
 class Load:
