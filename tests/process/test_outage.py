@@ -16,9 +16,20 @@ from pathlib import Path
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
-from prometheus_client.parser import text_string_to_metric_families
 from support.distro import App
-from support.outage import BATCH_SECONDS, FAST, METRICS_SECONDS, Arrived, Load, Moody, exports_lag, gunicorn, python, spool_of
+from support.outage import (
+    BATCH_SECONDS,
+    FAST,
+    METRICS_SECONDS,
+    Arrived,
+    Load,
+    Moody,
+    dropped,
+    exports_lag,
+    gunicorn,
+    python,
+    spool_of,
+)
 from support.process import clean_env, free_port, wait_for
 from support.proofs import record_proof
 from support.weather import BlackHole
@@ -27,18 +38,6 @@ from otel_chatbot.testing import OtlpSink
 
 PROTO = {"Content-Type": "application/x-protobuf"}
 TAKEN = (200, PROTO, b"")
-
-
-def dropped(app: App, **labels: str) -> float:
-    """The sum of chatbot.telemetry.dropped over what has these labels, as any process of the app tells it."""
-    wanted = {f"chatbot_telemetry_{name}": value for name, value in labels.items()}.items()
-    families = text_string_to_metric_families(app.get("/metrics")[1])
-    return sum(
-        sample.value
-        for family in families
-        for sample in family.samples
-        if sample.name == "chatbot_telemetry_dropped_total" and wanted <= sample.labels.items()
-    )
 
 
 def test_an_outage_under_load_with_a_kill_in_it_and_a_sick_endpoint_after_it_loses_nothing(tmp_path: Path, scale: int) -> None:

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families
 from typing_extensions import Self
 
 from otel_chatbot.testing import OtlpSink
@@ -82,6 +83,18 @@ def exports_lag(folder: Path) -> float:
         signal = path.name.split(".")[1]
         times[signal] = max(times.get(signal, 0), int(path.name.partition("-")[0]))
     return (time.time_ns() - min(times.get(signal, 0) for signal in ("traces", "logs"))) / 1e9
+
+
+def dropped(app: App, **labels: str) -> float:
+    """The sum of chatbot.telemetry.dropped over what has these labels, as any process of the app tells it."""
+    wanted = {f"chatbot_telemetry_{name}": value for name, value in labels.items()}.items()
+    families = text_string_to_metric_families(app.get("/metrics")[1])
+    return sum(
+        sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name == "chatbot_telemetry_dropped_total" and wanted <= sample.labels.items()
+    )
 
 
 class Load:
