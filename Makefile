@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PORT   ?= 5000
 SCALE  ?= 20
 
-.PHONY: demo test proof check lint types layers format setup lock bench collector clean
+.PHONY: demo test proof check lint types layers format docs setup lock bench collector clean
 
 demo:            ## The chatbot with everything it needs, on http://127.0.0.1:$(PORT)
 	$(PYTHON) scripts/demo.py --port $(PORT)
@@ -34,6 +34,9 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: setup      ## The documentation, with warnings as errors, into .cache/site
+	$(BIN)/python scripts/docs.py
+
 bench: setup     ## Every figure of docs/performance.md, beside its peers in one run
 	$(BIN)/python benchmarks/run.py
 
@@ -48,6 +51,7 @@ setup: $(VENV)/.installed
 	@bash scripts/system-packages.sh
 	@rm -rf .cache/dist && $(BIN)/python -m build --wheel --no-isolation --outdir .cache/dist . >.cache/build.log 2>&1 || { cat .cache/build.log; exit 1; }
 	@$(BIN)/pip install --quiet --no-deps --force-reinstall .cache/dist/*.whl
+	@$(BIN)/python scripts/docs.py --install
 
 $(VENV)/.installed: requirements/test.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'

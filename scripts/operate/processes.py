@@ -33,7 +33,8 @@ def birth(pid: int) -> str:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
             return ""
-        return "" if fields[0] in "ZX" else fields[19]
+        # Where the first thread has ended, the process is called a zombie while its other threads still hold files and ports.
+        return "" if fields[0] in "ZX" and fields[17] in "01" else fields[19]
     if WINDOWS:
         return _windows_birth(pid)
     asked = subprocess.run(["ps", "-p", str(pid), "-o", "stat=,lstart="], capture_output=True, text=True, check=False)
@@ -70,6 +71,21 @@ def start(command: list[str], cwd: Path, env: dict[str, str], output: Path) -> i
         raise OperateError(f"{command[0]} cannot be started: {error.strerror}", "Check the service's command.") from error
     started.returncode = 0  # it is not this script's to wait for: no warning at the end
     return started.pid
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Signals that ask this script to end wait until the body is through: what it starts, it also notes."""
+    came: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = [(number, signal.signal(number, lambda number, _: came.append(number))) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in handlers:
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def end(pid: int, began: str, grace: float) -> None:

@@ -43,10 +43,11 @@ class Process:
         config = configuration.read(self._home.part("service.env"))
         env = environment(self._home, release, config, release.port, self._home.part("data"), self._home.part("logs"))
         command = command_of(self._home, release, release.port, self._home.part("data"))
-        pid = processes.start(command, self._home.part("app"), env, self._home.output)
         self._home.run.parent.mkdir(exist_ok=True)
-        record = {"pid": pid, "began": processes.birth(pid), "port": release.port, "version": release.version}
-        write(self._home.run, json.dumps(record) + "\n")
+        with processes.undisturbed():
+            pid = processes.start(command, self._home.part("app"), env, self._home.output)
+            record = {"pid": pid, "began": processes.birth(pid), "port": release.port, "version": release.version}
+            write(self._home.run, json.dumps(record) + "\n")
 
     def stop(self) -> None:
         """End the recorded process, if it is the one that was recorded."""
@@ -133,12 +134,13 @@ class Candidate:
                 env["CHATBOT_OTEL_ENDPOINT_PORT"] = str(free_port())
             self.config = env
             command = command_of(self._home, self._release, self.port, data)
-            self._pid = processes.start(command, self._new / "app", env, self._output)
-            self._began = processes.birth(self._pid)
             self._record.parent.mkdir(exist_ok=True)
-            write(self._record, json.dumps({"pid": self._pid, "began": self._began}) + "\n")
+            with processes.undisturbed():
+                self._pid = processes.start(command, self._new / "app", env, self._output)
+                self._began = processes.birth(self._pid)
+                write(self._record, json.dumps({"pid": self._pid, "began": self._began}) + "\n")
         except BaseException:
-            self._folder.cleanup()
+            self.__exit__()
             raise
         return self
 

@@ -53,8 +53,8 @@ def live(
         yield instance
         swap.commit()
     except BaseException as error:
-        for number in (signal.SIGINT, signal.SIGTERM):  # it must not be interrupted half-way
-            signal.signal(number, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM):  # it must not be interrupted half-way; SIG_IGN the service would inherit
+            signal.signal(number, lambda *_: None)
         try:
             _put_back(home, service, swap, old if was_running else None, seconds)
         except (OperateError, OSError) as second:

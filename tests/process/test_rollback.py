@@ -210,7 +210,7 @@ def test_a_backup_that_does_not_work_any_more_is_taken_back(one: Service) -> Non
             tar.addfile(info, io.BytesIO(content))
     describe(only(one))
     before = one.state()
-    done = one.rollback("--backup", name_of(only(one)), "--yes", "--timeout", "8", "--grace", "5")
+    done = one.rollback("--backup", name_of(only(one)), "--yes", "--timeout", "60", "--grace", "10")
     assert (done.code, "rotten" in done.stderr) == (1, True), done
     assert one.state() == before
     assert one.version() == "new"
@@ -231,7 +231,7 @@ def test_a_restore_that_is_killed_at_any_moment_leaves_the_old_state_to_the_next
         again = one.rollback(answer="q\n")
         assert "the state before it is back, and the service was started" in again.stdout
         assert one.state() == before
-        wait_for(lambda: one.version() == "new", "the service")
+        wait_for(lambda: one.version() == "new", "the service", 60)
     assert killed >= 3
 
 

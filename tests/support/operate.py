@@ -9,9 +9,12 @@ pip, hashes and virtual environments are real, and take seconds instead of minut
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
+import itertools
 import json
 import os
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -21,7 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request
 
-from .process import clean_env, fetch, free_port, get
+from .process import clean_env, fetch, get, port_open, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts"
@@ -87,6 +90,18 @@ def _digest(text: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
 
 
+_PORTS = itertools.count(20_000 + os.getpid() % 120 * 100)
+
+
+def port_to_keep() -> int:
+    """A free loopback port below those that the system gives away: no connection has it while the service restarts."""
+    for port in _PORTS:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("there is no end of numbers")
+
+
 class Service:
     """One service; `venvs` is a folder of virtual environments that several may share."""
 
@@ -94,7 +109,7 @@ class Service:
         self.folder = folder
         self.home = folder / "home"
         self.locks = locks
-        self.port = free_port()
+        self.port = port_to_keep()
         self.home.mkdir(parents=True)
         venvs.mkdir(parents=True, exist_ok=True)
         (self.home / "venvs").symlink_to(venvs)
@@ -111,7 +126,7 @@ class Service:
     def deploy(self, *arguments: str, app: Path | None = None, lock: Path | None = None, **how: Any) -> Done:
         """Run deploy-chatbot.sh with what every deployment here has in common, and these arguments."""
         common = ["--home", self.home, "--app", app or self.source("good"), "--requirements", lock or self.locks.lock("1.0")]
-        more = ["--no-package", "--port", self.port, "--timeout", "15", "--grace", "5"]
+        more = ["--no-package", "--port", self.port, "--timeout", "60", "--grace", "10"]
         return self.run("deploy", *map(str, [*common, *more]), *arguments, **how)
 
     def rollback(self, *arguments: str, **how: Any) -> Done:
@@ -126,7 +141,7 @@ class Service:
         env: Mapping[str, str] | None = None,
         code: str = "",
         before: Callable[[], None] | None = None,
-        timeout: float = 120,
+        timeout: float = 240,
     ) -> Done:
         """Run a script; `code` is Python that runs in it first, `before` in its process before that."""
         command: list[str] = [str(SCRIPTS / f"{name}-chatbot.sh"), *arguments]
@@ -173,12 +188,13 @@ class Service:
         return [json.loads(line) for line in (self.home / "operate.jsonl").read_text().splitlines()]
 
     def end(self) -> None:
-        """End what still runs, by the recorded id."""
+        """End what still runs, by the recorded id, and wait until its port is free."""
         if (self.home / "run" / "service.json").exists():
             try:
                 os.kill(self.pid, 9)
             except ProcessLookupError:
                 return
+            wait_for(lambda: not port_open(self.port), "the service's end", 60)
 
 
 class Done:
