@@ -11,10 +11,11 @@ import logging
 import os
 import runpy
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-_AROUND = ("inner", "exporter")
+_AROUND = ("inner", "exporter", "_processor")
 """Where our processors and exporters keep what they pass on to."""
 _SETTINGS = ("OTEL_", "CHATBOT_OTEL_", "OTLP ", "the spool")
 """How warnings about settings begin: the doctor says these itself."""
@@ -41,11 +42,14 @@ def main() -> None:
     from opentelemetry.instrumentation.auto_instrumentation import initialize
 
     initialize()
+    before = _global_providers()
     if len(sys.argv) > 1:
         _load(sys.argv[1])
+    after = _global_providers()
     refused = [line for line in kept.lines if _REFUSED in line]
     report = {
-        "providers": _providers(),
+        "providers": _providers(after),
+        "theirs": [signal for signal in after if after[signal] is not before[signal]],
         "refused": refused,
         "warnings": [line for line in dict.fromkeys(kept.lines) if line not in refused and not line.startswith(_SETTINGS)],
     }
@@ -64,25 +68,34 @@ def _load(app: str) -> None:
         importlib.import_module(app.partition(":")[0])
 
 
-def _providers() -> dict[str, Any]:
+def _global_providers() -> dict[str, Any]:
     from opentelemetry import _logs, metrics, trace
 
+    return {
+        "traces": trace.get_tracer_provider(),
+        "metrics": metrics.get_meter_provider(),
+        "logs": _logs.get_logger_provider(),
+    }
+
+
+def _providers(there: dict[str, Any]) -> dict[str, Any]:
     from ..distro import sdk_private
 
+    asked: dict[str, Callable[[Any], list[object]]] = {
+        "traces": sdk_private.span_exporters,
+        "metrics": sdk_private.metric_exporters,
+        "logs": sdk_private.log_exporters,
+    }
     found = {}
-    for signal, provider, exporters in (
-        ("traces", trace.get_tracer_provider(), sdk_private.span_exporters),
-        ("metrics", metrics.get_meter_provider(), sdk_private.metric_exporters),
-        ("logs", _logs.get_logger_provider(), sdk_private.log_exporters),
-    ):
+    for signal, provider in there.items():
         try:
-            there = [_inner(exporter) for exporter in exporters(provider)]  # type: ignore[arg-type]
+            exporters = [_inner(exporter) for exporter in asked[signal](provider)]
         except AttributeError:  # not the SDK's
-            there = []
+            exporters = []
         found[signal] = {
             "provider": f"{type(provider).__module__}.{type(provider).__qualname__}",
-            "exporters": [type(exporter).__qualname__ for exporter in there],
-            "otlp": sum(sdk_private.is_otlp(exporter) for exporter in there),
+            "exporters": [type(exporter).__qualname__ for exporter in exporters],
+            "otlp": sum(sdk_private.is_otlp(exporter) for exporter in exporters),
         }
     return found
 

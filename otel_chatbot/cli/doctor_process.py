@@ -15,6 +15,11 @@ from collections.abc import Iterator
 from .findings import Finding, failed, warning, well
 
 _SECONDS = 60
+_BESIDE = {
+    "traces": "its sampler and resource count, and ours are exported beside what it exports",
+    "metrics": "what is measured with it is exported by us as well",
+    "logs": "it gets what the app gives it; ours goes on beside it",
+}
 
 
 def providers(app: str) -> Iterator[Finding]:
@@ -37,10 +42,15 @@ def providers(app: str) -> Iterator[Finding]:
             if twice
             else well("provider", line)
         )
+    for signal in report["theirs"]:
+        yield warning(
+            "own-provider", f"the app sets a provider of {signal} after ours: {_BESIDE[signal]}",
+            "fine if it is meant; leave it out, and OTEL_* variables are all there is to set",
+        )  # fmt: skip
     for line in report["refused"]:
         yield failed(
-            "duplicate-provider", f"the app sets a provider of its own: {line}",
-            "leave it out: otel-chatbot has set one, and adopts one that is set before it",
+            "duplicate-provider", f"the app sets more than one provider: {line}",
+            "set one provider alone: the first of the app's own is taken in, and OpenTelemetry refuses all others",
         )  # fmt: skip
     for line in report["warnings"]:
         yield warning("set-up", line)

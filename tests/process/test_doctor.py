@@ -181,17 +181,24 @@ if __name__ == "__main__":
 """
 
 
-def test_a_provider_of_the_app_and_a_missing_instrumentation_are_found_by_name(tmp_path: Path) -> None:
+def test_providers_of_the_app_and_a_missing_instrumentation_are_found_by_name(tmp_path: Path) -> None:
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / "sitecustomize.py").write_text(HIDE)
     (tmp_path / "app.py").write_text(OWN_PROVIDER)
-    found = doctor(tmp_path, "--app", "app.py", PYTHONPATH=str(tmp_path / "hidden"))
-    assert found.faults == {("duplicate-provider", "failed"), ("instrumentation-missing", "failed")}, found.text
-    assert "TracerProvider" in found.says("duplicate-provider")
-    assert "pip install 'otel-chatbot[genai]'" in found.says("instrumentation-missing")
-    assert "TraceFileExporter" in found.says("provider")
+    one = doctor(tmp_path, "--app", "app.py", PYTHONPATH=str(tmp_path / "hidden"))
+    assert one.faults == {("own-provider", "warning"), ("instrumentation-missing", "failed")}, one.text
+    assert "a provider of traces after ours" in one.says("own-provider")
+    assert "traces: opentelemetry.sdk.trace.TracerProvider, TraceFileExporter" in one.says("provider")
+    assert "pip install 'otel-chatbot[genai]'" in one.says("instrumentation-missing")
     assert not (tmp_path / "logs").exists()
 
+    (tmp_path / "app.py").write_text(OWN_PROVIDER + "trace.set_tracer_provider(TracerProvider())\n")
+    two = doctor(tmp_path, "--app", "app.py")
+    assert two.faults == {("own-provider", "warning"), ("duplicate-provider", "failed")}, two.text
+    assert "TracerProvider" in two.says("duplicate-provider")
+
+
+def test_an_app_that_cannot_be_imported_is_found_by_name(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("import nothing_of_that_name\n")
     broken = doctor(tmp_path, "--app", "app.py")
     assert broken.faults == {("app", "failed")}
