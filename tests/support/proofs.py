@@ -9,6 +9,7 @@ the proof runs again; the others stay as they are. Names of figures read best as
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
 import os
 import platform
 import subprocess
@@ -37,12 +38,21 @@ def _section(title: str, rows: list[tuple[str, str]]) -> str:
 
 
 def _replace(path: Path, title: str, section: str) -> None:
-    """Put a section into the place of the one of the same title, or at the end; written whole, so that no reader sees half."""
+    """Put a section into the place of the one of the same title, or at the end; one process at a time, no reader sees half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        _rewrite(path, title, section)
+    finally:
+        os.close(folder)
+
+
+def _rewrite(path: Path, title: str, section: str) -> None:
     text = path.read_text(encoding="utf-8") if path.exists() else HEAD
     head, *sections = text.split(_MARK)
     known = {one.partition("\n")[0]: one.strip("\n") + "\n" for one in sections}
     known[title] = section
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".new")
     beside.write_text(head.rstrip("\n") + "\n" + "".join(f"{_MARK}{one}" for one in known.values()), encoding="utf-8")
     beside.replace(path)
