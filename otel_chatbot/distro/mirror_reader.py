@@ -77,7 +77,7 @@ class MirrorReader(MetricReader):
                     for metric in scope.metrics:
                         found = family(metric)
                         if found is not None:
-                            yield _without_ours(found)
+                            yield _without_ours(found, scope.scope.name)
                         elif metric.name not in self._left_out:
                             self._left_out.add(metric.name)
                             _logger.warning(
@@ -90,10 +90,12 @@ class MirrorReader(MetricReader):
         self.refresh()
 
 
-def _without_ours(found: Family) -> Family:
+def _without_ours(found: Family, scope: str) -> Family:
     """A family without the calls that our instrumentation of the openai client has measured itself."""
     if found.spec.name not in _COUNTED_BY_US or "openai" not in INSTRUMENTATIONS.active:
         return found
+    if "openai" in scope.lower():  # of this client alone: it may name an endpoint's owner as the provider
+        return Family(found.spec, found.points, [])
     return Family(found.spec, found.points, [point for point in found.histograms if not _is_openai(point.attributes)])
 
 

@@ -52,7 +52,6 @@ class Beside:
             env = {
                 "TOOL": tool, "KEPT": str(self.kept_path), "PORT": str(port), "CHATBOT_OTEL_LOG_DIR": str(folder / "logs"),
                 "OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "k", "OTEL_BSP_SCHEDULE_DELAY": "100",
-                "TRACELOOP_METRICS_ENABLED": "false",
                 # The stock loader activates these, and OpenLLMetry would once more.
                 "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "requests,urllib3,threading,sqlalchemy",
             }  # fmt: skip

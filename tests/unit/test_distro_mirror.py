@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
+from otel_chatbot.distro.instrumentations import INSTRUMENTATIONS
 from otel_chatbot.distro.mirror_reader import MirrorReader
 from otel_chatbot.metrics import view
+from otel_chatbot.metrics.series import Value
 from otel_chatbot.metrics.view import Family
 
 
@@ -91,4 +94,31 @@ def test_edges_that_are_given_as_whole_numbers_read_as_those_of_other_workers_do
     made.get_meter("shop").create_histogram("mf.size", explicit_bucket_boundaries_advisory=[1, 10]).record(5)
     reader.refresh()
     assert [repr(edge) for edge in mirrored("mf.")["mf.size"].spec.buckets] == ["1.0", "10.0"]
+    made.shutdown()
+
+
+@pytest.mark.parametrize("counted_by_us", [True, False])
+def test_calls_of_the_openai_client_that_we_count_are_not_counted_again_by_others(
+    counted_by_us: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(INSTRUMENTATIONS, "active", {"openai"} if counted_by_us else set())
+    tag = {"gen_ai.request.model": f"counted by us: {counted_by_us}"}
+    made, reader = provider()
+    for scope, name, owner in (
+        ("opentelemetry.instrumentation.openai.v1", "gen_ai.system", "groq"),
+        ("an.agent", "gen_ai.provider.name", "openai"),
+        ("an.agent", "gen_ai.system", "OpenAI"),
+        ("an.agent", "gen_ai.system", "anthropic"),
+    ):
+        made.get_meter(scope).create_histogram("gen_ai.client.operation.duration").record(1.0, {**tag, name: owner})
+        made.get_meter(scope).create_histogram("mg.choices").record(1.0, {**tag, name: owner})
+    reader.refresh()
+
+    def kept(name: str) -> list[dict[str, Value]]:
+        points = [point.attributes for family in mirrored(name).values() for point in family.histograms]
+        return [attributes for attributes in points if attributes["gen_ai.request.model"] == tag["gen_ai.request.model"]]
+
+    owners = {one.get("gen_ai.system") or one.get("gen_ai.provider.name") for one in kept("gen_ai.client.operation.duration")}
+    assert owners == ({"anthropic"} if counted_by_us else {"groq", "openai", "OpenAI", "anthropic"})
+    assert len(kept("mg.choices")) == 4
     made.shutdown()

@@ -16,7 +16,7 @@ import openai
 from flask import Flask
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
@@ -61,7 +61,9 @@ elif TOOL == "upstream":
 elif TOOL == "traceloop":
     from traceloop.sdk import Traceloop
 
-    Traceloop.init(app_name="beside", disable_batch=True, exporter=Keep(), telemetry_enabled=False)
+    Traceloop.init(
+        app_name="beside", disable_batch=True, exporter=Keep(), metrics_exporter=ConsoleMetricExporter(), telemetry_enabled=False
+    )  # fmt: skip
 elif TOOL == "logfire":
     import logfire
 
