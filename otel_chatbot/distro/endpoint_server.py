@@ -73,6 +73,9 @@ class EndpointServer:
                     self._thread = threading.Thread(target=run, name="otel-chatbot-endpoints", daemon=True)
                     self._thread.start()
 
+    def flush(self, deadline: float) -> None:
+        """Nothing: it serves on."""
+
     def begin_shutdown(self) -> None:
         """Serve nothing more; another process may have the port."""
         self._closed = True

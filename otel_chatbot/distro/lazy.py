@@ -101,7 +101,7 @@ class LazyBatch(Generic[_B]):
             self.begin_shutdown()
             self.finish_shutdown(time.monotonic() + config.current().shutdown_timeout)
 
-    def flush(self) -> bool:
+    def flush(self, deadline: float = 0.0) -> bool:  # noqa: ARG002 - to the spool it takes no time
         """Export what is queued, on the caller's thread."""
         return self._made is None or self._closed or bool(self._made.force_flush())
 

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Final, Protocol
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
@@ -54,6 +55,8 @@ class MetricsExport:
         self.at_start: list[Callable[[], None]] = []
         """Called on the thread when it starts: what need not happen on the application's threads."""
         self._closed = False
+        self._turn = SimpleNamespace()
+        """Owns the lock under which exports leave one after the other."""
         self._reset()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._after_fork)
@@ -63,6 +66,7 @@ class MetricsExport:
         self._stop: threading.Event | None = None
         self._ended: threading.Event | None = None
         forget_lock(self)
+        forget_lock(self._turn)
 
     def _after_fork(self) -> None:
         ran = self._thread is not None
@@ -84,6 +88,12 @@ class MetricsExport:
                     arguments = (self._stop, self._ended)
                     self._thread = threading.Thread(target=self._run, args=arguments, name="otel-chatbot-metrics", daemon=True)
                     self._thread.start()
+
+    def flush(self, deadline: float) -> None:  # noqa: ARG002 - to the spool it takes no time
+        """Export now, on the caller's thread, if this process has figures."""
+        if self._stop is not None:
+            self._refresh()
+            self.export()
 
     def begin_shutdown(self) -> None:
         """Have the thread export a last time and end."""
@@ -138,13 +148,16 @@ class MetricsExport:
                 return True
             if not self._lead.take():
                 return False
-            data = self._collect()
-            for exporter in self._exporters if data.resource_metrics else ():
-                if exporter.export(data) is MetricExportResult.FAILURE:
-                    dropped(Signal.METRICS, DropReason.EXPORT_FAILED, _points(data))
+            with late_lock(self._turn):
+                self._export(self._collect())
         except Exception as error:
             report("exporting metrics", error)
         return True
+
+    def _export(self, data: MetricsData) -> None:
+        for exporter in self._exporters if data.resource_metrics else ():
+            if exporter.export(data) is MetricExportResult.FAILURE:
+                dropped(Signal.METRICS, DropReason.EXPORT_FAILED, _points(data))
 
 
 def _points(data: MetricsData) -> int:

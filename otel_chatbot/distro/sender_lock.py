@@ -23,6 +23,11 @@ class SenderLock:
         self._path = folder / "sender.lock"
         self._file: IO[bytes] | None = None
 
+    @property
+    def held(self) -> bool:
+        """Whether this process is the sender."""
+        return self._file is not None
+
     def take(self) -> bool:
         """Whether this process is the sender, from now on or already. OSError when the folder cannot be used for that."""
         if self._file is not None:

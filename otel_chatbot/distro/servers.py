@@ -29,9 +29,13 @@ def is_master() -> bool:
 
 def _handles_a_workers_signals() -> bool:
     """Whether this is a worker that has imported us itself: it takes over the signals before it loads the app."""
+    return hasattr(signal, "SIGUSR1") and is_a_workers(signal.getsignal(signal.SIGUSR1))
+
+
+def is_a_workers(handler: object) -> bool:
+    """Whether a signal's handler is one of gunicorn's workers."""
     worker = getattr(sys.modules.get(_WORKER), "Worker", None)
-    owner = getattr(signal.getsignal(signal.SIGUSR1), "__self__", None) if hasattr(signal, "SIGUSR1") else None
-    return worker is not None and isinstance(owner, worker)
+    return worker is not None and isinstance(getattr(handler, "__self__", None), worker)
 
 
 def too_early() -> bool:

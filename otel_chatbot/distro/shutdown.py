@@ -7,6 +7,7 @@ an interpreter that is shutting down refuses to.
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import contextlib
 import os
@@ -14,15 +15,21 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Protocol
 
 from .. import config
 from .._guard import never_raise, report
+from .late import forget_lock, late_lock
+from .servers import in_greenlets, is_a_workers
 
 
 class Closable(Protocol):
     """Something with a thread of its own that can be told to finish, and be waited for."""
+
+    def flush(self, deadline: float) -> object:
+        """Export what is there, on this thread, until `deadline` (of `time.monotonic`); more may come."""
 
     def begin_shutdown(self) -> None:
         """Start to finish; returns at once."""
@@ -44,6 +51,8 @@ class Shutdown:
         self._done_in = 0
         self._ending = 0
         self._flushed = 0
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=lambda: forget_lock(self))
 
     def add(self, *closables: Closable) -> None:
         """Close these too."""
@@ -52,9 +61,10 @@ class Shutdown:
     @never_raise
     def run(self) -> None:
         """Close everything within SHUTDOWN_TIMEOUT; a second call in a process does nothing."""
-        if self._done_in == os.getpid():
-            return
-        self._done_in = os.getpid()
+        with late_lock(self):
+            if self._done_in == os.getpid():
+                return
+            self._done_in = os.getpid()
         deadline = time.monotonic() + config.current().shutdown_timeout
         for step in ("begin_shutdown", "finish_shutdown"):
             for closable in self._closables:
@@ -62,6 +72,22 @@ class Shutdown:
                     getattr(closable, step)(*((deadline,) if step == "finish_shutdown" else ()))
                 except Exception as error:
                     report(f"{type(closable).__name__}.{step}", error)
+
+    def before(self, call: Callable[[], None]) -> None:
+        """Call something short that is to be exported, and not at all when the end has begun: then nothing takes it."""
+        with late_lock(self):
+            if self._done_in != os.getpid():
+                call()
+
+    @never_raise
+    def flush(self) -> None:
+        """Export what is there within SHUTDOWN_TIMEOUT, and go on."""
+        deadline = time.monotonic() + config.current().shutdown_timeout
+        for closable in self._closables:
+            try:
+                closable.flush(deadline)
+            except Exception as error:
+                report(f"{type(closable).__name__}.flush", error)
 
     def abandon(self) -> None:
         """End everything without an export, now and for good."""
@@ -80,31 +106,41 @@ class Shutdown:
     def at_sigterm(self) -> None:
         """Run at SIGTERM too, where nothing is done about it: Python ends then without its exit hooks.
 
-        What the application installed is called as before, and the process still ends by the signal.
+        What the application installed is called as before, after a flush, for it may end the process at once; or it may not,
+        and have the requests end that are under way: nothing is closed before. A process without a handler still ends by the
+        signal. gunicorn's workers end by themselves, through the exit hooks.
         """
         if threading.current_thread() is not threading.main_thread() or sys.platform == "win32":
             return
         self._previous = signal.getsignal(signal.SIGTERM)
-        if self._previous is not signal.SIG_IGN and self._previous is not None:
+        if self._previous not in (signal.SIG_IGN, None) and not is_a_workers(self._previous):
             signal.signal(signal.SIGTERM, self._on_sigterm)
 
     def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
         here = os.getpid()
         if callable(self._previous):
-            self._flush_beside()
-            self._previous(number, frame)
+            self._flush_before(self._previous, number, frame)
         elif self._flushed == here:
             signal.signal(number, signal.SIG_DFL)
             os.kill(here, number)
         elif self._ending != here:
             # The interrupted code may hold a lock that the flush needs: let it go on, end the process afterwards.
             self._ending = here
-            threading.Thread(target=self._flush_and_end, args=(number,), name="otel-chatbot-shutdown", daemon=True).start()
+            _thread.start_new_thread(self._flush_and_end, (number,))
 
-    def _flush_beside(self) -> None:
-        worker = threading.Thread(target=self.run, name="otel-chatbot-shutdown", daemon=True)
+    def _flush_before(self, handler: Callable[..., object], number: int, frame: FrameType | None) -> None:
+        if in_greenlets():  # its hub, where signals arrive, waits for nobody
+
+            def both() -> None:
+                self.flush()
+                handler(number, frame)
+
+            _thread.start_new_thread(both, ())
+            return
+        worker = threading.Thread(target=self.flush, name="otel-chatbot-flush", daemon=True)
         worker.start()
         worker.join(config.current().shutdown_timeout)
+        handler(number, frame)
 
     def _flush_and_end(self, number: int) -> None:
         self.run()

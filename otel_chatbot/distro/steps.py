@@ -181,7 +181,7 @@ def start_line(setup: SetUp) -> None:
 
     def once_a_run() -> None:
         if setup.lead.take():
-            announce(setup.plan, INSTRUMENTATIONS.active)
+            setup.shutdown.before(lambda: announce(setup.plan, INSTRUMENTATIONS.active))
 
     if not setup.plan.disabled:
         setup.export.at_start.append(once_a_run)

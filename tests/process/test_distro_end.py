@@ -99,6 +99,40 @@ def test_a_handler_that_was_there_before_is_called(tmp_path: Path, otlp_sink: Ot
     assert [m.name for _, m in otlp_sink.metrics() if m.name == "chatbot.messages.sent"]
 
 
+@pytest.mark.parametrize("server", ["", "from gevent import monkey; monkey.patch_all()\n"], ids=["threads", "gevent"])
+def test_a_handler_that_lets_the_app_finish_may_take_its_time(tmp_path: Path, otlp_sink: OtlpSink, server: str) -> None:
+    (tmp_path / "app.py").write_text(
+        server
+        + "import logging, signal, time\nfrom opentelemetry import trace\ntold = []\n"
+        + "signal.signal(signal.SIGTERM, lambda *_: told.append(1))\n"
+        + "import otel_chatbot; otel_chatbot.instrument()\n"
+        + "def work(name):\n"
+        + "    with trace.get_tracer('t').start_as_current_span(name):\n"
+        + "        otel_chatbot.messages_sent.inc(5)\n        logging.getLogger('app').warning(name)\n"
+        + "work('before')\nprint('ready', flush=True)\nwhile not told: time.sleep(0.01)\nwork('after')\n"
+    )
+    env = {**SLOW, "OTEL_EXPORTER_OTLP_ENDPOINT": otlp_sink.endpoint}
+    process = Process([sys.executable, "app.py"], tmp_path, env)
+    process.wait(lambda: "ready" in process.stdout, "the app")
+    assert process.end() == 0, process.stderr
+    assert [span.name for span in otlp_sink.spans()] == ["before", "after"]
+    assert {"before", "after"} <= {record.body.string_value for record in otlp_sink.logs()}
+    sent = [metric for _, metric in otlp_sink.metrics() if metric.name == "chatbot.messages.sent"]
+    assert [point.as_double for metric in (sent[0], sent[-1]) for point in metric.sum.data_points] == [5.0, 10.0]
+
+
+def test_a_server_of_gevent_flushes_at_a_sigterm_and_ends_by_it(tmp_path: Path, otlp_sink: OtlpSink) -> None:
+    serve = "from gevent.pywsgi import WSGIServer\n    WSGIServer(('127.0.0.1', int(os.environ['PORT'])), app).serve_forever()"
+    source = APP.replace('app.run(port=int(os.environ["PORT"]), use_reloader=False)', serve)
+    source = f"from gevent import monkey; monkey.patch_all()\nimport otel_chatbot; otel_chatbot.instrument()\n{source}"
+    env = {**SLOW, "OTEL_EXPORTER_OTLP_ENDPOINT": otlp_sink.endpoint}
+    with App(tmp_path, env, source, [sys.executable, "app.py"]) as app:
+        assert app.end() == -signal.SIGTERM, app.stderr
+    assert [span.name for span in otlp_sink.spans()] == ["GET /"]
+    assert "hello from the app" in {record.body.string_value for record in otlp_sink.logs()}
+    assert "Traceback" not in app.stderr
+
+
 def test_an_ignored_sigterm_stays_ignored(tmp_path: Path) -> None:
     source = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); import otel_chatbot; otel_chatbot.instrument(); "
     code = source + "print(signal.getsignal(signal.SIGTERM) is signal.SIG_IGN)"

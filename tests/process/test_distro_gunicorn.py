@@ -16,6 +16,17 @@ from otel_chatbot.testing import OtlpSink
 FAST = {"OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_BLRP_SCHEDULE_DELAY": "100", "OTEL_METRIC_EXPORT_INTERVAL": "300"}
 GUNICORN = (str(BIN / "gunicorn"), "-b", "127.0.0.1:{port}", "-w", "3")
 CONFIGURED = [GUNICORN[0], "-c", "python:otel_chatbot.gunicorn", *GUNICORN[1:], "app:app"]
+LAST_REQUEST = APP.replace(
+    "    log.info",
+    """
+    import gc, time
+    from gunicorn.workers.base import Worker
+    (worker,) = (one for one in gc.get_objects() if isinstance(one, Worker))
+    open("asked", "w").close()
+    while worker.alive:  # until it is told to end
+        time.sleep(0.01)
+    log.info""",
+)
 
 
 def total(sink: OtlpSink) -> float:
@@ -74,6 +85,27 @@ def test_an_app_may_import_our_configuration_into_its_own(tmp_path: Path, otlp_s
         load(app, 20)
         assert app.end() == 0
     assert total(otlp_sink) == 20
+
+
+@pytest.mark.parametrize("start", ["", "import otel_chatbot\notel_chatbot.instrument()\n"], ids=["plain", "instrument()"])
+@pytest.mark.parametrize("kind", ["sync", "gthread", "gevent"])
+def test_a_request_that_is_under_way_when_the_app_is_told_to_end_is_told_of_whole(
+    tmp_path: Path, otlp_sink: OtlpSink, kind: str, start: str
+) -> None:
+    """The app's own `instrument()` runs in the worker, after gunicorn has taken over the signals."""
+    command = [GUNICORN[0], "-b", "127.0.0.1:{port}", "-w", "1", "-k", kind, "app:app"]
+    env = {**FAST, "OTEL_EXPORTER_OTLP_ENDPOINT": otlp_sink.endpoint}
+    command = command if start else instrumented(*command)
+    with App(tmp_path, env, start + LAST_REQUEST, command, path="/health/live") as app, ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(app.get)
+        app.wait((tmp_path / "asked").exists, "the request")
+        assert app.end() == 0
+        assert answer.result() == (200, "hello")
+    assert [span.name for span in otlp_sink.spans()] == ["GET /"]
+    assert "hello from the app" in {record.body.string_value for record in otlp_sink.logs()}
+    assert total(otlp_sink) == 1
+    assert [str(metric) for _, metric in otlp_sink.metrics() if metric.name == "chatbot.telemetry.dropped"] == []
+    assert "Traceback" not in app.stderr
 
 
 def test_readiness_turns_503_while_a_worker_drains(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from support.arbiter import children
 from support.distro import App
 from support.forking import run_folders
 from support.process import BIN, clean_env, wait_for
@@ -22,7 +23,6 @@ from support.workers import (
     OTLP,
     Shape,
     ask,
-    children,
     growing,
     points_of,
     viewed_in_logs,

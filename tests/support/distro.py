@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .process import Process, free_port, get, program
+from .arbiter import all_listen, workers_asked_for
+from .process import Process, free_port, get, program, wait_for
 
 APP = """
 import logging, os
@@ -53,6 +56,16 @@ class App(Process):
 
     def get(self, path: str = "/") -> tuple[int, str]:
         return get(f"http://127.0.0.1:{self.port}{path}")
+
+    def end(self, number: int = signal.SIGTERM, timeout: float = 15.0) -> int:
+        """End it; gunicorn when all its workers listen, so that none forgets that it was told to end."""
+        workers = workers_asked_for(self.popen.args)  # type: ignore[arg-type]
+        if workers and number == signal.SIGTERM:
+            with contextlib.suppress(AssertionError):  # then it ends as it can
+                wait_for(
+                    lambda: self.popen.poll() is not None or all_listen(self.pid, workers, self.stderr), "workers that listen"
+                )
+        return super().end(number, timeout)
 
     def log_lines(self) -> list[dict[str, Any]]:
         path = self.folder / "logs" / "chatbot.json.log"

@@ -24,6 +24,7 @@ from typing import Any
 from otel_chatbot.distro.metrics_export import MIRROR_SECONDS
 from otel_chatbot.testing import OtlpSink, attributes
 
+from .arbiter import children, state
 from .distro import App, instrumented
 from .process import BIN, clean_env, program, wait_for
 
@@ -211,12 +212,6 @@ def growing_json(text: str) -> dict[str, float]:
     return found
 
 
-def children(pid: int) -> list[int]:
-    """The processes that a process has forked, zombies left out."""
-    words = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(word) for word in words if _state(int(word)) != "Z"]
-
-
 def leader(folder: Path) -> int:
     """The process that leads the run: it holds the lock of the file `leader`; 0 when none does."""
     files = list(folder.glob("tmp/otel-chatbot-*/*/leader"))
@@ -390,7 +385,7 @@ def standing_still(pids: Iterable[int]) -> Iterator[None]:
     """Processes stopped in the meantime; those that have ended do not matter."""
     stopped = [pid for pid in pids if _signalled(pid, signal.SIGSTOP)]
     try:
-        wait_for(lambda: all(_state(pid) in "TZ" for pid in stopped), "processes that stand still")
+        wait_for(lambda: all(state(pid) in "TZ" for pid in stopped), "processes that stand still")
         yield
     finally:
         for pid in stopped:
@@ -402,9 +397,3 @@ def _signalled(pid: int, number: int) -> bool:
         os.kill(pid, number)
         return True
     return False
-
-
-def _state(pid: int) -> str:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    return "Z"
