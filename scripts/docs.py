@@ -85,7 +85,9 @@ def main() -> int:
     parser.add_argument("--install", action="store_true", help="only install the builder")
     options = parser.parse_args()
     if not options.install:
-        REFERENCE.write_text(reference(), encoding="utf-8")
+        told = reference()
+        if REFERENCE.read_text(encoding="utf-8") != told:
+            REFERENCE.write_text(told, encoding="utf-8")
     if not options.reference:
         install()
     if options.reference or options.install:

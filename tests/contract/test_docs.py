@@ -1,7 +1,7 @@
 """The documentation is true: its commands run, its links lead somewhere, the names in it are those of the code.
 
-A block of shell commands is run as it stands, unless its title says what it needs. The site is built with warnings as errors when
-the tests run at full size, or when the builder is installed already: installing it takes longer than all other tests here.
+A block of shell commands is run as it stands, unless its title says what it needs. The site is built with warnings as errors, by
+the builder in .cache/docs-venv, which `make setup` installs.
 """
 
 from __future__ import annotations
@@ -305,18 +305,18 @@ def test_the_manifests_ask_the_routes_that_there_are_and_use_the_files_that_ther
         )
 
 
-def test_the_site_builds_without_a_warning_and_the_manifests_are_valid(scale: int) -> None:
-    """At full size, or where the builder is installed; else what a build would find is what the tests above look at."""
-    if scale == 1 and not (docs.VENV / ".installed").exists():
-        assert (ROOT / "requirements/docs.txt").read_text().count("--hash=") > 100
-        return
-    built = subprocess.run(
-        [sys.executable, str(ROOT / "scripts/docs.py")], capture_output=True, text=True, timeout=280, check=False
-    )
+def test_the_site_builds_without_a_warning() -> None:
+    built = subprocess.run([sys.executable, ROOT / "scripts/docs.py"], capture_output=True, text=True, timeout=280, check=False)
     assert built.returncode == 0, built.stdout + built.stderr
-    assert "otel_chatbot.Counter.inc" in (ROOT / ".cache/site/reference/api.html").read_text()
-    program = docs.PROGRAMS / "kubernetes-validate"
-    for version in ("1.31", "1.37"):
-        files = [str(path) for path in (ROOT / "kubernetes").glob("*.yaml")]
-        valid = subprocess.run([program, "--strict", "-k", version, *files], capture_output=True, text=True, check=False)
-        assert valid.returncode == 0, valid.stdout + valid.stderr
+    site = ROOT / ".cache/site"
+    assert "otel_chatbot.Counter.inc" in (site / "reference/api.html").read_text()
+    for page in BY_HAND:
+        assert (site / page.relative_to(ROOT / "docs").with_suffix(".html")).exists(), page
+
+
+@pytest.mark.parametrize("version", ["1.31", "1.37"])
+def test_the_manifests_are_valid(version: str) -> None:
+    files = sorted((ROOT / "kubernetes").glob("*.yaml"))
+    command = [docs.PROGRAMS / "kubernetes-validate", "--strict", "-k", version, *files]
+    valid = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert valid.returncode == 0, valid.stdout + valid.stderr
