@@ -47,8 +47,7 @@ class MetricsExport:
         lead: Lead,
         interval: float,
     ) -> None:
-        self._exporters = exporters
-        self._collect = collect
+        self._exports = [(exporter, collect) for exporter in exporters]
         self._lead = lead
         self._interval = interval
         self._mirror: Mirror | None = None
@@ -78,6 +77,10 @@ class MetricsExport:
         """Copy other libraries' figures from now on, every second."""
         self._mirror = mirror
 
+    def also(self, exporter: MetricExporter, collect: Callable[[], MetricsData]) -> None:
+        """Export to this one too, what this `collect` builds."""
+        self._exports.append((exporter, collect))
+
     @never_raise
     def start(self) -> None:
         """Start this process's thread unless it runs, or the process is a server's master; does not wait for anything."""
@@ -104,7 +107,7 @@ class MetricsExport:
 
     def abandon(self) -> None:
         """End without an export."""
-        self._exporters = ()
+        self._exports = []
         self.begin_shutdown()
 
     def finish_shutdown(self, deadline: float) -> None:
@@ -144,20 +147,21 @@ class MetricsExport:
     def export(self) -> bool:
         """Export the merged view if this process leads; whether it does."""
         try:
-            if not self._exporters:
+            if not self._exports:
                 return True
             if not self._lead.take():
                 return False
             with late_lock(self._turn):
-                self._export(self._collect())
+                for exporter, collect in self._exports:
+                    _export(exporter, collect())
         except Exception as error:
             report("exporting metrics", error)
         return True
 
-    def _export(self, data: MetricsData) -> None:
-        for exporter in self._exporters if data.resource_metrics else ():
-            if exporter.export(data) is MetricExportResult.FAILURE:
-                dropped(Signal.METRICS, DropReason.EXPORT_FAILED, _points(data))
+
+def _export(exporter: MetricExporter, data: MetricsData) -> None:
+    if data.resource_metrics and exporter.export(data) is MetricExportResult.FAILURE:
+        dropped(Signal.METRICS, DropReason.EXPORT_FAILED, _points(data))
 
 
 def _points(data: MetricsData) -> int:

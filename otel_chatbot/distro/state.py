@@ -17,8 +17,10 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from .._guard import never_raise
 from ..metrics import shared, target, view
+from ..metrics.mirror import mirrored_names
 from ..semconv.attributes import SERVICE_INSTANCE_ID, Signal
 from . import exporters
+from .adopted import Provider
 from .environment import Plan
 from .lead import Lead
 from .metrics_data import metrics_data
@@ -37,6 +39,8 @@ class SetUp:
         self.shutdown = Shutdown()
         self.lead = Lead()
         self.auto_version = ""
+        self.adopted: list[Provider] = []
+        """Providers that somebody else made."""
         self.fed = False
         """Whether log records are fed to a logger provider."""
         target.Target.ask = self.app_attributes
@@ -64,9 +68,18 @@ class SetUp:
 
     def collect(self) -> MetricsData:
         """The merged view as it is now."""
+        return self._data(view.read())
+
+    def collect_ours(self) -> MetricsData:
+        """The same without what is only mirrored, for an exporter that has this from where it was measured."""
+        families = view.read()
+        others = mirrored_names()
+        return self._data([family for family in families if family.spec.name not in others])
+
+    def _data(self, families: list[view.Family]) -> MetricsData:
         identity, start = shared.run_identity()
         scope = InstrumentationScope(SCOPE, package_version())
-        return metrics_data(view.read(), app_resource(self.resource, self.plan, identity), scope, start, time.time_ns())
+        return metrics_data(families, app_resource(self.resource, self.plan, identity), scope, start, time.time_ns())
 
     def app_attributes(self) -> dict[str, object]:
         """Who the app is; not which run of it, which is a matter of who asks."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Sequence
 
-from opentelemetry import metrics, trace
+from opentelemetry import _logs, metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricReader
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
+from opentelemetry.sdk.trace import TracerProvider
 
 from .. import config
 from ..logs import sink
@@ -19,11 +21,13 @@ from ..metrics import record, view
 from ..metrics.store import STORE
 from ..semconv.attributes import DropReason, Signal
 from . import exporters, providers, sdk_private
+from .adopted import Adopted, Provider
 from .endpoint_server import serve_apart
 from .environment import set_defaults
 from .forked_requests import flush_forked_requests
 from .instrumentations import INSTRUMENTATIONS, skip_in_other_distros
 from .late_providers import let_loggers_in, let_meters_in, let_tracers_in, share_spans
+from .lazy import LazySpanProcessor
 from .log_feed import feed_logs, somebody_else_feeds
 from .mirror_reader import MirrorReader
 from .reloader import watch_reloader, will_watch
@@ -41,12 +45,25 @@ def defaults(_: SetUp) -> None:
 
 def tracing(setup: SetUp) -> None:
     """A tracer provider, ours or the one that is there, that feeds our exporters."""
+    there = trace.get_tracer_provider()
     provider = None if setup.plan.disabled else providers.set_tracer_provider(setup.plan, setup.resource)
     if provider is not None:
+        _adopt(setup, provider, there)
         processors = providers.add_span_exporters(provider, exporters.make(setup.plan, Signal.TRACES), setup.plan)
         setup.shutdown.add(*(processor.batch for processor in processors))
         if provider is trace.get_tracer_provider():
-            let_tracers_in(provider, lambda theirs: share_spans(provider, theirs, processors))
+            let_tracers_in(provider, lambda theirs: _share_spans(setup, provider, theirs, processors))
+
+
+def _share_spans(setup: SetUp, ours: TracerProvider, theirs: TracerProvider, processors: Sequence[LazySpanProcessor]) -> None:
+    share_spans(ours, theirs, processors)
+    setup.shutdown.add(Adopted(theirs))
+
+
+def _adopt(setup: SetUp, provider: Provider, there: object) -> None:
+    """Remember the provider that we use if it was there before us."""
+    if provider in (there, getattr(there, "provider", None)):
+        setup.adopted.append(provider)
 
 
 def log_files(setup: SetUp) -> None:
@@ -58,8 +75,10 @@ def log_files(setup: SetUp) -> None:
 
 def log_export(setup: SetUp) -> None:
     """A logger provider, ours or the one that is there, fed by the sink."""
+    there = _logs.get_logger_provider()
     provider = None if setup.plan.disabled or setup.fed else providers.set_logger_provider(setup.plan, setup.resource)
     if provider is not None:
+        _adopt(setup, provider, there)
         setup.fed = True
         processors = providers.add_log_exporters(provider, exporters.make(setup.plan, Signal.LOGS))
         setup.shutdown.add(*(processor.batch for processor in processors))
@@ -102,14 +121,16 @@ def metrics_provider(setup: SetUp) -> None:
         return
     pulling = [reader for reader in setup.metric_exporters if isinstance(reader, MetricReader)]
     mirror = MirrorReader()
+    there = metrics.get_meter_provider()
     provider = providers.set_meter_provider(setup.resource, [mirror, *pulling], setup.export.start)
     if provider is None:
         _define_on_foreign_provider()
         return
+    _adopt(setup, provider, there)
     mirror.watch(provider)
     view.VIEW.refreshers.append(mirror.refresh)
     setup.export.mirror(mirror)
-    _give_ours(provider, mirror)
+    _give_ours(setup, provider, mirror)
     let_meters_in(provider, lambda theirs: _mirror_also(setup, mirror, theirs))
 
 
@@ -119,14 +140,19 @@ def _mirror_also(setup: SetUp, mirror: MirrorReader, provider: MeterProvider) ->
     reader.watch(provider)
     providers.read_also(provider, [reader], setup.export.start)
     mirror.add(reader)
-    _give_ours(provider, reader)
+    _give_ours(setup, provider, reader)
+    setup.shutdown.add(Adopted(provider))
 
 
-def _give_ours(provider: MeterProvider, mirror: MirrorReader) -> None:
-    """Define our metrics on a provider that is read by somebody who has no other way to them."""
+def _give_ours(setup: SetUp, provider: MeterProvider, mirror: MirrorReader) -> None:
+    """Let those who read a provider have our metrics too, if they have no other way to them."""
     others = [exporter for exporter in sdk_private.metric_exporters(provider) if exporter is not mirror]
-    if others and not any(sdk_private.is_otlp(exporter) for exporter in others):
+    otlp = [exporter for exporter in others if isinstance(exporter, MetricExporter) and sdk_private.is_otlp(exporter)]
+    if others and not otlp:
         _define(provider)
+    elif not setup.plan.over_otlp(Signal.METRICS):
+        for exporter in otlp:
+            setup.export.also(exporter, setup.collect_ours)
 
 
 def _define(provider: metrics.MeterProvider) -> None:
@@ -164,6 +190,7 @@ def ending(setup: SetUp) -> None:
     if sends:
         setup.shutdown.add(sender())
         setup.export.at_start.append(sender().prepare)
+    setup.shutdown.add(*map(Adopted, setup.adopted))
     setup.shutdown.at_exit()
     setup.shutdown.at_sigterm()
 

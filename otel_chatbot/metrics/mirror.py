@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from ..semconv import attributes as a
+from ..semconv import metrics as m
 from ..semconv.spec import Kind, MetricSpec
 from .merge import later
 from .series import CounterSeries, GaugeSeries, HistogramSeries, Key, Series
@@ -25,6 +26,8 @@ class Mirror:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.names: set[str] = set()
+        """What only others measure, of all that was mirrored in this process."""
         self._gauges: set[GaugeSeries] = set()
         self._counts: dict[str, int] = {}
         self._beyond: set[tuple[str, Key]] = set()
@@ -37,6 +40,8 @@ class Mirror:
         """
         points: dict[Series, Point | HistogramPoint] = {}
         for family in families:
+            if family.spec.name not in m.BY_NAME:
+                self.names.add(family.spec.name)
             instruments: dict[tuple[str, ...], Instrument] = {}
             members: list[Point | HistogramPoint] = [*family.points, *family.histograms]
             for point in members:
@@ -103,3 +108,8 @@ _MIRROR: Final = Mirror(STORE)
 def mirror(families: Iterable[Family]) -> None:
     """Set what other libraries have counted in this process: all their families at once, with totals since it began."""
     _MIRROR.put(families)
+
+
+def mirrored_names() -> set[str]:
+    """The names of what only other libraries have counted in this process."""
+    return _MIRROR.names
