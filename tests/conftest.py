@@ -10,6 +10,7 @@ from copy import copy
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from opentelemetry import context as otel_context
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -21,9 +22,14 @@ from otel_chatbot.metrics.record import AUTOMATIC
 from otel_chatbot.metrics.store import STORE
 from otel_chatbot.testing import OtlpSink
 
+SCALE = int(os.environ.get("OTEL_CHATBOT_TEST_SCALE", "1"))
+
 
 def pytest_configure() -> None:
     _guard.Guard.strict = True
+    # The same cases each time, and others in each `make proof`; no clock, for the machine may be busy.
+    settings.register_profile("otel-chatbot", derandomize=SCALE == 1, deadline=None, database=None)
+    settings.load_profile("otel-chatbot")
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +57,7 @@ def loggers() -> list[tuple[str, logging.Logger]]:
 @pytest.fixture(scope="session")
 def scale() -> int:
     """1 in `make test`, larger in `make proof`: sizes of the tests that count to large numbers are multiplied by it."""
-    return int(os.environ.get("OTEL_CHATBOT_TEST_SCALE", "1"))
+    return SCALE
 
 
 @pytest.fixture(scope="session")
