@@ -6,6 +6,7 @@ Fed by the environment; feeds the global providers before `distro.steps` looks a
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from importlib.util import find_spec
 
@@ -20,6 +21,11 @@ def apply_config_file(path: str, configure_sdk: Callable[[], None]) -> None:
         _logger.error("OTEL_CONFIG_FILE=%s is not used: it needs pip install opentelemetry-configuration", path)
         return
     try:
+        from opentelemetry.configuration import load_config_file
+
+        if load_config_file(path).disabled:
+            os.environ["OTEL_SDK_DISABLED"] = "true"  # ours, and what is started from here, are switched off too
+            return
         configure_sdk()
     except Exception as error:
         _logger.error("OTEL_CONFIG_FILE=%s is not used: %s: %s", path, type(error).__name__, error)  # noqa: TRY400 - the line says it

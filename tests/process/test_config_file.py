@@ -110,3 +110,9 @@ def test_beside_the_endpoint_of_the_environment_nothing_arrives_twice(tmp_path: 
         if metric.name == "chatbot.api.requests":
             last[str(resource)] = sum(point.as_double or point.as_int for point in metric.sum.data_points)
     assert list(last.values()) == [5.0]
+
+
+def test_a_file_that_disables_the_sdk_disables_the_package_too(tmp_path: Path, otlp_sink: OtlpSink) -> None:
+    serve(tmp_path, "disabled: true" + TRACES, otlp_sink, OTEL_EXPORTER_OTLP_ENDPOINT=otlp_sink.endpoint)
+    assert otlp_sink.requests == []
+    assert not (tmp_path / "logs").exists()
