@@ -24,15 +24,27 @@ _SECONDS = 5.0
 
 def app(url: str) -> Iterator[Finding]:
     """The routes, then the figures."""
+    missing = []
     for path in sorted(PATHS):
         try:
             status, body = ask(_base(url, path), _SECONDS, path, _headers(path))
         except (OSError, http.client.HTTPException, ValueError) as error:
             yield failed("app", f"{path}: {type(error).__name__}: {error}", "is the app running at this address?")
             return
+        if status == 404:
+            missing.append(path)
+            continue
         yield _route(path, status)
         if path == "/metrics" and status == 200:
             yield from _figures(body)
+    if len(missing) == len(PATHS):
+        yield failed(
+            "not-observed", "none of the six routes is there: the app runs without otel-chatbot",
+            "start it by opentelemetry-instrument with the Python of the environment in which otel-chatbot is installed, as in "
+            f".venv/bin/opentelemetry-instrument .venv/bin/python app.py; else: {remedy(404)}",
+        )  # fmt: skip
+    else:
+        yield from (_route(path, 404) for path in missing)
 
 
 def _base(url: str, path: str) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from support.process import Process, clean_env, free_port, get
+from support.process import BIN, Process, clean_env, free_port, get
 
 from otel_chatbot.testing import OtlpSink
 
@@ -24,8 +26,8 @@ ELSEWHERE = {
 HERE = [
     "python3 -m venv .venv",
     '.venv/bin/pip install ".[genai]"',
-    ".venv/bin/opentelemetry-instrument python app.py",
-    "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 .venv/bin/opentelemetry-instrument python app.py",
+    ".venv/bin/opentelemetry-instrument .venv/bin/python app.py",
+    "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 .venv/bin/opentelemetry-instrument .venv/bin/python app.py",
     ".venv/bin/otel-chatbot doctor",
 ]
 APP = """
@@ -49,35 +51,40 @@ def test_every_file_that_the_readme_names_is_there() -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
+def own_shell(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """A newcomer's environment: no program of this virtual environment is on the PATH."""
+    env = clean_env(extra)
+    return {**env, "PATH": os.pathsep.join(path for path in env["PATH"].split(os.pathsep) if Path(path) != BIN)}
+
+
 @pytest.fixture(scope="module")
 def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project in which the README's install commands have run, with an app of the newcomer's own."""
-    folder = tmp_path_factory.mktemp("newcomer")
-    project = folder / "project"
-    wanted = ("pyproject.toml", "README.md", "LICENSE", "otel_chatbot")
-    project.mkdir()
-    for name in wanted:
+    """The folder of a newcomer's app, in which the README's install commands have run, with a copy of the project elsewhere."""
+    project = tmp_path_factory.mktemp("project")
+    for name in ("pyproject.toml", "README.md", "LICENSE", "otel_chatbot"):
         source = ROOT / name
         shutil.copytree(source, project / name) if source.is_dir() else shutil.copy(source, project / name)
-    (project / "app.py").write_text(APP)
+    folder = tmp_path_factory.mktemp("newcomer")
+    (folder / "app.py").write_text(APP)
     base = Path(getattr(sys, "_base_executable", sys.executable))
-    for command in HERE[:2]:
-        line = command.replace("python3", str(base), 1) if command.startswith("python3") else command
-        subprocess.run(["bash", "-c", line], cwd=project, env=clean_env(), check=True, timeout=280)
-    return project
+    make, install = HERE[:2]
+    for line in (make.replace("python3", str(base), 1), install.replace('".[', f'"{project}[')):
+        subprocess.run(["bash", "-c", line], cwd=folder, env=own_shell(), check=True, timeout=280)
+    return folder
 
 
 @pytest.mark.timeout(600)
 def test_the_commands_for_an_app_of_ones_own_work_as_they_stand(newcomer: Path) -> None:
     port = free_port()
-    with Process(["bash", "-c", f"exec {HERE[2]}"], newcomer, {"PORT": str(port)}, "app") as process:
+    with Process(["bash", "-c", f"exec {HERE[2]}"], newcomer, own_shell({"PORT": str(port)}), "app") as process:
         process.wait(lambda: get(f"http://127.0.0.1:{port}/health/live")[0] == 200, "the app", 60)
         assert get(f"http://127.0.0.1:{port}/")[1] == "hello"
         assert 'chatbot_api_requests_total{http_request_method="GET"' in get(f"http://127.0.0.1:{port}/metrics")[1]
-        doctor = subprocess.run(
-            ["bash", "-c", HERE[4]], cwd=newcomer, env=clean_env(), capture_output=True, text=True, timeout=60
-        )
-        assert "otel-chatbot" in doctor.stdout
+        for line in (HERE[4], f"{HERE[4]} http://127.0.0.1:{port}"):  # the second is the quick start's
+            doctor = subprocess.run(
+                ["bash", "-c", line], cwd=newcomer, env=own_shell(), capture_output=True, text=True, timeout=120
+            )
+            assert doctor.stdout.splitlines()[-1] == "no faults found", doctor.stdout
     assert (newcomer / "logs/chatbot.json.log").exists()
 
 
@@ -87,6 +94,6 @@ def test_the_command_with_an_endpoint_sends_there(newcomer: Path) -> None:
     with OtlpSink() as sink:
         line = HERE[3].replace("http://127.0.0.1:4318", sink.endpoint)
         name, _, rest = line.partition(" ")
-        with Process(["bash", "-c", f"{name} exec {rest}"], newcomer, {"PORT": str(port)}, "sending") as process:
+        with Process(["bash", "-c", f"{name} exec {rest}"], newcomer, own_shell({"PORT": str(port)}), "sending") as process:
             process.wait(lambda: get(f"http://127.0.0.1:{port}/")[0] == 200, "the app", 60)
-        assert sink.wait(lambda found: any(span.name == "GET /" for span in found.spans()), 20)
+        assert sink.wait(lambda found: any(span.name == "GET /" for span in found.spans()), 60)

@@ -1,13 +1,20 @@
-"""The example chatbot, deployed, broken and rolled back by the scripts, with its database, cache and model as real servers."""
+"""The example chatbot, deployed, broken and rolled back by the scripts, with its database, cache and model as real servers.
+
+And what a deployment tells the telemetry.
+"""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from support.chat import ChatClient
 from support.model import ModelServer
 from support.operate import ROOT, Locks, Service
+from support.process import Process, clean_env, program
 from support.servers import MongoServer, RedisServer
+
+from otel_chatbot.testing import OtlpSink
 
 EXAMPLE = ROOT / "examples" / "chatbot"
 
@@ -60,3 +67,24 @@ def story(service: Service) -> None:
     [listed] = client.get("/conversations?user_id=ada").json["conversations"]
     assert listed["conversation_id"] == kept["conversation_id"]
     assert service.state(("app",)) == {name: content for name, content in before.items() if name.startswith("app")}
+
+
+def test_a_marker_of_a_deployment_reaches_the_endpoint(tmp_path: Path, otlp_sink: OtlpSink) -> None:
+    env = clean_env({"OTEL_EXPORTER_OTLP_ENDPOINT": otlp_sink.endpoint, "OTEL_SERVICE_NAME": "chatbot"})
+    command = [program("otel-chatbot", "install the package"), "mark", "deploy", "--version", "2.0", "--previous", "1.9"]
+    with Process(command, tmp_path, {k: v for k, v in env.items() if k.startswith("OTEL_")}, name="mark") as marking:
+        assert marking.popen.wait(30) == 0, marking.stderr
+    [request] = [message for path, message in otlp_sink.requests if path == "/v1/traces"]
+    resource = {pair.key: pair.value.string_value for pair in request.resource_spans[0].resource.attributes}
+    [span] = request.resource_spans[0].scope_spans[0].spans
+    assert (resource["service.name"], resource["service.version"]) == ("chatbot", "2.0")
+    assert span.name == "deployment"
+    [event] = span.events
+    told = {pair.key: pair.value.string_value for pair in event.attributes}
+    assert told == {
+        "deployment.name": "deploy",
+        "deployment.status": "succeeded",
+        "service.version": "2.0",
+        "chatbot.deployment.previous_version": "1.9",
+    }
+    assert time.time() - event.time_unix_nano / 1e9 < 120

@@ -6,14 +6,13 @@ import json
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from support.distro import App, plant
-from support.process import Process, clean_env, free_port, program
+from support.process import Process, clean_env, free_port, port_open, program
 from support.servers import MongoServer
 from support.stack import Stack
 
@@ -56,15 +55,23 @@ def doctor(folder: Path, *arguments: str, **env: str) -> Report:
 
 
 @contextmanager
-def listening() -> Iterator[int]:
-    """A port that somebody else has."""
+def held(*, listening: bool) -> Iterator[int]:
+    """A port that somebody else has; who does not listen refuses every connection."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
-        other.listen()
+        if listening:
+            other.listen()
         yield other.getsockname()[1]
 
 
-def test_eleven_faults_of_the_environment_are_found_by_name(tmp_path: Path) -> None:
+@pytest.fixture
+def nobody() -> Iterator[int]:
+    """A port on which nothing answers, and which nobody can take meanwhile."""
+    with held(listening=False) as port:
+        yield port
+
+
+def test_eleven_faults_of_the_environment_are_found_by_name(tmp_path: Path, nobody: int) -> None:
     (tmp_path / "a-file").touch()
     planted = {
         "CHATBOT_OTEL_LOGDIR": "elsewhere",
@@ -74,11 +81,11 @@ def test_eleven_faults_of_the_environment_are_found_by_name(tmp_path: Path) -> N
         "OTEL_TRACES_SAMPLER": "always_off",
         "OTEL_TRACES_EXPORTER": "jaeger",
         "FLASK_DEBUG": "1",
-        "MONGODB_URI": f"mongodb://ann:hunter2@127.0.0.1:{free_port()}/chat?serverSelectionTimeoutMS=300",
-        "REDIS_URL": f"redis://:hunter3@127.0.0.1:{free_port()}/0",
+        "MONGODB_URI": f"mongodb://ann:hunter2@127.0.0.1:{nobody}/chat?serverSelectionTimeoutMS=300",
+        "REDIS_URL": f"redis://:hunter3@127.0.0.1:{nobody}/0",
         "CHATBOT_OTEL_LOG_DIR": str(tmp_path / "a-file" / "logs"),
     }
-    with listening() as port:
+    with held(listening=True) as port:
         found = doctor(tmp_path, "--port", str(port), **planted)
     assert found.faults == {
         ("setting-unknown", "failed"),
@@ -100,10 +107,10 @@ def test_eleven_faults_of_the_environment_are_found_by_name(tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["a-file"]
 
 
-def test_faults_of_the_way_out_are_found_by_name(tmp_path: Path) -> None:
+def test_faults_of_the_way_out_are_found_by_name(tmp_path: Path, nobody: int) -> None:
     (tmp_path / "a-file").touch()
     planted = {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{nobody}",
         "CHATBOT_OTEL_SPOOL_DIR": str(tmp_path / "a-file" / "spool"),
         "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta",
     }
@@ -198,6 +205,18 @@ def test_providers_of_the_app_and_a_missing_instrumentation_are_found_by_name(tm
     assert "TracerProvider" in two.says("duplicate-provider")
 
 
+def test_what_the_app_sends_twice_is_found_by_name(tmp_path: Path) -> None:
+    twice = "[TracerProvider.add_span_processor(trace.get_tracer_provider(), BatchSpanProcessor(OTLPSpanExporter())) for _ in 'ab']\n"
+    imports = (
+        "from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter\n"
+        "from opentelemetry.sdk.trace.export import BatchSpanProcessor\n"
+    )
+    (tmp_path / "app.py").write_text(imports + OWN_PROVIDER + twice)
+    found = doctor(tmp_path, "--app", "app.py")
+    assert found.faults == {("own-provider", "warning"), ("duplicate-export", "failed")}, found.text
+    assert "OTLPSpanExporter, OTLPSpanExporter: sent twice" in found.says("duplicate-export")
+
+
 def test_an_app_that_cannot_be_imported_is_found_by_name(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("import nothing_of_that_name\n")
     broken = doctor(tmp_path, "--app", "app.py")
@@ -272,6 +291,17 @@ def test_faults_of_a_running_app_are_found_by_name(tmp_path: Path) -> None:
     assert "ConnectionRefusedError" in gone.says("app")
 
 
+def test_an_app_that_is_not_observed_is_found_by_name(tmp_path: Path) -> None:
+    """Started without the command in front, or by another Python than the one that has the package."""
+    port = free_port()
+    (tmp_path / "app.py").write_text("from flask import Flask\napp = Flask(__name__)\n")
+    with Process([sys.executable, "-m", "flask", "run", "--port", str(port)], tmp_path, name="bare") as bare:
+        bare.wait(lambda: port_open(port), "the app")
+        found = doctor(tmp_path, f"http://127.0.0.1:{port}")
+    assert found.faults == {("not-observed", "failed")}, found.text
+    assert "opentelemetry-instrument" in found.says("not-observed")
+
+
 def test_on_the_demo_all_is_well(tmp_path: Path, mongo_server: MongoServer, otlp_sink: OtlpSink) -> None:
     with Stack(tmp_path / "demo", mongo=mongo_server, env={"OTEL_EXPORTER_OTLP_ENDPOINT": otlp_sink.endpoint}) as stack:
         stack.chat("hello")
@@ -298,24 +328,3 @@ def test_the_known_names_are_those_that_are_read(tmp_path: Path) -> None:
     assert "OTEL_EXPORTER_OTLP_ENPOINT" not in names
     found = doctor(tmp_path, OTEL_PYTHON_FLASK_EXCLUDED_URLS="/static/.*", OTEL_SERVICE_NAME="x", OTEL_BSP_SCHEDULE_DELAY="500")
     assert found.faults == set()
-
-
-def test_a_marker_of_a_deployment_reaches_the_endpoint(tmp_path: Path, otlp_sink: OtlpSink) -> None:
-    env = clean_env({"OTEL_EXPORTER_OTLP_ENDPOINT": otlp_sink.endpoint, "OTEL_SERVICE_NAME": "chatbot"})
-    command = [program("otel-chatbot", "install the package"), "mark", "deploy", "--version", "2.0", "--previous", "1.9"]
-    with Process(command, tmp_path, {k: v for k, v in env.items() if k.startswith("OTEL_")}, name="mark") as marking:
-        assert marking.popen.wait(30) == 0, marking.stderr
-    [request] = [message for path, message in otlp_sink.requests if path == "/v1/traces"]
-    resource = {pair.key: pair.value.string_value for pair in request.resource_spans[0].resource.attributes}
-    [span] = request.resource_spans[0].scope_spans[0].spans
-    assert (resource["service.name"], resource["service.version"]) == ("chatbot", "2.0")
-    assert span.name == "deployment"
-    [event] = span.events
-    told = {pair.key: pair.value.string_value for pair in event.attributes}
-    assert told == {
-        "deployment.name": "deploy",
-        "deployment.status": "succeeded",
-        "service.version": "2.0",
-        "chatbot.deployment.previous_version": "1.9",
-    }
-    assert time.time() - event.time_unix_nano / 1e9 < 120
