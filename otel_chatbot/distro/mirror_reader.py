@@ -6,6 +6,7 @@ Fed by an SDK meter provider; feeds `metrics.mirror`, so that they are merged ov
 from __future__ import annotations
 
 import logging
+import os
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -45,6 +46,12 @@ class MirrorReader(MetricReader):
         self._left_out: set[str] = set()
         self._found: list[Family] = []
         self._parts: list[MirrorReader] = [self]
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._found_nothing)
+
+    def _found_nothing(self) -> None:
+        """In a forked child: what was found are its parent's figures, and the next reading may find none of its own."""
+        self._found = []
 
     def watch(self, provider: MeterProvider) -> None:
         """Read this provider, on which the reader is registered."""

@@ -178,3 +178,40 @@ def test_children_forked_while_our_threads_send_end_by_themselves(tmp_path: Path
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
     assert len(otlp_sink.spans()) > 10
+
+
+INHERITING = """
+import os
+import otel_chatbot
+otel_chatbot.instrument()
+from opentelemetry import metrics
+from otel_chatbot.distro.state import SETUP
+from otel_chatbot.metrics import view
+
+def shown():
+    families = {family.spec.name: family for family in view.read()}
+    return [families["shop.orders"].points[0].value, sum(families["shop.time"].histograms[0].counts)]
+
+metrics.get_meter("shop").create_counter("shop.orders").add(7)
+metrics.get_meter("shop").create_histogram("shop.time").record(0.1)
+print(shown(), flush=True)
+pid = os.fork()
+otel_chatbot.messages_sent.inc()
+print(shown(), flush=True)
+if pid == 0:
+    SETUP.shutdown.run()
+    os._exit(0)
+os.waitpid(pid, 0)
+print(shown(), flush=True)
+"""
+
+
+def test_a_child_that_measures_nothing_itself_does_not_tell_its_parents_figures_of_other_libraries_again(
+    tmp_path: Path, otlp_sink: OtlpSink
+) -> None:
+    env = clean_env({"OTEL_EXPORTER_OTLP_ENDPOINT": otlp_sink.endpoint})
+    words = [sys.executable, "-c", INHERITING]
+    done = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("[7.0, 1]\n" * 4, "")
+    exported = [metric for _, metric in otlp_sink.metrics() if metric.name == "shop.orders"]
+    assert [point.as_double for point in exported[-1].sum.data_points] == [7.0]
