@@ -15,7 +15,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
-from support.fuzz import ANY_TEXT, ANYTHING, NUMBERS, SIMPLE, Rude, cases
+from support.fuzz import ANY_TEXT, ANYTHING, CASES, NUMBERS, SIMPLE, Rude, _tell_cases, cases  # noqa: F401
 from support.logging_state import sink_into
 from support.metrics import _fresh_metrics, dropped  # noqa: F401
 
@@ -80,6 +80,7 @@ def test_recording_takes_anything() -> None:
     @given(amount=NUMBERS, value=NUMBERS, given_attributes=LABELS | ANYTHING, labels=LABELS)
     def record(amount: Any, value: Any, given_attributes: Any, labels: dict[str, Any]) -> None:
         nonlocal recorded
+        CASES["records of metrics"] += 1
         labels = {name: value for name, value in labels.items() if name not in ("amount", "value", "attributes", "self")}
         for take, number in (
             (counter.inc, amount), (gauge.set, value), (gauge.inc, amount), (gauge.dec, amount), (histogram.observe, value),
@@ -113,6 +114,7 @@ _defined: list[Any] = []
 def test_a_definition_is_taken_or_refused_with_a_reason(
     kind: Any, name: Any, description: str, unit: Any, attributes: Any, buckets: Any
 ) -> None:
+    CASES["definitions of metrics"] += 1
     more = {"buckets": buckets} if kind is o.Histogram else {}
     try:
         metric = kind(name, description, unit=unit, attributes=attributes, **more)
@@ -148,6 +150,7 @@ def test_every_record_is_one_line_of_json_whatever_it_holds(tmp_path: Path) -> N
     )
     def log(message: Any, arguments: list[Any], fields: dict[str, Any], error: Exception | None, level: int) -> None:
         nonlocal written
+        CASES["log records"] += 1
         extra = {name: value for name, value in fields.items() if name not in ("message", "name", "args", "asctime")}
         extra = {name: value for name, value in extra.items() if name not in vars(logging.makeLogRecord({}))}
         logging.getLogger("fuzz").log(level, message, *arguments, extra=extra, exc_info=error)
@@ -178,6 +181,7 @@ def test_every_record_is_one_line_of_json_whatever_it_holds(tmp_path: Path) -> N
 @cases(0.06)
 @given(operation=ANYTHING, fields=FIELDS, text=ANYTHING)
 def test_operations_and_events_take_anything(operation: Any, fields: dict[str, Any], text: Any) -> None:
+    CASES["operations and events"] += 1
     logger = logging.getLogger("fuzz.events")
     logger.addHandler(logging.NullHandler())
     logger.propagate = False
@@ -204,6 +208,7 @@ VALUES = st.sampled_from(
 @cases(0.12)
 @given(st.dictionaries(st.sampled_from(KNOWN) | ANY_TEXT.map(lambda text: PREFIX + text), VALUES | ANY_TEXT, max_size=12))
 def test_settings_are_made_from_any_environment_and_tell_no_secret(environ: dict[str, str]) -> None:
+    CASES["environments of settings"] += 1
     environ = {name: MARK + value if name in SECRET else value for name, value in environ.items()}
     made = Settings.from_env(environ)
     for field in config.fields():
@@ -223,5 +228,6 @@ OTEL = [
 @cases(0.02)
 @given(st.dictionaries(st.sampled_from(OTEL), VALUES | ANY_TEXT, max_size=8))
 def test_the_plan_is_made_from_any_environment(environ: dict[str, str]) -> None:
+    CASES["environments of the plan"] += 1
     plan = Plan.from_env(environ)
     assert 0 < plan.export_interval < float("inf")

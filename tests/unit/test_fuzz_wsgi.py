@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from support.flask_hooks import hooked
-from support.fuzz import cases
+from support.fuzz import CASES, _tell_cases, cases  # noqa: F401
 from support.health import fresh_health
 from support.metrics import _fresh_metrics  # noqa: F401
 
@@ -149,6 +149,7 @@ def test_the_app_answers_whatever_comes_as_it_would_without_us(
 ) -> None:
     from otel_chatbot.instrumentation import flask as hooks
 
+    CASES["requests to an app, with us and without"] += 1
     ours = call(OBSERVED, environ_of(method, path, headers, body))
     hooks.uninstrument()
     theirs = call(BARE, environ_of(method, path, headers, body))
@@ -170,6 +171,7 @@ def test_the_app_answers_whatever_comes_as_it_would_without_us(
 def test_our_routes_refuse_with_4xx_and_change_nothing(
     method: str, path: str, headers: dict[str, str], body: bytes, token: str
 ) -> None:
+    CASES["requests to our routes"] += 1
     before = counted()
     with fresh_health(ENVIRONMENT="production", **({"CHATBOT_OTEL_ENDPOINT_TOKEN": token} if token else {})):
         answer = call(OBSERVED, {**environ_of(method, path, headers, body), "SCRIPT_NAME": ""})
