@@ -71,7 +71,9 @@ def test_an_outage_under_load_with_a_kill_in_it_and_a_sick_endpoint_after_it_los
             after.answer = answer
             wait_for(lambda: sick >= 3, "a sick endpoint", 120)
             well.set()
-            wait_for(lambda: Arrived([after]).logs.keys() > set(range(2_000_001, 2_000_020)), "what was on disk", 180)
+            wait_for(
+                lambda: Arrived([after]).logs.keys() > set(range(2_000_001, 2_000_020)), "what was on disk", 180, every=0.5
+            )
             restarted.__exit__()
             wait_for(lambda: not spool_of(tmp_path), "an empty spool", 120)
             app.end()

@@ -37,13 +37,13 @@ def program(name: str, remedy: str) -> str:
     return found
 
 
-def wait_for(condition: Callable[[], object], what: str, timeout: float = 20.0) -> None:
-    """Wait until a condition holds; AssertionError naming `what` after `timeout` seconds."""
+def wait_for(condition: Callable[[], object], what: str, timeout: float = 20.0, every: float = 0.02) -> None:
+    """Wait until a condition, asked every so often, holds; AssertionError naming `what` after `timeout` seconds."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
         if condition():
             return
-        time.sleep(0.02)
+        time.sleep(every)
     raise AssertionError(f"{what}: not within {timeout:g} s")
 
 
