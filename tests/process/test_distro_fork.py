@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from support.process import clean_env
+from support.proofs import record_proof
 
 from otel_chatbot.testing import OtlpSink
 
@@ -94,6 +95,15 @@ def test_children_neither_hang_nor_count_what_the_parent_counted(tmp_path: Path,
         assert values[-1] == float(expected), name
     children = [span for span in otlp_sink.spans() if span.name == "child"]
     assert len(children) == forks
+    record_proof(
+        "Forks while threads record, collect and export",
+        forks=forks,
+        hung=0,
+        counted=int(series["chatbot.messages.sent"][-1]),
+        expected=int(expected),
+        exports=len(series["chatbot.messages.sent"]),
+        exports_that_fell=0,
+    )
 
 
 def test_a_child_has_its_own_process_id_and_the_chosen_instance_id(tmp_path: Path, otlp_sink: OtlpSink) -> None:

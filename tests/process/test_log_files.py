@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.process import clean_env
+from support.proofs import record_proof
 
 START = """
 import logging, os, sys, threading
@@ -74,9 +75,16 @@ print(len(dropped))
     found = Counter(message.split(" ")[0] for message in messages(tmp_path / "logs"))
     assert found == Counter(f"p{number}:{n}" for number in range(4) for n in range(lines))
     backups = list((tmp_path / "logs").glob("chatbot.json.log.*"))
-    print(f"{4 * lines} lines by 4 processes, {len(backups)} rotations: each once, each valid JSON")
     assert len(backups) > 10
     assert all(path.stat().st_size < size + 1_000 for path in backups)
+    record_proof(
+        "Lines of four processes through rotation",
+        lines=4 * lines,
+        found_once_as_valid_JSON=sum(found.values()),
+        missing_or_doubled=0,
+        rotations=len(backups),
+        bytes_a_file=size,
+    )
 
 
 def test_threads_of_one_process_write_whole_lines(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support import forking
+from support.proofs import record_proof
 
 
 def test_every_process_shows_the_same_exact_totals_though_workers_were_killed(tmp_path, scale):
@@ -211,6 +212,9 @@ def test_forks_amid_recording_and_reading_threads_hang_nowhere_and_inherit_nothi
     )
     assert found["results"] == {"0": 60 * scale}, found["stderr"]
     assert found["total"] == found["truth"]
+    record_proof(
+        "Forks amid threads that count and read", forks=60 * scale, hung=0, counted=found["total"], truth=found["truth"]
+    )
 
 
 def test_gauges_are_those_of_the_living_and_the_latest_set_wins(tmp_path):
