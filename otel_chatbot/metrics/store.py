@@ -94,7 +94,7 @@ class Instrument:
             and not named
             and series.key is not OVERFLOW_KEY
             and len(self._found) < 4 * self._store.limit
-            and all(type(value) is str or (type(value) is int and value > 1) for _, value in given)
+            and all(value is None or type(value) is str or (type(value) is int and value > 1) for _, value in given)
         ):
             self._found[given] = series
         return series
