@@ -161,7 +161,7 @@ def test_step_4_a_database_that_does_not_answer_is_named_without_its_password(ru
 )
 def test_steps_5_and_6_a_candidate_that_does_not_do_is_never_live(running: Service, broken: str, step: int, word: str) -> None:
     done = failed(
-        running, step, "--timeout", "12" if broken == "is never ready" else "60", app=running.source("bad", BROKEN[broken])
+        running, step, "--timeout", "20" if broken == "is never ready" else "60", app=running.source("bad", BROKEN[broken])
     )
     assert word in done.stderr, done
 
