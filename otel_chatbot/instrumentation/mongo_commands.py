@@ -26,6 +26,7 @@ from .mongo_transactions import Transactions, identity_of, in_transaction
 
 NOT_COUNTED: Final = frozenset({"hello", "ismaster", "saslstart", "saslcontinue", "authenticate", "endsessions", "killcursors"})
 """Commands that the driver sends for itself, in lower case."""
+_MONGODB: Final = a.DbSystem.MONGODB.value
 _DUPLICATE_KEY: Final = {11000: "DuplicateKey", 11001: "DuplicateKey", 12582: "DuplicateKey"}
 """Write errors come without the name of their code; this one is worth its name."""
 
@@ -151,7 +152,7 @@ def _measure(
         turn.spent(a.Phase.HISTORY, seconds)
     record.count(m.DB_QUERIES, 1.0, attributes if kind is None else {**attributes, a.ERROR_TYPE: kind})
     host, port = event.connection_id
-    key = (a.DbSystem.MONGODB.value, operation, collection, event.database_name, code, kind, host, port)
+    key = (_MONGODB, operation, collection, event.database_name, code, kind, host, port)
     series = STORE.instrument(m.DB_CLIENT_DURATION).at(key)
     assert isinstance(series, HistogramSeries)
     series.observe(seconds, span)

@@ -37,6 +37,7 @@ class _Pool:
     def __init__(self, address: _Address) -> None:
         host, port = address
         self.series = PoolSeries(a.DbSystem.MONGODB, host if port is None else f"{host}:{port}")
+        self._idle, self._used = record.mover(m.DB_CONNECTIONS, _IDLE), record.mover(m.DB_CONNECTIONS, _USED)
         # The time at which each open connection was checked out; None while it is idle.
         self.connections: dict[int, float | None] = {}
 
@@ -44,9 +45,9 @@ class _Pool:
         """So many more (or fewer) connections are idle and used."""
         series = self.series
         if idle:
-            record.move(m.DB_CONNECTIONS, idle, _IDLE)
+            self._idle(idle)
         if used:
-            record.move(m.DB_CONNECTIONS, used, _USED)
+            self._used(used)
         series.hold(series.idle + idle, series.used + used)
 
     def drop(self, number: int) -> None:

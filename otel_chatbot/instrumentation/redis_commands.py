@@ -74,7 +74,7 @@ class Operation:
         record.observe(m.CACHE_OPERATION_TIME, seconds, {a.DB_OPERATION: self._name}, span)
         turn.spent(a.Phase.CACHE, seconds)
         host, port, db = _address(self._client)
-        key = (a.DbSystem.REDIS.value, self._name, None, db, None, error, host, port)
+        key = (_SYSTEM[a.DB_SYSTEM], self._name, None, db, None, error, host, port)
         series = STORE.instrument(m.DB_CLIENT_DURATION).at(key)
         assert isinstance(series, HistogramSeries)
         series.observe(seconds, span)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from opentelemetry import context as otel_context
 from opentelemetry.trace import SpanContext
@@ -18,7 +19,7 @@ from ..semconv.spec import MetricSpec
 from . import once
 from .store import STORE, CounterSeries, GaugeSeries, HistogramSeries, Key
 
-_OWN = otel_context.create_key("otel_chatbot-own-traffic")
+_own: ContextVar[bool] = ContextVar("otel_chatbot_own_traffic", default=False)
 # The key that every instrumentation of the OpenTelemetry project looks at (opentelemetry.instrumentation.utils).
 _SUPPRESS = "suppress_instrumentation"
 
@@ -70,17 +71,18 @@ def gauge_source(spec: MetricSpec, source: GaugeSource) -> None:
 @contextmanager
 def own_traffic() -> Iterator[None]:
     """What runs inside is the package's own: no instrumentation counts it or makes a span of it."""
-    context = otel_context.set_value(_SUPPRESS, True, otel_context.set_value(_OWN, True))
-    token = otel_context.attach(context)
+    token = otel_context.attach(otel_context.set_value(_SUPPRESS, True))
+    own = _own.set(True)
     try:
         yield
     finally:
+        _own.reset(own)
         otel_context.detach(token)
 
 
 def is_own_traffic() -> bool:
     """Whether the running code is inside `own_traffic`."""
-    return otel_context.get_value(_OWN) is True
+    return _own.get()
 
 
 def count(spec: MetricSpec, amount: float = 1.0, attributes: Mapping[str, object] | None = None) -> None:
@@ -109,13 +111,16 @@ def observe(
     series.observe(value, context)
 
 
-def move(spec: MetricSpec, delta: float, attributes: Mapping[str, object] | None = None) -> None:
-    """Move a gauge or an up-down counter that this process has a part in."""
-    if spec.python and spec.name not in AUTOMATIC.active:
-        return
+def mover(spec: MetricSpec, attributes: Mapping[str, object]) -> Callable[[float], None]:
+    """What moves a gauge or an up-down counter that this process has a part in; its series is looked up once."""
     series = STORE.instrument(spec).labels(attributes)
     assert isinstance(series, GaugeSeries)
-    series.move(delta)
+
+    def move_series(delta: float) -> None:
+        if not spec.python or spec.name in AUTOMATIC.active:
+            series.move(delta)
+
+    return move_series
 
 
 def put(spec: MetricSpec, value: float, attributes: Mapping[str, object] | None = None) -> None:

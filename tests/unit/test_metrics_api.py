@@ -326,7 +326,7 @@ def test_a_metric_of_the_application_is_in_every_view_from_its_definition_on() -
 def test_reset_all_metrics_sets_this_process_back() -> None:
     counter, gauge = o.Counter(unused(), attributes=("kind",)), o.Gauge(unused())
     record.activate(m.DB_CONNECTIONS, m.CACHE_HITS)
-    record.move(m.DB_CONNECTIONS, 4, {"db.client.connection.state": "idle"})
+    record.mover(m.DB_CONNECTIONS, {"db.client.connection.state": "idle"})(4)
     record.count(m.CACHE_HITS, 3)
     for metric in (counter, o.errors_total, o.cache_hits):
         metric.inc(5)
@@ -347,11 +347,11 @@ def test_reset_all_metrics_sets_this_process_back() -> None:
 def test_a_gauge_set_by_hand_no_longer_fills_itself() -> None:
     record.gauge_source(m.ACTIVE_USERS, lambda: {(): 40.0})
     record.activate(m.DB_CONNECTIONS)
-    record.move(m.DB_CONNECTIONS, 3, {"db.client.connection.state": "used"})
+    record.mover(m.DB_CONNECTIONS, {"db.client.connection.state": "used"})(3)
     assert (o.active_users.get(), o.db_connections.get()) == (40, 3)
     o.active_users.set(2)
     o.db_connections.inc()
-    record.move(m.DB_CONNECTIONS, 5, {"db.client.connection.state": "used"})
+    record.mover(m.DB_CONNECTIONS, {"db.client.connection.state": "used"})(5)
     record.activate(m.DB_CONNECTIONS)
     record.gauge_source(m.ACTIVE_USERS, lambda: {(): 40.0})
     assert (o.active_users.get(), o.db_connections.get()) == (2, 1)
