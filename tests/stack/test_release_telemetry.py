@@ -46,7 +46,7 @@ def use(pipeline: Pipeline, version: str, words: str) -> None:
         list(users.map(lambda message: pipeline.stack.post("/chat/stream", message), messages))
     of_it = f'target_info{{service_version="{version}"}}'
     served = f"sum(chatbot_api_requests_total * on (job, instance) group_left () {of_it})"
-    wait_for(lambda: pipeline.prometheus.value(served) == CHATS, f"the requests of {version} in Prometheus", 30)
+    wait_for(lambda: pipeline.prometheus.value(served) == CHATS, f"the requests of {version} in Prometheus", 120)
 
 
 def command(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
