@@ -237,9 +237,13 @@ class Load:
         threads = [threading.Thread(target=self._ask_on) for _ in range(CLIENTS)]
         for thread in threads:
             thread.start()
-        for count, action in self._at:
-            wait_for(lambda count=count: self.answered >= count, f"{count} answers", 600)
-            action()
+        try:
+            for count, action in self._at:
+                wait_for(lambda count=count: self.answered >= count, f"{count} answers", 600)
+                action()
+        except BaseException:
+            self._end = 0.0
+            raise
         for thread in threads:
             thread.join()
 
@@ -302,6 +306,8 @@ def run(folder: Path, shape: Shape, total: int) -> Evidence:
     log_bytes = max(30_000, total * 50)
     with OtlpSink() as sink:
         env = {**OTLP, "OTEL_EXPORTER_OTLP_ENDPOINT": sink.endpoint, "TMPDIR": str(folder / "tmp"), "LOG_BYTES": str(log_bytes)}
+        if total > 1000:  # minutes of load on a busy machine make more payloads of a tenth of a second than one sender sends
+            env |= {"OTEL_BSP_SCHEDULE_DELAY": "500", "OTEL_BLRP_SCHEDULE_DELAY": "500"}
         command = shape.command(max(50, total // 8))
         with App(folder, env, START[shape.start] + APP, command, path="/health/live") as app:
             found = Evidence(shape, app, sink)
@@ -345,7 +351,7 @@ def replay(folder: Path, env: Mapping[str, str]) -> int:
     left = len(list((folder / "logs" / "spool").glob("*.otlp")))
     if left:
         words = [program("otel-chatbot", "run `make setup`"), "spool", "replay"]
-        subprocess.run(words, cwd=folder, env=clean_env(env), check=True, timeout=60, capture_output=True)
+        subprocess.run(words, cwd=folder, env=clean_env(env), check=True, timeout=600, capture_output=True)
     return left
 
 
