@@ -115,6 +115,8 @@ def _checked_name(kind: Kind, name: str) -> str:
 
 
 def _check_unit(kind: Kind, name: str, unit: str) -> None:
+    if not isinstance(unit, str):
+        raise ValueError(f"metric {name!r}: unit {unit!r} is no text; leave it out where there is none")  # noqa: TRY004 - one kind of error
     if unit == "1" and kind is Kind.GAUGE:
         raise ValueError(
             f"gauge {name!r}: unit '1' becomes '_ratio' in the collector alone; use an annotation like '{{ratio}}'"

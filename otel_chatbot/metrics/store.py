@@ -13,6 +13,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 from typing import Final
 
 from .. import _guard, config
@@ -48,6 +49,8 @@ __all__ = [
 ]
 
 _logger = logging.getLogger("otel_chatbot")
+_BITS: Final = 64
+"""Of an integer in OTLP, its sign among them."""
 
 
 class Instrument:
@@ -217,13 +220,20 @@ class Store:
 
 
 def _value(value: object) -> Value | None:
-    if value is None or type(value) is str or type(value) is int:
+    if value is None or type(value) is str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (str, int)):
-        return value.value if hasattr(value, "value") else value
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, int):
+        return int(value) if value.bit_length() < _BITS else _text(value)
     return str(value)
+
+
+def _text(number: int) -> str:
+    """A number that is too large for OTLP, and, beyond some thousand digits, for Python to print."""
+    return str(number) if number.bit_length() <= 100 * _BITS else f"<number of {number.bit_length()} bits>"
 
 
 def _shared_segment() -> Segment:

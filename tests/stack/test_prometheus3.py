@@ -1,6 +1,6 @@
 """What is held against Debian's Prometheus 2.42 elsewhere, held against Prometheus 3: configurations, rules, every expression.
 
-`make proof` only: Prometheus 3 is built by Go from `prometheus/version3`, which takes minutes.
+`make proof` only: Prometheus 3 is built by Go from `requirements/prometheus3`, which takes minutes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def run(*command: str, cwd: Path = ROOT, **env: str) -> str:
 
 def prometheus_3_takes_what_we_write() -> None:
     go = program("go", "install Go 1.25 or newer")
-    run(go, "install", "-mod=readonly", "tool", cwd=ROOT / "prometheus/version3", GOBIN=str(PROGRAMS))
+    run(go, "install", "-mod=readonly", "tool", cwd=ROOT / "requirements/prometheus3", GOBIN=str(PROGRAMS))
     promtool = str(PROGRAMS / "promtool")
     assert SCRAPES
     assert RULES

@@ -293,3 +293,21 @@ def test_a_name_that_is_used_for_two_kinds_keeps_the_first(alone):
     alone.mirror.put([Family(THEIRS, [Point({}, 1)])])
     alone.mirror.put([Family(MetricSpec("their.requests", Kind.GAUGE, "{request}", "Requests"), [Point({}, 7)])])
     assert alone.points(THEIRS) == {(): 1}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (2**63 - 1, 2**63 - 1),
+        (-(2**63), str(-(2**63))),
+        (2**100, str(2**100)),
+        (-(10**5000), "<number of 16610 bits>"),
+        (a.DbSystem.REDIS, "redis"),
+        (b"\xff", "b'\\xff'"),
+    ],
+    ids=lambda value: str(value)[:12] if not isinstance(value, int) else f"{value.bit_length()} bits",
+)
+def test_a_value_is_text_or_a_number_that_every_export_can_hold(alone, given: object, kept: object) -> None:
+    alone.counter(m.DB_QUERIES, {a.DB_OPERATION: given}).add(1)
+    [point] = [point for point in alone.families()[m.DB_QUERIES.name].points if point.attributes]
+    assert point.attributes == {a.DB_OPERATION: kept}

@@ -1,5 +1,5 @@
 // Prometheus 3 and its promtool, which the rules and scrape configurations are tried on beside Debian's 2.42.
-module otel-chatbot/prometheus/version3
+module otel-chatbot/requirements/prometheus3
 
 go 1.25.0
 
