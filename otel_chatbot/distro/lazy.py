@@ -43,7 +43,7 @@ class LazyBatch(Generic[_B]):
         self._closed = False
         self._silent = False
         self._warned = -_WARN_EVERY
-        sdk_private.start_no_thread_in_forks_of_gevent()
+        sdk_private.wait_for_no_thread_after_a_fork()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._after_fork)
 

@@ -16,12 +16,15 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from opentelemetry.sdk import resources, trace
 from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs import _internal as _logs
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk._shared_internal import BatchProcessor
 from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics import _internal as metrics
 from opentelemetry.sdk.metrics._internal.metric_reader_storage import MetricReaderStorage
-from opentelemetry.sdk.metrics.export import MetricReader
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -66,6 +69,7 @@ _registered = False
 def _register() -> None:
     # After the SDK's own hooks: they run in the order of registration, and these providers exist already.
     global _registered
+    wait_for_no_thread_after_a_fork()
     if not _registered and hasattr(os, "register_at_fork"):
         _registered = True
         os.register_at_fork(after_in_child=_after_fork_in_child)
@@ -78,19 +82,42 @@ def _after_fork_in_child() -> None:
         provider._update_resource(Resource({**attributes, PROCESS_PID: os.getpid()}))
 
 
-def start_no_thread_in_forks_of_gevent() -> None:
-    """Have the SDK's batch processors start no thread in a forked child where gevent runs; `distro.servers` says why."""
-    original: Callable[[BatchProcessor[Any]], None] = BatchProcessor._at_fork_reinit
-    if original.__module__ == __name__:
+def wait_for_no_thread_after_a_fork() -> None:
+    """Have the SDK's own hooks wait for no thread in a forked child where gevent runs; `distro.servers` says why.
+
+    They start the threads of batch processors and of periodic readers, and detect a new resource in a pool of threads.
+    """
+    if BatchProcessor._at_fork_reinit.__module__ == __name__:
         return
+    BatchProcessor._at_fork_reinit = _but_not_in_greenlets(  # type: ignore[method-assign]
+        BatchProcessor._at_fork_reinit, lambda processor: processor._queue.clear()
+    )
+    PeriodicExportingMetricReader._at_fork_reinit = _but_not_in_greenlets(  # type: ignore[method-assign]
+        PeriodicExportingMetricReader._at_fork_reinit, lambda _reader: None
+    )
+    for module in (_logs, metrics, trace):
+        module._get_process_dependent_resource = _process_resource  # type: ignore[attr-defined]
 
-    def _at_fork_reinit(self: BatchProcessor[Any]) -> None:
-        if in_greenlets():
-            self._queue.clear()
-        else:
-            original(self)
 
-    BatchProcessor._at_fork_reinit = _at_fork_reinit  # type: ignore[method-assign]
+def _but_not_in_greenlets(original: Callable[[Any], None], instead: Callable[[Any], None]) -> Callable[[Any], None]:
+    def _at_fork_reinit(self: Any) -> None:
+        (instead if in_greenlets() else original)(self)
+
+    return _at_fork_reinit
+
+
+def _process_resource() -> Resource:
+    """What the detectors say of this very process, asked one after the other in the thread that forked."""
+    found = Resource.get_empty()
+    for detector in resources._build_resource_detectors():
+        if detector.is_process_dependent():
+            try:
+                found = found.merge(detector.detect())
+            except Exception as error:
+                _logger.warning(
+                    "the resource detector %s failed after a fork: %s", type(detector).__name__, type(error).__name__
+                )
+    return found
 
 
 def renew_metrics(provider: MeterProvider) -> None:
