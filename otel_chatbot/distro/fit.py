@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..logs.errors import encodable
+from ..logs.errors import encodable, printable
 from ..logs.redaction import INT64
 
 
@@ -17,7 +17,7 @@ def fit(value: Any) -> Any:
     if isinstance(value, str):
         return encodable(value)
     if isinstance(value, int) and not -INT64 <= value < INT64:
-        return str(value)
+        return str(printable(value))
     if isinstance(value, Mapping):
         return {encodable(str(name)): fit(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
