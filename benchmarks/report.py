@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import environment as e
+from calls import Calls
 from figures import Row, spread
 from growth import Curve
 from request_cost import HELLO
@@ -35,6 +36,7 @@ class Results:
     tables: Mapping[str, Mapping[str, list[float]]]
     starts: Mapping[str, Mapping[str, list[Start]]]
     rates: Mapping[str, list[float]]
+    calls: Calls
     curves: Sequence[Curve]
 
 
@@ -42,7 +44,13 @@ def write(results: Results) -> str:
     """The document."""
     parts = [_head(), _rows(results.rows)]
     parts += [_sides(title, found) for title, found in results.tables.items()]
-    parts += [_starts(results.starts), _rates(results.rates), *map(_curve, results.curves), _configuration()]
+    parts += [
+        _calls(results.calls),
+        _starts(results.starts),
+        _rates(results.rates),
+        *map(_curve, results.curves),
+        _configuration(),
+    ]
     notes = e.HERE / "notes.md"
     return "\n\n".join([*parts, notes.read_text().strip()]) + "\n"
 
@@ -89,6 +97,14 @@ def _sides(title: str, found: Mapping[str, list[float]]) -> str:
         ratio = statistics.median(a / b for a, b in zip(extra, stock, strict=True))
         added = "" if name == e.BARE.name else f"{statistics.median(extra):.0f} | {ratio:.2f}"
         lines.append(f"| {name} | {median:.0f} | {low:.0f} to {high:.0f} | {added or '|'} |")
+    return "\n".join(lines)
+
+
+def _calls(calls: Calls) -> str:
+    lines = ["## Calls of functions added", "", "Python's and C's, by part of a chat turn: the same in every run.", ""]
+    [first, *_] = calls.values()
+    lines += [f"| | {' | '.join(first)} |", f"|---{'|---:' * len(first)}|"]
+    lines += [f"| {side} | {' | '.join(_number(count) for count in parts.values())} |" for side, parts in calls.items()]
     return "\n".join(lines)
 
 

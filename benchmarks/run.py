@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+import calls
 import environment as e
 import growth
 import load
@@ -40,6 +41,8 @@ def measured(rounds: int) -> Results:
     say("scrapes")
     reading = from_lines(growth.small_process("reading.py", "--rounds", str(rounds)))
     reading += from_lines(growth.small_process("reading.py", "--rounds", str(rounds), "--workers", "8"))
+    say("calls of functions")
+    counted = calls.added()
     say("starts")
     started, starts = startup.rows(rounds)
     say("load")
@@ -65,7 +68,7 @@ def measured(rounds: int) -> Results:
         "A chat turn": chat,
         "A chat turn, unsampled": chat_unsampled,
     }
-    return Results(rows, tables, starts, rates, curves)
+    return Results(rows, tables, starts, rates, counted, curves)
 
 
 def from_lines(lines: Iterable[str]) -> list[Row]:
