@@ -9,6 +9,7 @@ import flask
 import pytest
 from flask import Blueprint, Flask
 from support.flask_hooks import Watch, hooked
+from support.health import fresh_health
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
@@ -22,7 +23,7 @@ from otel_chatbot.semconv import metrics as m
 @pytest.fixture
 def watch() -> Iterator[Watch]:
     routes._refusals.clear()
-    with hooked() as found:
+    with fresh_health(), hooked() as found:
         yield found
 
 
