@@ -20,7 +20,7 @@ from . import rundir
 from .archive import Archive
 from .cellfile import CellFile, read_cells
 from .merge import Catalogue, Slot, Sums
-from .shared import CELLS, KEYS, NEW, RUN, Run, SharedSegment
+from .shared import CELLS, KEYS, NEW, RUN, Run
 from .store import STORE, Store
 
 if rundir.SUPPORTED:
@@ -111,15 +111,13 @@ class Reader:
 
     def _names(self, path: str) -> set[str]:
         """The processes that have files, this one left out: to open and close its own would drop its lock."""
-        segment = self._store.segment
-        own = segment.name if isinstance(segment, SharedSegment) else ""
         suffix = len(KEYS)
         try:
             found = os.listdir(path)
         except FileNotFoundError as error:  # somebody removed the folder
             self._complain(path, error)
             return set()
-        return {name[:-suffix] for name in found if name.endswith(KEYS)} - {own}
+        return {name[:-suffix] for name in found if name.endswith(KEYS)} - {self._run.own}
 
     def _load_archive(self, path: str) -> Archive:
         if self._archive is None:

@@ -42,15 +42,14 @@ _LARGEST_CHUNK: Final = 4 * 1024 * 1024
 class SharedSegment:
     """This process's files in the run's folder; beyond the first failure, memory of its own."""
 
-    def __init__(self, directory: rundir.RunDirectory) -> None:
+    def __init__(self, directory: rundir.RunDirectory, name: str) -> None:
         self.directory = directory
-        self.name = f"{os.getpid()}-{os.urandom(4).hex()}"
         self._alone: MemorySegment | None = None
         self._metrics: dict[MetricSpec, int] = {}
         self._chunk: Cells = memoryview(b"").cast("d")
         self._used = 0
         self._size = 0
-        path = os.path.join(directory.path, self.name)
+        path = os.path.join(directory.path, name)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._cells = os.open(path + CELLS, flags, 0o600)
         self._keys = os.open(path + NEW, flags | os.O_APPEND, 0o600)
@@ -146,6 +145,8 @@ class Run:
         self._directory: rundir.RunDirectory | None = None
         self._failure: OSError | None = None
         self._alone: rundir.Identity | None = None
+        self.own = ""
+        """The name of this process's files, known before they are: a reader that opened and closed them would drop their lock."""
 
     def directory(self) -> rundir.RunDirectory | None:
         """The run's folder, made if need be; None when this process shares nothing."""
@@ -162,8 +163,9 @@ class Run:
         """Cells for this process: shared ones where that works."""
         directory = self.directory()
         if directory is not None:
+            self.own = f"{os.getpid()}-{os.urandom(4).hex()}"
             try:
-                return SharedSegment(directory)
+                return SharedSegment(directory, self.own)
             except OSError as error:
                 return MemorySegment(not_shared(directory.path, error))
         return MemorySegment(not_shared(rundir.place(), self._failure) if self._failure else "")

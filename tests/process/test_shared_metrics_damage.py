@@ -205,3 +205,27 @@ def test_a_damaged_archive_is_reported_and_the_living_go_on(tmp_path):
     assert found["seen"] == 101
     assert found["after"] in (101, 111)
     assert "folded" in found["stderr"]
+
+
+def test_a_thread_that_reads_while_another_makes_the_files_leaves_their_lock_alone(tmp_path):
+    # To open and close one's own file drops the lock on it: then others take the process for dead, and count it twice.
+    found = forking.run(
+        tmp_path,
+        """
+        rename = os.rename
+
+        def rename_and_be_slow(*names):
+            rename(*names)
+            reading = threading.Thread(target=view.read)
+            reading.start()
+            reading.join()
+
+        os.rename = rename_and_be_slow
+        SENT.add(7)
+        os.rename = rename
+        assert ended(fork(lambda: view.read())) == 0
+        print(json.dumps({"total": sent(), "files": sorted(os.listdir(shared.RUN.directory().path))}))
+        """,
+    )
+    assert found["total"] == 7
+    assert "folded" not in found["files"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -22,10 +24,12 @@ BIN = Path(sys.executable).parent
 
 
 def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that was free a moment ago, below those that the system gives to connections of other tests."""
+    for port in random.SystemRandom().sample(range(12_000, 32_000), 100):  # the other generator is seeded alike in all tests
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no free port between 12000 and 32000")
 
 
 def program(name: str, remedy: str) -> str:
