@@ -30,6 +30,8 @@ from .late import IMPORTS, await_imports, forget_lock, late_lock
 from .servers import too_early
 
 _RETRY_SECONDS: Final = 1.0
+_REFUSALS: Final = 3
+"""Times that a port is found taken by somebody who does not answer as this package does, until that is said."""
 _POLL_SECONDS: Final = 0.25
 _PATIENCE_SECONDS: Final = 10.0
 _MOST_AT_ONCE: Final = 16
@@ -46,6 +48,7 @@ class EndpointServer:
         self._address = (host, port)
         self._closed = False
         self._explained = False
+        self._refusals = 0
         self._listener: socket.socket | None = None
         self._reset()
         if hasattr(os, "register_at_fork"):
@@ -111,11 +114,17 @@ class EndpointServer:
             self._listener = None
 
     def _explain(self, error: OSError) -> None:
-        """Say once why the port cannot be had, unless another process of this app has it."""
+        """Say once why the port cannot be had, unless another process of this app has it.
+
+        One that has just taken the port, or was just killed, does not answer: a taken port is asked about several times.
+        """
         if self._explained:
             return
-        self._explained = True
-        if error.errno != errno.EADDRINUSE or not _is_ours(self._address):
+        self._refusals += 1
+        taken = error.errno == errno.EADDRINUSE
+        ours = taken and _is_ours(self._address)
+        self._explained = ours or not taken or self._refusals == _REFUSALS
+        if self._explained and not ours:
             _logger.warning(
                 "/metrics* and /health/detailed are not served: %s:%d cannot be had (%s); set CHATBOT_OTEL_ENDPOINT_PORT to a "
                 "free port",
