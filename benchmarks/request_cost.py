@@ -3,7 +3,7 @@
     python benchmarks/request_cost.py [--rounds 15] [--requests 500]
 
 Every side is a process of its own that is driven in rounds, one side after the other; see `apps/driven.py`. Exports go to
-`sink.py`. The chat turn talks to a real Redis, a MongoDB stand-in and the model server of the example, each a process.
+`sink.py`. The chat turn talks to a real Redis, to `mongo.py` and to the model server of the example, each a process.
 """
 
 from __future__ import annotations
@@ -65,29 +65,36 @@ class Driven:
 
 
 @contextmanager
-def sink() -> Iterator[str]:
-    """The address of a running OTLP sink."""
-    process = subprocess.Popen([sys.executable, str(e.HERE / "sink.py")], stdout=subprocess.PIPE, text=True)
+def server(program: str) -> Iterator[str]:
+    """The address of a running server of the benchmarks."""
+    process = subprocess.Popen([sys.executable, str(e.HERE / program)], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        yield f"127.0.0.1:{int(process.stdout.readline())}"
     finally:
         process.terminate()
         process.wait()
 
 
 @contextmanager
+def sink() -> Iterator[str]:
+    """The address of a running OTLP sink."""
+    with server("sink.py") as address:
+        yield f"http://{address}"
+
+
+@contextmanager
 def servers(folder: Path, delay: float = 0.0) -> Iterator[dict[str, str]]:
-    """MongoDB's stand-in, Redis and the model, and the environment that names them."""
+    """MongoDB, Redis and the model, and the environment that names them."""
     from support.model import ModelServer
-    from support.servers import MongoServer, RedisServer
+    from support.servers import RedisServer
 
     with (
-        MongoServer(folder / "mongo") as mongo,
+        server("mongo.py") as mongo,
         RedisServer(folder / "redis") as redis,
         ModelServer(folder / "model", delay) as model,
     ):
-        yield {"MONGODB_URI": mongo.uri, "REDIS_URL": redis.url, "OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "local"}
+        yield {"MONGODB_URI": f"mongodb://{mongo}/", "REDIS_URL": redis.url, "OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "local"}
 
 
 def measure(
@@ -128,7 +135,7 @@ def main() -> None:
             report(name, measure(sides, chosen.rounds, chosen.requests))
     if chosen.only in (None, "chat"):
         with tempfile.TemporaryDirectory() as folder, servers(Path(folder)) as addresses:
-            report("chat", measure(CHAT, chosen.rounds, max(10, chosen.requests // 20), {**addresses, "VIEW": "chat"}))
+            report("chat", measure(CHAT, chosen.rounds, max(10, chosen.requests // 5), {**addresses, "VIEW": "chat"}))
 
 
 def report(name: str, found: Mapping[str, list[float]]) -> None:

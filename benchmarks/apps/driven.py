@@ -66,7 +66,7 @@ def chat_view() -> Any:
     def chat() -> Response:
         text = request.get_json()["message"]
         database.messages.insert_one({"conversation_id": conversation, "role": "user", "content": text})
-        history = list(database.messages.find({"conversation_id": conversation}).limit(3))  # the first ones: no index to keep
+        history = list(database.messages.find({"conversation_id": conversation}).limit(3))
         answer = redis.get("answer")
         if answer is None:
             said = [{"role": "user", "content": message["content"]} for message in history[:1]]
