@@ -94,7 +94,12 @@ def servers(folder: Path, delay: float = 0.0) -> Iterator[dict[str, str]]:
         RedisServer(folder / "redis") as redis,
         ModelServer(folder / "model", delay) as model,
     ):
-        yield {"MONGODB_URI": f"mongodb://{mongo}/", "REDIS_URL": redis.url, "OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "local"}
+        yield {
+            "MONGODB_URI": f"mongodb://{mongo}/",
+            "REDIS_URL": redis.url,
+            "OPENAI_BASE_URL": model.url,
+            "OPENAI_API_KEY": "local",
+        }
 
 
 def measure(

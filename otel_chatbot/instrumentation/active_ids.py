@@ -10,8 +10,9 @@ union of the files' digests is exact. Ids never leave this process: digests are 
 from __future__ import annotations
 
 import contextlib
-import hmac
+import hashlib
 import logging
+import mmap
 import os
 import secrets
 import struct
@@ -22,6 +23,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from ..metrics.shared import write_all
 from ..semconv.logs import PACKAGE_LOGGER
 
 LIMIT: Final = 65_536
@@ -31,6 +33,31 @@ _SUFFIX: Final = ".ids"
 _KEY_FILE: Final = "ids.key"
 
 _logger = logging.getLogger(PACKAGE_LOGGER)
+
+
+_CHUNK: Final = mmap.ALLOCATIONGRANULARITY
+"""Bytes by which a file of slots grows."""
+
+
+class _Slots:
+    """A process's file of slots, mapped into memory: an id is seen in every request, and a system call is dear."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
+        self._chunks: list[mmap.mmap] = []
+
+    def put(self, slot: int, digest: bytes, seen: float) -> None:
+        """Write a slot; OSError when the disk is full."""
+        chunk, place = divmod(slot * _SLOT.size, _CHUNK)
+        while chunk >= len(self._chunks):
+            # Written before it is mapped: what is missing on the disk would be a signal later.
+            write_all(self._file, bytes(_CHUNK), _CHUNK * len(self._chunks))
+            self._chunks.append(mmap.mmap(self._file, _CHUNK, offset=_CHUNK * len(self._chunks)))
+        _SLOT.pack_into(self._chunks[chunk], place, digest, seen)
+
+    def close(self) -> None:
+        """Give the file back; what was written stays."""
+        os.close(self._file)
 
 
 class _Sight:
@@ -55,11 +82,13 @@ class ActiveIds:
 
     def renew(self) -> None:
         """Start empty, as a process does: after a fork the ids are the parent's, who still has them."""
+        if (inherited := getattr(self, "_file", None)) is not None:
+            inherited.close()
         self._lock = threading.RLock()
         self._seen: OrderedDict[bytes, _Sight] = OrderedDict()
         self._free: list[int] = []
         self._slots = 0
-        self._file: int | None = None
+        self._file: _Slots | None = None
         self._name = ""
         self._folder: Path | None = None
         self._key = b""
@@ -70,7 +99,7 @@ class ActiveIds:
         with self._lock:
             if not self._key:
                 self._open()
-            digest = hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256")[:8]
+            digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=self._key).digest()
             sight = self._seen.get(digest)
             if sight is None:
                 self._forget_old(now)
@@ -113,8 +142,7 @@ class ActiveIds:
             try:
                 self._key = _shared_key(self._folder)
                 self._name = f"{self._kind}-{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
-                self._file = os.open(self._folder / self._name, flags, 0o600)
+                self._file = _Slots(self._folder / self._name)
             except OSError as error:
                 self._share_no_more(error)
         self._key = self._key or secrets.token_bytes(32)
@@ -123,12 +151,14 @@ class ActiveIds:
         if self._file is None:
             return
         try:
-            os.pwrite(self._file, _SLOT.pack(digest, now), slot * _SLOT.size)
+            self._file.put(slot, digest, now)
         except OSError as error:
             self._share_no_more(error)
 
     def _share_no_more(self, error: OSError) -> None:
-        self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
         _logger.warning("active %s are counted in process %d alone: %s cannot be written (%s)",
                         self._kind, os.getpid(), self._folder, error.strerror)  # fmt: skip
 

@@ -18,6 +18,7 @@ from opentelemetry.trace import INVALID_SPAN, Span
 from .._guard import never_raise
 from ..logs.access import access_record
 from ..metrics import once
+from ..metrics.kinds import keep
 from ..metrics.record import AUTOMATIC
 from ..metrics.series import CounterSeries, GaugeSeries, HistogramSeries
 from ..metrics.store import STORE
@@ -27,7 +28,6 @@ from . import routes, server_span, turn
 from .server_span import Environ, ServerSpans
 from .shown_path import shown_path
 
-_MOST_KINDS: Final = 4096
 _EMPTY_BODY: Final = frozenset({204, 304})
 
 
@@ -179,7 +179,8 @@ class Exchange:
         context = self.span.get_span_context()
         error_type = self.error_type
         assert self.status is not None
-        figures = _figures_of((self.method, self.route, self.status, error_type, self.scheme, self.protocol))
+        kind = (self.method, self.route, self.status, error_type, self.scheme, self.protocol)
+        figures = _figures.get(kind) or _figures_of(kind)
         figures.duration.observe(elapsed, context)
         active, tally = AUTOMATIC.active, self.scope.tally
         if m.API_REQUESTS.name in active and tally(m.API_REQUESTS.name).add_auto(1.0):
@@ -249,17 +250,12 @@ def finish_abandoned() -> None:
 
 
 def _figures_of(kind: _Kind) -> _Figures:
-    found = _figures.get(kind)
-    if found is None:
-        method, route, status, error_type, scheme, protocol = kind
-        key = (method, route, status)
-        requests = STORE.instrument(m.API_REQUESTS).at(key)
-        response_time = STORE.instrument(m.RESPONSE_TIME).at(key)
-        duration = STORE.instrument(m.HTTP_SERVER_DURATION).at((method, route, status, error_type, scheme, protocol))
-        assert isinstance(requests, CounterSeries)
-        assert isinstance(response_time, HistogramSeries)
-        assert isinstance(duration, HistogramSeries)
-        found = _Figures(requests, response_time, duration)
-        if len(_figures) < _MOST_KINDS:
-            _figures[kind] = found
-    return found
+    method, route, status, error_type, scheme, protocol = kind
+    key = (method, route, status)
+    requests = STORE.instrument(m.API_REQUESTS).at(key)
+    response_time = STORE.instrument(m.RESPONSE_TIME).at(key)
+    duration = STORE.instrument(m.HTTP_SERVER_DURATION).at((method, route, status, error_type, scheme, protocol))
+    assert isinstance(requests, CounterSeries)
+    assert isinstance(response_time, HistogramSeries)
+    assert isinstance(duration, HistogramSeries)
+    return keep(_figures, kind, _Figures(requests, response_time, duration))

@@ -58,6 +58,9 @@ class _Asked:
         self.call = call
         self.streamed = bool(kwargs.get("stream")) and kwargs["stream"] is True
         self.raw = is_raw(kwargs)
+        # Upstream parses raw answers before the application does: it does not get to see them. What it tells, it tells a span.
+        self.fills_span = not self.raw and genai_spans.takes_more(call.span)
+        """Whether upstream's method is called, which tells the span what request and answer hold."""
         self.client = client
         self.kwargs = kwargs
         self.added = False
@@ -111,8 +114,7 @@ def following(api: Api, elsewhere: SpansElsewhere, plain: Method) -> Callable[[M
             asked = _begin(api, self, kwargs, elsewhere)
             if asked is None:
                 return plain.__get__(self)(*args, **kwargs)
-            # Upstream parses raw answers before the application does: it does not get to see them.
-            method = (plain if asked.raw or asked.call.span is None else original).__get__(self)
+            method = (original if asked.fills_span else plain).__get__(self)
             with asked.call.running():
                 try:
                     answer = method(*args, **asked.kwargs)
@@ -138,7 +140,7 @@ def following_async(api: Api, elsewhere: SpansElsewhere, plain: Method) -> Calla
             asked = _begin(api, self, kwargs, elsewhere)
             if asked is None:
                 return await plain.__get__(self)(*args, **kwargs)
-            method = (plain if asked.raw or asked.call.span is None else original).__get__(self)
+            method = (original if asked.fills_span else plain).__get__(self)
             with asked.call.running():
                 try:
                     answer = await method(*args, **asked.kwargs)
@@ -173,5 +175,7 @@ def _begin(api: Api, resource: Any, kwargs: dict[str, Any], elsewhere: SpansElse
     said: Any = kwargs.get(api.asked)
     if genai_spans.captures_content() and not isinstance(said, (str, list, tuple, dict)) and hasattr(said, "__next__"):
         said = kwargs[api.asked] = list(said)  # upstream would read an iterator empty
-    call.asked_characters = genai_read.characters(said)
-    return _Asked(api, call, kwargs, client)
+    asked = _Asked(api, call, kwargs, client)
+    if asked.streamed:  # only a stream can end without telling its tokens
+        call.asked_characters = genai_read.characters(said)
+    return asked

@@ -88,8 +88,11 @@ def characters(said: Any) -> int:
 
 
 def _number(found: Any, *names: str) -> int | None:
-    values = (getattr(found, name, None) for name in names)
-    return next((value for value in values if isinstance(value, int)), None)
+    for name in names:
+        value = getattr(found, name, None)
+        if isinstance(value, int):
+            return value
+    return None
 
 
 def _note_failure(call: Call, found: Any) -> None:

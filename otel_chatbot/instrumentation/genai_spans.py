@@ -58,6 +58,11 @@ def captures_content() -> bool:
     return Spans.handler is not None and bool(Spans.handler.should_capture_content())
 
 
+def takes_more(invocation: Any) -> bool:
+    """Whether there is a span that keeps what it is told, or content that is put elsewhere too."""
+    return invocation is not None and (invocation.span.is_recording() or captures_content())
+
+
 @never_raise
 def start(provider: str, model: str, operation: a.GenAiOperation, url: Any) -> Any:
     """Begin the span of a call to an endpoint (as httpx has its address); None where none is made."""

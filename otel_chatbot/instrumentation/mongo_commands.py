@@ -1,7 +1,7 @@
-"""Figures of MongoDB commands: how many, how long, how they ended, and what business documents they wrote.
+"""MongoDB commands: their spans, how many, how long, how they ended, and what business documents they wrote.
 
 Fed by pymongo's command events, in the context of the code that sent the command (threads and tasks alike);
-feeds `metrics.record`. Imported when pymongo is. No figure depends on a span.
+feeds the store and the tracer. Imported when pymongo is. No figure depends on a span.
 """
 
 from __future__ import annotations
@@ -11,16 +11,20 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
 
-from opentelemetry.trace import get_current_span
+from opentelemetry.trace import Span
 from pymongo import monitoring
 
 from .. import config
 from .._guard import never_raise
-from ..metrics import record
-from ..metrics.store import STORE, HistogramSeries
+from ..metrics import once, record
+from ..metrics.kinds import keep
+from ..metrics.record import AUTOMATIC
+from ..metrics.series import current_context
+from ..metrics.store import STORE, CounterSeries, HistogramSeries
 from ..semconv import attributes as a
 from ..semconv import metrics as m
 from . import turn
+from .client_spans import ClientSpans, end, mark_failed
 from .mongo_documents import Counts, Write, write_of
 from .mongo_transactions import Transactions, identity_of, in_transaction
 
@@ -38,11 +42,16 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=TRANSACTIONS.forget)
 
 
+SPANS: Final = ClientSpans("opentelemetry.instrumentation.pymongo", "PymongoInstrumentor")
+
+
 class _Running(NamedTuple):
     request_id: int
-    collection: str | None
-    write: Write | None
-    transaction: Mapping[str, Any] | None
+    span: Span | None
+    counts: bool
+    collection: str | None = None
+    write: Write | None = None
+    transaction: Mapping[str, Any] | None = None
     """What names the transaction of which the command is a part, None outside of one."""
 
 
@@ -52,32 +61,41 @@ _running: ContextVar[_Running | None] = ContextVar("otel_chatbot_mongo_command",
 
 
 class CommandFigures(monitoring.CommandListener):
-    """Counts the commands of the clients that it was given to."""
+    """Counts the commands of the clients that it was given to, and makes their spans."""
 
     enabled = True
 
     @never_raise
     def started(self, event: monitoring.CommandStartedEvent) -> None:
-        """Keep what the end of the command will not tell."""
-        name, command = event.command_name, event.command
-        if not CommandFigures.enabled or name.lower() in NOT_COUNTED or record.is_own_traffic():
+        """Begin the command's span, and keep what its end will not tell."""
+        if not CommandFigures.enabled or record.is_own_traffic():
             _running.set(None)
             return
+        name, command = event.command_name, event.command
         collection = _collection(name, command)
-        write = write_of(name, command, config.current())
+        span = _begin_span(event, name, collection)
+        if name.lower() in NOT_COUNTED:
+            _running.set(_Running(event.request_id, span, counts=False))
+            return
+        settings = config.current()
+        write = write_of(name, command, settings)
         if name == "insert":
-            _meet_conversation(collection, command)
-        _running.set(_Running(event.request_id, collection, write, identity_of(command) if in_transaction(command) else None))
+            _meet_conversation(collection, command, settings)
+        transaction = identity_of(command) if in_transaction(command) else None
+        _running.set(_Running(event.request_id, span, True, collection, write, transaction))
 
     @never_raise
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """Count the command, and the documents that its reply acknowledges."""
+        """Count the command and the documents that its reply acknowledges; end its span."""
         running = _taken(event.request_id)
         if running is None:
             return
         reply = event.reply
-        code, kind = _write_error(reply)
-        _measure(event, running.collection, code, kind)
+        if running.counts:
+            code, kind = _write_error(reply)
+            _measure(event, running, code, kind)
+        if running.span is not None:
+            end(running.span)
         if running.transaction is None:
             if running.write is not None:
                 _count_documents(running.write.settle(reply))
@@ -90,14 +108,30 @@ class CommandFigures(monitoring.CommandListener):
 
     @never_raise
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """Count the command with its error; what it wrote, if anything, was not acknowledged."""
+        """Count the command with its error; what it wrote, if anything, was not acknowledged. End its span."""
         running = _taken(event.request_id)
         if running is None:
             return
         code, kind = error_of(event.failure)
-        _measure(event, running.collection, code, kind)
+        if running.counts:
+            _measure(event, running, code, kind)
+        if running.span is not None:
+            # The server's message may hold a document or a key's value: the span tells the kind alone.
+            mark_failed(running.span, kind, {a.DB_STATUS: code} if code is not None else None)
+            end(running.span)
         if running.transaction is not None and event.command_name == "abortTransaction":
             TRANSACTIONS.abort(running.transaction)
+
+
+def _begin_span(event: monitoring.CommandStartedEvent, name: str, collection: str | None) -> Span | None:
+    database, (host, port) = event.database_name, event.connection_id
+    attributes: dict[str, Any] = {a.DB_SYSTEM: _MONGODB, a.DB_NAMESPACE: database, a.DB_QUERY_TEXT: name}
+    if collection:
+        attributes[a.DB_COLLECTION] = collection
+    attributes[a.SERVER_ADDRESS] = host
+    if port:
+        attributes[a.SERVER_PORT] = port
+    return SPANS.start(f"{database}.{name}", attributes)
 
 
 def error_of(failure: Mapping[str, Any]) -> tuple[str | None, str]:
@@ -136,31 +170,53 @@ def _collection(name: str, command: Mapping[str, Any]) -> str | None:
     return value if isinstance(value, str) else None
 
 
+class _Figures(NamedTuple):
+    """The series in which commands of one kind are counted."""
+
+    queries: CounterSeries
+    query_time: HistogramSeries
+    duration: HistogramSeries
+
+
+_Kind = tuple[str, str | None, str, str | None, str | None, str, int | None]
+_figures: Final[dict[_Kind, _Figures]] = {}
+
+
+def _figures_of(kind: _Kind) -> _Figures:
+    operation, collection, database, code, error, host, port = kind
+    queries = STORE.instrument(m.DB_QUERIES).at((operation, collection, error))
+    query_time = STORE.instrument(m.DB_QUERY_TIME).at((operation, collection))
+    duration = STORE.instrument(m.DB_CLIENT_DURATION).at((_MONGODB, operation, collection, database, code, error, host, port))
+    assert isinstance(queries, CounterSeries)
+    assert isinstance(query_time, HistogramSeries)
+    assert isinstance(duration, HistogramSeries)
+    return keep(_figures, kind, _Figures(queries, query_time, duration))
+
+
 def _measure(
     event: monitoring.CommandSucceededEvent | monitoring.CommandFailedEvent,
-    collection: str | None,
+    running: _Running,
     code: str | None,
-    kind: str | None,
+    error: str | None,
 ) -> None:
     operation, seconds = event.command_name, event.duration_micros / 1e6
-    span = get_current_span().get_span_context()
-    attributes = {a.DB_OPERATION: operation}
-    if collection is not None:
-        attributes[a.DB_COLLECTION] = collection
-    record.observe(m.DB_QUERY_TIME, seconds, attributes, span)
+    host, port = event.connection_id
+    kind = (operation, running.collection, event.database_name, code, error, host, port)
+    figures = _figures.get(kind) or _figures_of(kind)
+    context = current_context() if running.span is None else running.span.get_span_context()
+    active, scope = AUTOMATIC.active, once.current()
+    if m.DB_QUERY_TIME.name in active:
+        scope.tally(m.DB_QUERY_TIME.name).add_auto(1.0)
+        figures.query_time.observe(seconds, context)
     if operation in turn.READS:
         turn.spent(a.Phase.HISTORY, seconds)
-    record.count(m.DB_QUERIES, 1.0, attributes if kind is None else {**attributes, a.ERROR_TYPE: kind})
-    host, port = event.connection_id
-    key = (_MONGODB, operation, collection, event.database_name, code, kind, host, port)
-    series = STORE.instrument(m.DB_CLIENT_DURATION).at(key)
-    assert isinstance(series, HistogramSeries)
-    series.observe(seconds, span)
+    if m.DB_QUERIES.name in active and scope.tally(m.DB_QUERIES.name).add_auto(1.0):
+        figures.queries.add(1.0)
+    figures.duration.observe(seconds, context)
 
 
-def _meet_conversation(collection: str | None, command: Mapping[str, Any]) -> None:
+def _meet_conversation(collection: str | None, command: Mapping[str, Any], settings: config.Settings) -> None:
     """Take note of the conversation that a request begins or writes a message to."""
-    settings = config.current()
     documents: Sequence[Any] = command.get("documents") or ()
     if collection not in (settings.conversations_collection, settings.messages_collection) or len(documents) != 1:
         return

@@ -17,6 +17,7 @@ from pymongo import monitoring
 
 from .._guard import never_raise
 from ..metrics import record
+from ..metrics.store import STORE, GaugeSeries
 from ..semconv import attributes as a
 from ..semconv import metrics as m
 from .pool_figures import PoolSeries
@@ -37,24 +38,23 @@ class _Pool:
     def __init__(self, address: _Address) -> None:
         host, port = address
         self.series = PoolSeries(a.DbSystem.MONGODB, host if port is None else f"{host}:{port}")
-        self._idle, self._used = record.mover(m.DB_CONNECTIONS, _IDLE), record.mover(m.DB_CONNECTIONS, _USED)
+        idle, used = (STORE.instrument(m.DB_CONNECTIONS).labels(state) for state in (_IDLE, _USED))
+        assert isinstance(idle, GaugeSeries)
+        assert isinstance(used, GaugeSeries)
+        self._idle, self._used = idle, used
         # The time at which each open connection was checked out; None while it is idle.
         self.connections: dict[int, float | None] = {}
 
-    def hold(self, idle: int, used: int) -> None:
-        """So many more (or fewer) connections are idle and used."""
-        series = self.series
-        if idle:
-            self._idle(idle)
-        if used:
-            self._used(used)
-        series.hold(series.idle + idle, series.used + used)
+    def move(self, idle: int, used: int, pending: int = 0) -> None:
+        """So many more (or fewer) connections are idle, are used, are waited for."""
+        counted = m.DB_CONNECTIONS.name in record.AUTOMATIC.active
+        self.series.move(idle, used, pending, ((self._idle, idle), (self._used, used)) if counted else ())
 
     def drop(self, number: int) -> None:
         """A connection was closed."""
         if number in self.connections:
             used = self.connections.pop(number) is not None
-            self.hold(0 if used else -1, -1 if used else 0)
+            self.move(0 if used else -1, -1 if used else 0)
 
 
 class PoolFigures(monitoring.ConnectionPoolListener):
@@ -99,7 +99,7 @@ class PoolFigures(monitoring.ConnectionPoolListener):
         with self._lock:
             pool = self._pool(event)
             pool.connections[event.connection_id] = None
-            pool.hold(1, 0)
+            pool.move(1, 0)
 
     @never_raise
     def connection_ready(self, event: monitoring.ConnectionReadyEvent) -> None:
@@ -119,7 +119,7 @@ class PoolFigures(monitoring.ConnectionPoolListener):
         """Something waits for a connection."""
         if PoolFigures.enabled and not record.is_own_traffic():
             with self._lock:
-                self._pool(event).series.ask(1)
+                self._pool(event).series.move(0, 0, 1)
 
     @never_raise
     def connection_check_out_failed(self, event: monitoring.ConnectionCheckOutFailedEvent) -> None:
@@ -128,7 +128,7 @@ class PoolFigures(monitoring.ConnectionPoolListener):
             return
         with self._lock:
             series = self._pool(event).series
-            series.ask(-1)
+            series.move(0, 0, -1)
             if PoolFigures.enabled and event.reason == monitoring.ConnectionCheckOutFailedReason.TIMEOUT:
                 series.timed_out()
 
@@ -139,10 +139,10 @@ class PoolFigures(monitoring.ConnectionPoolListener):
             return
         with self._lock:
             pool = self._pool(event)
-            pool.series.ask(-1)
-            if event.connection_id in pool.connections:
+            known = event.connection_id in pool.connections
+            if known:
                 pool.connections[event.connection_id] = time.perf_counter()
-                pool.hold(-1, 1)
+            pool.move(-known, known, -1)
             if PoolFigures.enabled:
                 pool.series.waited(event.duration or 0.0)
 
@@ -155,7 +155,7 @@ class PoolFigures(monitoring.ConnectionPoolListener):
             if since is None:
                 return
             pool.connections[event.connection_id] = None
-            pool.hold(1, -1)
+            pool.move(1, -1)
             if PoolFigures.enabled:
                 pool.series.was_used(time.perf_counter() - since)
 

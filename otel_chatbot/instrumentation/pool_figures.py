@@ -6,6 +6,10 @@ command, so their series are looked up once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Final
+
+from ..metrics.series import move_all
 from ..metrics.store import STORE, CounterSeries, GaugeSeries, HistogramSeries
 from ..semconv import attributes as a
 from ..semconv import metrics as m
@@ -20,8 +24,10 @@ class PoolSeries:
         self._idle = self._gauge(m.CONNECTION_COUNT, a.ConnectionState.IDLE)
         self._used = self._gauge(m.CONNECTION_COUNT, a.ConnectionState.USED)
         self._pending = self._gauge(m.CONNECTION_PENDING)
-        self._wait = self._histogram(m.CONNECTION_WAIT_TIME)
-        self._use = self._histogram(m.CONNECTION_USE_TIME)
+        self.waited: Final = self._histogram(m.CONNECTION_WAIT_TIME).observe
+        """Takes the seconds after which a connection was handed out, the time to open it included."""
+        self.was_used: Final = self._histogram(m.CONNECTION_USE_TIME).observe
+        """Takes the seconds for which a connection was used."""
         self.idle = self.used = self.pending = self.least = self.most = 0
 
     def _gauge(self, spec: MetricSpec, state: a.ConnectionState | None = None) -> GaugeSeries:
@@ -34,20 +40,17 @@ class PoolSeries:
         assert isinstance(series, HistogramSeries)
         return series
 
-    def hold(self, idle: int, used: int) -> None:
-        """The pool holds so many connections now."""
-        if idle != self.idle:
-            self._idle.move(idle - self.idle)
-        if used != self.used:
-            self._used.move(used - self.used)
-        self.idle, self.used = idle, used
+    def move(self, idle: int, used: int, pending: int = 0, also: Iterable[tuple[GaugeSeries, float]] = ()) -> None:
+        """So many more (or fewer) connections are idle, are used, are waited for (never fewer than none); `also`: more gauges."""
+        pending = max(pending, -self.pending) if pending < 0 else pending
+        self.idle += idle
+        self.used += used
+        self.pending += pending
+        move_all(((self._idle, idle), (self._used, used), (self._pending, pending), *also))
 
-    def ask(self, delta: int) -> None:
-        """So many more (or fewer) wait for a connection; never fewer than none."""
-        delta = max(delta, -self.pending)
-        if delta:
-            self.pending += delta
-            self._pending.move(delta)
+    def hold(self, idle: int, used: int, pending: int = 0) -> None:
+        """The pool holds so many connections now; so many more (or fewer) wait for one."""
+        self.move(idle - self.idle, used - self.used, pending)
 
     def limits(self, least: int, most: int) -> None:
         """The fewest idle and the most connections that the pool keeps; 0 for no maximum, which has no figure."""
@@ -56,14 +59,6 @@ class PoolSeries:
             self._gauge(m.CONNECTION_MAX).move(most - self.most)
             self._gauge(m.CONNECTION_IDLE_MAX).move(most - self.most)
         self.least, self.most = least, most
-
-    def waited(self, seconds: float) -> None:
-        """A connection was handed out after a wait, the time to open it included."""
-        self._wait.observe(seconds)
-
-    def was_used(self, seconds: float) -> None:
-        """A connection came back."""
-        self._use.observe(seconds)
 
     def opened(self, seconds: float) -> None:
         """A new connection was opened."""
@@ -77,8 +72,7 @@ class PoolSeries:
 
     def close(self) -> None:
         """Take back what the pool has added to the gauges."""
-        self.hold(0, 0)
-        self.ask(-self.pending)
+        self.hold(0, 0, -self.pending)
         self.limits(0, 0)
 
     def forget(self) -> None:

@@ -1,4 +1,4 @@
-"""Instrumentation of MongoDB: spans by OpenTelemetry's own instrumentor, figures by our listeners.
+"""Instrumentation of MongoDB: spans and figures, by listeners.
 
 Fed by the distribution, which calls `instrument` when the application imports pymongo; feeds every MongoClient and
 AsyncMongoClient made from then on with `CommandFigures` and a `PoolFigures` of its own.
@@ -8,33 +8,24 @@ from __future__ import annotations
 
 import logging
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from opentelemetry.trace import Span, TracerProvider
+from opentelemetry.trace import TracerProvider
 
-from .._guard import never_raise, report
+from .._guard import never_raise
 from ..health.clients import OWN_APPNAME, remember_mongo
 from ..metrics import record
-from ..semconv import attributes as a
 from ..semconv import metrics as m
-from .patching import Method, Patches, being_imported, imported_before
-from .tracing import GuardedTracerProvider, mark_failed
-
-if TYPE_CHECKING:
-    from pymongo.monitoring import CommandFailedEvent
+from .patching import Method, Patches, imported_before
 
 _logger = logging.getLogger("otel_chatbot")
 _patches = Patches()
 
 
-_UPSTREAM = "opentelemetry.instrumentation.pymongo"
-
-
 class State:
-    """Whether the instrumentation is on, and whether the spans are ours to switch off."""
+    """Whether the instrumentation is on."""
 
     on = False
-    spans = False
 
 
 def instrument(tracer_provider: TracerProvider | None = None) -> None:
@@ -44,7 +35,7 @@ def instrument(tracer_provider: TracerProvider | None = None) -> None:
     earlier = imported_before("pymongo")
     from pymongo import AsyncMongoClient, MongoClient
 
-    from .mongo_commands import CommandFigures
+    from .mongo_commands import SPANS, CommandFigures
     from .mongo_pool import PoolFigures
 
     State.on = CommandFigures.enabled = PoolFigures.enabled = True
@@ -55,23 +46,19 @@ def instrument(tracer_provider: TracerProvider | None = None) -> None:
         _patches.wrap(client, "__init__", _with_listeners)
     if earlier:
         _greet(MongoClient, AsyncMongoClient)
-    _trace(tracer_provider)
+    SPANS.switch_on(tracer_provider)
 
 
 def uninstrument() -> None:
     """Switch them off again; clients made meanwhile keep listeners that do nothing."""
     if not State.on:
         return
-    from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
-
-    from .mongo_commands import CommandFigures
+    from .mongo_commands import SPANS, CommandFigures
     from .mongo_pool import PoolFigures
 
     State.on = CommandFigures.enabled = PoolFigures.enabled = False
+    SPANS.switch_off()
     _patches.restore()
-    if State.spans:
-        State.spans = False
-        PymongoInstrumentor().uninstrument()
 
 
 def _with_listeners(original: Method) -> Method:
@@ -125,27 +112,3 @@ def _greet(*classes: Any) -> None:
 
 def _is_own(client: Any) -> bool:
     return bool(getattr(client, "_init_kwargs", {}).get("appname") == OWN_APPNAME)
-
-
-def _trace(tracer_provider: TracerProvider | None) -> None:
-    if being_imported(_UPSTREAM):
-        return  # pymongo is imported by upstream's instrumentor itself: whoever imports that will use it
-    try:
-        from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
-
-        instrumentor = PymongoInstrumentor()
-        if not instrumentor.is_instrumented_by_opentelemetry:
-            instrumentor.instrument(
-                tracer_provider=GuardedTracerProvider(tracer_provider), failed_hook=_on_failure, capture_statement=False
-            )
-            State.spans = instrumentor.is_instrumented_by_opentelemetry
-    except Exception as error:
-        report("instrumenting pymongo's spans", error)
-
-
-def _on_failure(span: Span, event: CommandFailedEvent) -> None:
-    # The server's message, which upstream has put on the span by now, may hold a document or a key's value.
-    from .mongo_commands import error_of
-
-    code, kind = error_of(event.failure)
-    mark_failed(span, kind, {a.DB_STATUS: code} if code is not None else None)

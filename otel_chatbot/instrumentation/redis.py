@@ -1,4 +1,4 @@
-"""Instrumentation of Redis: spans by OpenTelemetry's own instrumentor, figures by wrapping redis-py's calls once.
+"""Instrumentation of Redis: spans and figures, by wrapping redis-py's calls once.
 
 Fed by the distribution, which calls `instrument` when the application imports redis; feeds `redis_commands`,
 `redis_pool` and `cache_size` with the calls of every client, sync, asyncio and cluster.
@@ -6,33 +6,28 @@ Fed by the distribution, which calls `instrument` when the application imports r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from opentelemetry.trace import Span, TracerProvider
+from opentelemetry.trace import TracerProvider
 
-from .._guard import never_raise, report
+from .._guard import never_raise
 from ..health.clients import remember_redis
 from ..metrics import record
-from ..semconv import attributes as a
 from ..semconv import metrics as m
-from . import cache_size, redis_commands, redis_pool
-from .patching import Method, Patches, being_imported, imported_before, living
-from .redis_commands import begin, operation_name
-from .tracing import GuardedTracerProvider
+from . import cache_size, redis_commands, redis_pool, redis_spans
+from .patching import Method, Patches, imported_before, living
+from .redis_commands import begin
+from .redis_spans import operation_name
 
 _patches = Patches()
 Wrapper = Callable[[Method], Method]
-_UPSTREAM = "opentelemetry.instrumentation.redis"
-_SEARCH_SPAN = "redis.search"
-_SEARCH = "FT.SEARCH"
 
 
 class State:
-    """Whether the instrumentation is on, and whether the spans are ours to switch off."""
+    """Whether the instrumentation is on."""
 
     on = False
-    spans = False
 
 
 def instrument(tracer_provider: TracerProvider | None = None) -> None:
@@ -55,19 +50,15 @@ def instrument(tracer_provider: TracerProvider | None = None) -> None:
     if earlier:
         clients = (client.Redis, aio_client.Redis, cluster.RedisCluster, aio_cluster.RedisCluster)
         _find(clients, (client.Pipeline, aio_client.Pipeline, cluster.ClusterPipeline))
-    _trace(tracer_provider)
+    redis_spans.SPANS.switch_on(tracer_provider)
 
 
 def uninstrument() -> None:
     """Switch them off again."""
     if not State.on:
         return
-    from opentelemetry.instrumentation.redis import RedisInstrumentor
-
     State.on = redis_commands.State.on = redis_pool.State.on = False
-    if State.spans:
-        State.spans = False
-        RedisInstrumentor().uninstrument()
+    redis_spans.SPANS.switch_off()
     _patches.restore()
 
 
@@ -159,7 +150,7 @@ def _begin_pipeline(pipeline: Any) -> redis_commands.Operation | None:
         multi = "Transaction" in type(strategy).__name__
     if not commands and not getattr(pipeline, "watching", False):
         return None  # nothing is sent
-    return begin(pipeline, "MULTI" if multi else "PIPELINE", commands)
+    return begin(pipeline, "MULTI" if multi else "PIPELINE", commands, pipeline=True)
 
 
 def _noting(original: Method) -> Method:
@@ -199,44 +190,3 @@ def _find(clients: tuple[type, ...], pipelines: tuple[type, ...]) -> None:
     """Remember the clients that are older than the instrumentation."""
     for client in living(clients, pipelines):
         remember_redis(client)
-
-
-def _trace(tracer_provider: TracerProvider | None) -> None:
-    if being_imported(_UPSTREAM):
-        return  # redis is imported by upstream's instrumentor itself: whoever imports that will use it
-    try:
-        from opentelemetry.instrumentation.redis import RedisInstrumentor
-
-        instrumentor = RedisInstrumentor()
-        if not instrumentor.is_instrumented_by_opentelemetry:
-            instrumentor.instrument(
-                tracer_provider=GuardedTracerProvider(tracer_provider), request_hook=_on_request, response_hook=_on_response
-            )
-            State.spans = instrumentor.is_instrumented_by_opentelemetry
-    except Exception as error:
-        report("instrumenting redis's spans", error)
-
-
-def _on_request(span: Span, _client: Any, command: Sequence[Any], _options: Any) -> None:
-    """Keep values out of the span: upstream takes the whole first argument for a name, and copies search results."""
-    if not span.is_recording() or not command:
-        return
-    if getattr(span, "name", "") == _SEARCH_SPAN:
-        span.update_name(_SEARCH)  # upstream adds the query and the documents to spans of the other name
-    first = command[0].decode("utf-8", "replace") if isinstance(command[0], bytes) else str(command[0])
-    if len(first.split()) > 1 and operation_name(command) not in _WITH_SUBCOMMANDS:
-        span.update_name(operation_name(command))
-        for name in {a.DB_QUERY_TEXT, a.DB_STATEMENT}.intersection(getattr(span, "attributes", None) or ()):
-            span.set_attribute(name, operation_name(command) + " ?" * (len(first.split()) - 1 + len(command) - 1))
-
-
-def _on_response(span: Span, _client: Any, _reply: Any) -> None:
-    if span.is_recording() and getattr(span, "name", "") == _SEARCH:
-        span.update_name(_SEARCH_SPAN)
-
-
-_WITH_SUBCOMMANDS = frozenset({
-    "ACL", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "DEBUG", "FUNCTION", "LATENCY", "MEMORY", "MODULE", "OBJECT", "PUBSUB",
-    "SCRIPT", "SENTINEL", "SLOWLOG", "XGROUP", "XINFO",
-})  # fmt: skip
-"""Commands whose second word is a part of the name; redis-py gives both as one argument."""

@@ -6,10 +6,12 @@ after each call that may change a pool its own books are read, and the gauges mo
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
 import weakref
+from collections.abc import Collection
 from typing import Any, Final
 
 from .._guard import never_raise
@@ -20,6 +22,8 @@ from .pool_figures import PoolSeries
 
 _NO_CONNECTION: Final = ("No connection available.", "Too many connections")
 """What the blocking and the plain pool say when every connection is in use (redis-py has no type of error for it)."""
+_LOOK_SECONDS: Final = 1.0
+"""For so long it may go unseen that something else closed a connection that waits in its pool."""
 _UNLIMITED: Final = 2**31
 """redis-py's max_connections, before version 8, of a pool that has no maximum."""
 
@@ -39,6 +43,21 @@ class _Pool:
         most = int(pool.max_connections)
         self.series.limits(0, most if most < _UNLIMITED else 0)
         self.since: dict[int, float] = {}
+        self._closed = 0
+        self._looked = -math.inf
+
+    def hold(self, pool: Any, pending: int = 0, *, look: bool = False) -> None:
+        """Move the figures to where the pool's books are. `look`: a connection may have been closed in between.
+
+        Closed connections stay in their pool, to be opened again. They are rare, and to find one takes a look at all.
+        """
+        now = time.perf_counter()
+        with self.lock:
+            idle, used = _books(pool)
+            if look or self._closed or now - self._looked > _LOOK_SECONDS:
+                idle = list(idle)  # as it is now: other threads go on
+                self._closed, self._looked = len(idle) - sum(map(_is_open, idle)), now
+            self.series.hold(len(idle) - self._closed, used, pending)
 
     @never_raise
     def give_back(self) -> None:
@@ -100,13 +119,13 @@ def _getting(original: Method) -> Method:
     def get_connection(self: Any, *args: Any, **kwargs: Any) -> Any:
         if _quiet():
             return original(self, *args, **kwargs)
-        start = _ask(self)
+        state, start = _ask(self), time.perf_counter()
         try:
             connection = original(self, *args, **kwargs)
         except BaseException as error:
-            _refused(self, error)
+            _refused(self, state, error)
             raise
-        _given(self, connection, start)
+        _given(self, state, connection, start)
         return connection
 
     return get_connection
@@ -116,13 +135,13 @@ def _getting_async(original: Method) -> Method:
     async def get_connection(self: Any, *args: Any, **kwargs: Any) -> Any:
         if _quiet():
             return await original(self, *args, **kwargs)
-        start = _ask(self)
+        state, start = _ask(self), time.perf_counter()
         try:
             connection = await original(self, *args, **kwargs)
         except BaseException as error:
-            _refused(self, error)
+            _refused(self, state, error)
             raise
-        _given(self, connection, start)
+        _given(self, state, connection, start)
         return connection
 
     return get_connection
@@ -130,22 +149,28 @@ def _getting_async(original: Method) -> Method:
 
 def _releasing(original: Method) -> Method:
     def release(self: Any, connection: Any) -> Any:
-        _done(self, connection)
+        state = _followed.get(self)
+        if state is None:
+            return original(self, connection)
+        _done(state, connection)
         try:
             return original(self, connection)
         finally:
-            _changed(self)
+            _changed(self, state, look=not _is_open(connection))
 
     return release
 
 
 def _releasing_async(original: Method) -> Method:
     async def release(self: Any, connection: Any) -> Any:
-        _done(self, connection)
+        state = _followed.get(self)
+        if state is None:
+            return await original(self, connection)
+        _done(state, connection)
         try:
             return await original(self, connection)
         finally:
-            _changed(self)
+            _changed(self, state, look=not _is_open(connection))
 
     return release
 
@@ -155,7 +180,7 @@ def _changing(original: Method) -> Method:
         try:
             return original(self, *args, **kwargs)
         finally:
-            _changed(self)
+            _changed(self, _followed.get(self), look=True)
 
     return change
 
@@ -165,7 +190,7 @@ def _changing_async(original: Method) -> Method:
         try:
             return await original(self, *args, **kwargs)
         finally:
-            _changed(self)
+            _changed(self, _followed.get(self), look=True)
 
     return change
 
@@ -195,44 +220,37 @@ def _connecting_async(original: Method) -> Method:
 
 
 @never_raise
-def _ask(pool: Any) -> float:
+def _ask(pool: Any) -> _Pool:
     state = _followed.get(pool)
     if state is None:
         state = _followed[pool] = _Pool(pool)
         weakref.finalize(pool, state.give_back).atexit = False
     with state.lock:
-        state.series.ask(1)
-    return time.perf_counter()
+        state.series.move(0, 0, 1)
+    return state
 
 
 @never_raise
-def _refused(pool: Any, error: BaseException) -> None:
-    state = _followed.get(pool)
+def _refused(pool: Any, state: _Pool | None, error: BaseException) -> None:
     if state is not None:
-        with state.lock:
-            state.series.ask(-1)
-            state.series.hold(*_books(pool))
+        state.hold(pool, -1, look=True)
         if error.args and error.args[0] in _NO_CONNECTION:
             state.series.timed_out()
 
 
 @never_raise
-def _given(pool: Any, connection: Any, start: float) -> None:
-    state = _followed.get(pool)
+def _given(pool: Any, state: _Pool | None, connection: Any, start: float) -> None:
     if state is not None:
         now = time.perf_counter()
         state.since[id(connection)] = now
-        with state.lock:
-            state.series.ask(-1)
-            state.series.hold(*_books(pool))
+        state.hold(pool, -1)
         state.series.waited(now - start)
 
 
 @never_raise
-def _done(pool: Any, connection: Any) -> None:
-    state = _followed.get(pool)
-    since = state.since.pop(id(connection), None) if state is not None else None
-    if state is not None and since is not None:
+def _done(state: _Pool, connection: Any) -> None:
+    since = state.since.pop(id(connection), None)
+    if since is not None:
         state.series.was_used(time.perf_counter() - since)
 
 
@@ -243,24 +261,22 @@ def _opened(connection: Any, start: float) -> None:
 
 
 @never_raise
-def _changed(pool: Any) -> None:
-    state = _followed.get(pool)
+def _changed(pool: Any, state: _Pool | None, *, look: bool) -> None:
     if state is not None:
-        with state.lock:
-            state.series.hold(*_books(pool))
+        state.hold(pool, look=look)
 
 
-def _books(pool: Any) -> tuple[int, int]:
-    """How many connections are open and idle, and how many are handed out, by the pool's own books."""
+def _books(pool: Any) -> tuple[Collection[Any], int]:
+    """The connections that wait in a pool, and how many are handed out, by the pool's own books."""
     queue = getattr(pool, "pool", None)
     if queue is None:
-        return sum(map(_is_open, list(pool._available_connections))), len(pool._in_use_connections)
+        return pool._available_connections, len(pool._in_use_connections)
     idle = [connection for connection in list(queue.queue) if connection is not None]
-    return sum(map(_is_open, idle)), len(pool._connections) - len(idle)
+    return idle, len(pool._connections) - len(idle)
 
 
 def _is_open(connection: Any) -> bool:
-    """Whether a connection has a socket: closed ones stay in their pool, to be opened again."""
+    """Whether a connection has a socket."""
     known = getattr(connection, "is_connected", None)
     return bool(known) if known is not None else getattr(connection, "_sock", None) is not None
 

@@ -111,18 +111,6 @@ def observe(
     series.observe(value, context)
 
 
-def mover(spec: MetricSpec, attributes: Mapping[str, object]) -> Callable[[float], None]:
-    """What moves a gauge or an up-down counter that this process has a part in; its series is looked up once."""
-    series = STORE.instrument(spec).labels(attributes)
-    assert isinstance(series, GaugeSeries)
-
-    def move_series(delta: float) -> None:
-        if not spec.python or spec.name in AUTOMATIC.active:
-            series.move(delta)
-
-    return move_series
-
-
 def put(spec: MetricSpec, value: float, attributes: Mapping[str, object] | None = None) -> None:
     """Set a gauge to a value that every process of the app would find the same: the latest wins."""
     if spec.python and spec.name not in AUTOMATIC.active:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import struct
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from time import monotonic as _monotonic
 from time import time as _now
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -29,6 +30,8 @@ Cells: TypeAlias = "memoryview[float]"
 
 OVERFLOW_KEY: Final[Key] = ("\0overflow",)
 """The key of the series that takes what goes beyond the series limit."""
+EXEMPLAR_SECONDS: Final = 0.1
+"""How long a bucket's exemplar stays before another one may take its place, in one process."""
 EXEMPLAR_CELLS: Final = 5
 """Cells of an exemplar: trace id (two), span id, value, unix time in seconds, 0 for none."""
 
@@ -47,8 +50,8 @@ EXEMPLAR: Final = struct.Struct("=QQQdd")
 _pack_into: Final = EXEMPLAR.pack_into
 _LOW: Final = 0xFFFFFFFFFFFFFFFF
 _NO_SPAN: Final = INVALID_SPAN_CONTEXT
-# The context's key of the current span. `get_current_span` asks it too, but spends 0.4 µs on checking what it found.
-_SPAN_KEY: Final = next(iter(set_span_in_context(INVALID_SPAN, Context())))
+SPAN_KEY: Final = next(iter(set_span_in_context(INVALID_SPAN, Context())))
+"""The context's key of the current span. `get_current_span` asks it too, but spends 0.4 µs on checking what it found."""
 GONE: Final = -1.0
 """The time of the set of a gauge whose source no longer reports it."""
 
@@ -165,15 +168,49 @@ class GaugeSeries(Series):
                 self._cells[2] = GONE
 
 
-class HistogramSeries(Series):
-    """Cells: the sum; a count a bucket (not cumulative, the last one is beyond every edge); an exemplar a bucket."""
+def move_all(moves: Iterable[tuple[GaugeSeries, float]]) -> None:
+    """Move several gauges, each by its own delta: what happens to a connection moves four or five."""
+    for series, delta in moves:
+        if delta:
+            cells = series._cells
+            if cells is None:
+                cells = series._attach()
+            with series._lock:
+                cells[0] += delta
+                if cells[2] == GONE:
+                    cells[2] = 0.0
 
-    __slots__ = ("_edges", "_exemplars")
+
+def current_context() -> SpanContext:
+    """The context of the span that is current; an invalid one where none is."""
+    span: Any = get_current().get(SPAN_KEY)
+    return _NO_SPAN if span is None else span.get_span_context()
+
+
+class HistogramSeries(Series):
+    """Cells: the sum; a count a bucket (not cumulative, the last one is beyond every edge); an exemplar a bucket.
+
+    An exemplar stays for `EXEMPLAR_SECONDS`: nobody reads as often as a busy bucket counts, and writing one is dear.
+    """
+
+    __slots__ = ("_edges", "_exemplars", "_kept_until")
 
     def __init__(self, spec: MetricSpec, key: Key, attach: Callable[[Series], Cells]) -> None:
         super().__init__(spec, key, attach)
         self._edges = spec.buckets
         self._exemplars = 2 + len(spec.buckets)
+        self._kept_until = [0.0] * (1 + len(spec.buckets))
+        """For each bucket, until when its exemplar stays, by the monotonic clock."""
+
+    def reset(self) -> None:
+        """Set every figure of this series back to zero, in this process."""
+        super().reset()
+        self._kept_until = [0.0] * len(self._kept_until)
+
+    def detach(self) -> None:
+        """Forget the figures: after a fork they are the parent's."""
+        super().detach()
+        self._kept_until = [0.0] * len(self._kept_until)
 
     def observe(self, value: float, context: SpanContext | None = None) -> None:
         """Add a finite value. `context`: the span it belongs to, the current one by default; kept when sampled."""
@@ -182,11 +219,11 @@ class HistogramSeries(Series):
             cells = self._attach()
         index = bisect_left(self._edges, value)
         if context is None:
-            span: Any = get_current().get(_SPAN_KEY)
+            span: Any = get_current().get(SPAN_KEY)
             context = _NO_SPAN if span is None else span.get_span_context()
         # A SpanContext is a tuple of these six, and unpacking it is much faster than its properties.
         trace_id, span_id, _, flags, _, _ = context
-        if not flags & 1:
+        if not flags & 1 or (now := _monotonic()) < self._kept_until[index]:
             with self._lock:
                 cells[0] += value
                 cells[1 + index] += 1.0
@@ -199,6 +236,7 @@ class HistogramSeries(Series):
             # The time goes out first and comes in last: a reader in another process takes no half-written exemplar.
             cells[start + 4] = 0.0
             _pack_into(cells, 8 * start, high, low, span_id, value, _now())
+            self._kept_until[index] = now + EXEMPLAR_SECONDS
 
     def put(self, total: float, counts: Sequence[float], exemplars: Sequence[Exemplar | None] = ()) -> None:
         """Set the sum, the buckets and their exemplars: for figures that another library counts and we mirror."""

@@ -47,6 +47,98 @@ print("[" + ",".join(span.to_json(indent=None) for span in exporter.get_finished
 """
 
 
+BESIDE = """
+import asyncio, contextlib, json, sys
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+exporter = InMemorySpanExporter()
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(exporter))
+trace.set_tracer_provider(provider)
+if sys.argv[3] == "ours":
+    from otel_chatbot.instrumentation import pymongo, redis
+    pymongo.instrument(), redis.instrument()
+else:
+    from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
+    from opentelemetry.instrumentation.redis import RedisInstrumentor
+    PymongoInstrumentor().instrument(), RedisInstrumentor().instrument()
+
+import pymongo, redis, redis.asyncio
+fails = contextlib.suppress(pymongo.errors.PyMongoError, redis.RedisError)
+
+with pymongo.MongoClient(sys.argv[1]) as client:
+    db = client[sys.argv[3]]
+    db.messages.insert_many([{"_id": number} for number in range(5)])
+    with fails:
+        db.messages.insert_one({"_id": 1})
+    list(db.messages.find({}, batch_size=2))
+    left = db.messages.find({}, batch_size=2)
+    next(left), left.close()
+    list(db.messages.aggregate([{"$match": {}}]))
+    db.messages.update_one({"_id": 1}, {"$set": {"a": 1}})
+    db.messages.find_one_and_update({"_id": 1}, {"$set": {"a": 2}})
+    with fails:
+        db.command({"create": "messages", "capped": "x"})
+    db.messages.create_index("a"), db.messages.drop(), client.admin.command("ping")
+
+async def asynchronous():
+    async with redis.asyncio.Redis.from_url(sys.argv[2]) as client:
+        await client.set("a", 1)
+        await client.pipeline().get("a").set("a", 2).execute()
+        with fails:
+            await client.lpush("a", 1)
+
+with redis.Redis.from_url(sys.argv[2]) as client:
+    client.script_flush(), client.set("a", "b", ex=9), client.mget(["a", "b"]), client.execute_command("CONFIG GET", "maxmemory"), client.client_info()
+    with fails:
+        client.lpush("a", "x")
+    client.pipeline().set("a", 1).get("a").execute()
+    with fails:
+        client.pipeline(transaction=False).get("a").lpush("a", 1).execute()
+    watching = client.pipeline()
+    watching.watch("a"), watching.get("a"), watching.multi(), watching.set("a", 2)
+    client.set("a", 3)
+    with fails:
+        watching.execute()
+    with client.lock("l"):
+        client.register_script("return 2")()
+    with fails:
+        client.ft("i").search("q")
+asyncio.run(asynchronous())
+
+print(json.dumps([
+    [span.name, span.kind.name, list(map(str, (scope.name, scope.version, scope.schema_url))), dict(span.attributes),
+     span.status.status_code.name]
+    for span in exporter.get_finished_spans() for scope in [span.instrumentation_scope]
+]))
+"""
+
+
+def test_spans_are_those_of_opentelemetrys_own_instrumentations_but_for_what_an_error_says(
+    tmp_path: Path, mongo_server: MongoServer, redis_server: RedisServer
+) -> None:
+    script = tmp_path / "beside.py"
+    script.write_text(BESIDE)
+    told = {}
+    for who in ("ours", "upstream"):
+        command = [sys.executable, str(script), mongo_server.uri, redis_server.url, who]
+        with Process(command, tmp_path / who, {"OTEL_SEMCONV_STABILITY_OPT_IN": "http,database"}) as app:
+            assert app.popen.wait(30) == 0, app.stderr
+            told[who] = json.loads(app.stdout)
+    for name, _, _, attributes, _ in told["ours"] + told["upstream"]:
+        for less in ("error.type", "db.response.status_code"):  # ours has them for each failure, upstream for some
+            attributes.pop(less, None)
+        attributes.pop("db.collection.name", None) if name.endswith(".getMore") else None  # ours has it
+        attributes["db.namespace"] = "chat" if attributes.get("db.namespace") in told else attributes.get("db.namespace")
+    for span in told["ours"] + told["upstream"]:
+        span[0] = span[0].removeprefix("ours.").removeprefix("upstream.")
+    assert len(told["upstream"]) > 30
+    assert told["ours"] == told["upstream"]
+
+
 @pytest.fixture
 def spans(tmp_path: Path, mongo_server: MongoServer, redis_server: RedisServer) -> list[dict]:
     script = tmp_path / "app.py"

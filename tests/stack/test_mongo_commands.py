@@ -14,6 +14,7 @@ from pathlib import Path
 import pymongo
 import pytest
 from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 from pymongo import MongoClient
 from pymongo.errors import DuplicateKeyError, OperationFailure, ServerSelectionTimeoutError, WaitQueueTimeoutError
 from support.databases import TRACING, Figures, statement, undisturbed, until
@@ -391,7 +392,26 @@ def test_switched_off_nothing_is_counted_and_on_again_everything_once(client, db
     db.messages.insert_one({"role": "user"})
     assert counts(figures) == [1, 1, 1]
     assert figures(m.MESSAGES_SENT) == 1
-    assert PymongoInstrumentor().is_instrumented_by_opentelemetry
+
+
+def test_where_the_application_switches_upstreams_spans_on_there_is_one_set_of_spans(db, mongo_server, sampler) -> None:
+    figures = Figures()
+    PymongoInstrumentor().instrument(tracer_provider=TRACING)
+    try:
+        with TRACING.request(), MongoClient(mongo_server.uri) as theirs:
+            theirs.admin.command("ping")
+    finally:
+        PymongoInstrumentor().uninstrument()
+    db.command("ping")
+    assert figures(m.DB_QUERIES, "ping") == 2
+    pings = [span for span in TRACING.spans if span.name.endswith(".ping")]
+    assert len(pings) == (2 if sampler == "always_on" else 0)
+
+
+def test_what_is_not_to_be_instrumented_has_no_span(db) -> None:
+    with TRACING.request(), suppress_instrumentation():
+        db.command("ping")
+    assert [span.name for span in TRACING.spans if span.name.endswith(".ping")] == []
 
 
 def test_a_client_copied_from_another_is_counted_once(client, db) -> None:

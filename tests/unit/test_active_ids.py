@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import mmap
+import os
+import resource
+import signal
 import subprocess
 import sys
 import time
@@ -38,9 +42,38 @@ def test_what_is_published_holds_no_id_and_stays_as_small_as_the_window_is(tmp_p
     for number in range(1000):
         ids.see(f"somebody-{number}@example.com", now=float(number))
     (file,) = tmp_path.glob("users-*.ids")
-    assert file.stat().st_size <= 16 * 11
+    written = file.read_bytes()
+    assert sum(any(written[at : at + 16]) for at in range(0, len(written), 16)) <= 11
+    assert file.stat().st_size == mmap.ALLOCATIONGRANULARITY
     assert ids.count(now=999.0) == 10
     assert not any(b"somebody" in path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_another_process_sees_every_one_of_many_ids(tmp_path: Path) -> None:
+    here, there = (ActiveIds("users", 300.0, lambda: tmp_path) for _ in range(2))
+    for number in range(10_000):
+        here.see(f"user{number}")
+    assert there.count() == 10_000
+    there.see("user1"), there.see("another")
+    assert here.count() == there.count() == 10_001
+
+
+def test_a_full_disk_is_told_once_and_the_ids_are_counted_in_this_process(tmp_path: Path, caplog) -> None:
+    ids = ActiveIds("users", 300.0, lambda: tmp_path)
+    ids.see("ada")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signalled = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (mmap.ALLOCATIONGRANULARITY, before[1]))
+    try:
+        for number in range(1000):
+            ids.see(f"user{number}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, signalled)
+    assert ids.count() == 1001
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
+        f"active users are counted in process {os.getpid()} alone"
+    ]
 
 
 def test_random_ids_cost_a_bounded_amount_of_memory() -> None:

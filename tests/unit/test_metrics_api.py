@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from pymongo.monitoring import ConnectionCreatedEvent
 from support.metrics import _fresh_metrics, dropped, unused  # noqa: F401 - one of them is an autouse fixture
 
 import otel_chatbot as o
 from otel_chatbot import _configure
+from otel_chatbot.instrumentation.mongo_pool import PoolFigures
 from otel_chatbot.metrics import record, view
 from otel_chatbot.metrics.api import define_instruments
 from otel_chatbot.metrics.blueprint import json_view
@@ -325,10 +327,16 @@ def test_a_metric_of_the_application_is_in_every_view_from_its_definition_on() -
     assert counter.name in json.loads(json_view({"REQUEST_METHOD": "GET"}).get_data())["metrics"]
 
 
+def open_connections(number: int) -> None:
+    pool = PoolFigures()
+    for connection in range(number):
+        pool.connection_created(ConnectionCreatedEvent(("127.0.0.1", 27017), connection))
+
+
 def test_reset_all_metrics_sets_this_process_back() -> None:
     counter, gauge = o.Counter(unused(), attributes=("kind",)), o.Gauge(unused())
     record.activate(m.DB_CONNECTIONS, m.CACHE_HITS)
-    record.mover(m.DB_CONNECTIONS, {"db.client.connection.state": "idle"})(4)
+    open_connections(4)
     record.count(m.CACHE_HITS, 3)
     for metric in (counter, o.errors_total, o.cache_hits):
         metric.inc(5)
@@ -349,11 +357,11 @@ def test_reset_all_metrics_sets_this_process_back() -> None:
 def test_a_gauge_set_by_hand_no_longer_fills_itself() -> None:
     record.gauge_source(m.ACTIVE_USERS, lambda: {(): 40.0})
     record.activate(m.DB_CONNECTIONS)
-    record.mover(m.DB_CONNECTIONS, {"db.client.connection.state": "used"})(3)
+    open_connections(3)
     assert (o.active_users.get(), o.db_connections.get()) == (40, 3)
     o.active_users.set(2)
     o.db_connections.inc()
-    record.mover(m.DB_CONNECTIONS, {"db.client.connection.state": "used"})(5)
+    open_connections(5)
     record.activate(m.DB_CONNECTIONS)
     record.gauge_source(m.ACTIVE_USERS, lambda: {(): 40.0})
     assert (o.active_users.get(), o.db_connections.get()) == (2, 1)

@@ -9,10 +9,11 @@ import pytest
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from otel_chatbot.metrics import record
+from otel_chatbot.metrics import series as series_module
 from otel_chatbot.metrics.fold import Reader
 from otel_chatbot.metrics.mirror import Mirror
 from otel_chatbot.metrics.segment import MemorySegment
-from otel_chatbot.metrics.series import Exemplar
+from otel_chatbot.metrics.series import EXEMPLAR_SECONDS, Exemplar
 from otel_chatbot.metrics.shared import Run
 from otel_chatbot.metrics.store import CounterSeries, GaugeSeries, HistogramSeries, Store
 from otel_chatbot.metrics.view import Family, HistogramPoint, Point, View
@@ -233,6 +234,31 @@ def test_mirrored_totals_of_one_name_are_one_family_with_the_union_of_labels(alo
     family = alone.families()["their.requests"]
     assert set(family.spec.attributes) == {"x", "y", "z"}
     assert alone.points(THEIRS) == {(("x", "1"),): 6, (("x", "2"), ("y", "3")): 10, (("z", 4),): 2}
+
+
+def test_an_exemplar_stays_for_a_while_in_its_bucket_and_every_measurement_counts(alone, monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(series_module, "_monotonic", lambda: now)
+    series = alone.store.instrument(m.RESPONSE_TIME).labels({})
+
+    def observe(value: float, span_id: int) -> list[int]:
+        series.observe(value, SpanContext(7, span_id, False, TraceFlags(1)))
+        (point,) = alone.families()[m.RESPONSE_TIME.name].histograms
+        return [exemplar.span_id for exemplar in point.exemplars if exemplar is not None]
+
+    assert observe(0.3, 1) == [1]
+    assert observe(0.3, 2) == [1]
+    assert observe(30.0, 3) == [1, 3], "each bucket by itself"
+    now += EXEMPLAR_SECONDS
+    assert observe(0.3, 4) == [4, 3]
+    series.reset()
+    assert observe(0.3, 5) == [5]
+    series.detach()
+    assert observe(0.3, 6) == [6]
+    before = alone.families()[m.RESPONSE_TIME.name].histograms[0].count
+    for _ in range(9):
+        observe(0.3, 7)
+    assert alone.families()[m.RESPONSE_TIME.name].histograms[0].count == before + 9
 
 
 def test_mirrored_histograms_keep_their_buckets_and_exemplars(alone):
