@@ -102,7 +102,7 @@ def redact_span(span: ReadableSpan, redactor: Redactor) -> ReadableSpan:
     """A copy of an ended span that holds nothing the policy masks; the span itself where that is sure at a glance."""
     status = span.status
     plain = not (span.events or span.links or status.description)
-    if plain and redactor.leaves(span.attributes or {}) and encodable(redactor.text(span.name)) == span.name:
+    if plain and redactor.leaves(span.attributes or {}) and redactor.harmless(span.name):
         return span
     return ReadableSpan(
         name=encodable(redactor.text(span.name)),

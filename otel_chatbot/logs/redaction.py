@@ -28,6 +28,8 @@ _DEEPEST = 8
 _WIDEST = 200
 _MOST_NODES = 2_000
 _REMEMBERED_KEYS = 4_096
+_FEW = 16
+"""Items of a list that are looked at one by one."""
 _LONGEST_REMEMBERED = 256
 INT64 = 2**63
 """What OTLP can hold as a number is below."""
@@ -197,18 +199,26 @@ class Redactor:
         for key, value in attributes.items():
             if key in _EXCEPTION_TEXTS or (known.get(key, True) and self.sensitive(key)):
                 return False
-            kind = type(value)
-            if kind is str:
-                if value not in harmless and not self._is_harmless(value):
-                    return False
-            elif kind is int:
-                if not -INT64 <= value < INT64:
-                    return False
-            elif kind is not bool:
+            if (type(value) is not str or value not in harmless) and not self._leaves_value(value):
                 return False
         return True
 
-    def _is_harmless(self, text: str) -> bool:
+    def _leaves_value(self, value: Any) -> bool:
+        kind = type(value)
+        if kind is str:
+            return self.harmless(value)
+        if kind is int:
+            return bool(-INT64 <= value < INT64)
+        if kind is float:
+            return math.isfinite(value)
+        if kind is tuple:
+            return len(value) <= _FEW and all(type(item) is str and self.harmless(item) for item in value)
+        return kind is bool
+
+    def harmless(self, text: str) -> bool:
+        """Whether a short text has nothing to mask and can be sent as it is."""
+        if text in self._harmless:
+            return True
         if len(text) > _LONGEST_REMEMBERED or encodable(self.text(text)) != text:
             return False
         if len(self._harmless) >= _REMEMBERED_KEYS:

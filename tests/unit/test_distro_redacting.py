@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -142,14 +143,18 @@ def test_what_an_exporter_of_others_does_not_take_is_counted(
 
 def test_a_span_in_which_nothing_can_be_masked_is_passed_on_without_a_copy() -> None:
     redactor = Redactor()
-    plain = {"http.route": "/chat", "client.address": "127.0.0.1", "n": 7, "ok": True}
+    plain = {"http.route": "/chat", "client.address": "127.0.0.1", "n": 7, "ok": True, "s": 0.5, "reasons": ("stop", "length")}
     for attributes, same in (
         (plain, True),
         (plain, True),  # the second time, when its values are remembered
         ({**plain, "who": MAIL}, False),
         ({**plain, "password": "hunter2"}, False),
         ({**plain, "password": 1}, False),
-        ({**plain, "list": ("a",)}, False),
+        ({**plain, "list": ("a", MAIL)}, False),
+        ({**plain, "list": (1, 2)}, False),
+        ({**plain, "list": ("a",) * 17}, False),
+        ({**plain, "number": math.inf}, False),
+        ({**plain, "token": ("a", "b")}, False),
         ({**plain, "exception.message": "no"}, False),
     ):
         span = ReadableSpan("GET /chat", attributes=attributes)
