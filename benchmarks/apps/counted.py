@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from driven import app, ask, check
+from driven import app, ask, chat_view, check
 from flask import Response, jsonify, request
 from openai import OpenAI
 from pymongo import MongoClient
@@ -36,6 +36,7 @@ def parts() -> dict[str, Callable[[], object]]:
         "an AI call": lambda: model.chat.completions.create(
             model="gpt-4o-mini", messages=[{"role": "user", "content": "Hello"}]
         ),
+        "a chat turn's view": chat_view(),
     }
 
 

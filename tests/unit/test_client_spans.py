@@ -47,12 +47,14 @@ def started(spans: ClientSpans, above: Span | None, **attributes: str) -> Span |
         detach(token)
 
 
-@pytest.mark.parametrize("sampler", [ALWAYS_OFF, DEFAULT_ON, DEFAULT_OFF], ids=str)
+@pytest.mark.parametrize("sampler", [ALWAYS_OFF, DEFAULT_ON, DEFAULT_OFF], ids=Sampler.get_description)
 def test_under_an_unsampled_span_none_is_made_where_the_sampler_would_drop_it(sampler: Sampler) -> None:
     assert started(spans_of(sampler), parent(sampled=False)) is None
 
 
-@pytest.mark.parametrize("sampler", [ALWAYS_ON, ParentBased(ALWAYS_OFF, local_parent_not_sampled=ALWAYS_ON)], ids=str)
+@pytest.mark.parametrize(
+    "sampler", [ALWAYS_ON, ParentBased(ALWAYS_OFF, local_parent_not_sampled=ALWAYS_ON)], ids=["on", "other"]
+)
 def test_under_an_unsampled_span_one_is_made_where_the_sampler_wants_it(sampler: Sampler) -> None:
     found = started(spans_of(sampler), parent(sampled=False))
     assert found is not None
