@@ -102,7 +102,7 @@ def redact_span(span: ReadableSpan, redactor: Redactor) -> ReadableSpan:
     """A copy of an ended span that holds nothing the policy masks; the span itself where that is sure at a glance."""
     status = span.status
     plain = not (span.events or span.links or status.description)
-    if plain and redactor.leaves(span.attributes or {}) and redactor.harmless(span.name):
+    if plain and redactor.leaves(_copied(span.attributes)) and redactor.harmless(span.name):
         return span
     return ReadableSpan(
         name=encodable(redactor.text(span.name)),
@@ -121,6 +121,12 @@ def redact_span(span: ReadableSpan, redactor: Redactor) -> ReadableSpan:
         end_time=span.end_time,
         instrumentation_scope=span.instrumentation_scope,
     )
+
+
+def _copied(attributes: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """A dictionary where there is a quick way to one: to go through a span's own attributes takes calls and a lock."""
+    copied = getattr(attributes, "copy", None)
+    return attributes or {} if copied is None else copied()
 
 
 def redact_log(record: ReadableLogRecord, redactor: Redactor) -> ReadableLogRecord:

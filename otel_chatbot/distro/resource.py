@@ -31,6 +31,25 @@ _OPTIONS_WITH_APP = frozenset({"--app", "-A"})
 _PROCESS_PREFIX = a.PROCESS_PID.partition(".")[0] + "."
 
 
+class HashedOnceResource(Resource):
+    """A resource that finds its hash once: OTLP's encoder asks for it with every span, and the SDK writes JSON to find it."""
+
+    _hash: int | None = None
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = super().__hash__()
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or super().__eq__(other)
+
+    def merge(self, other: Resource) -> Resource:
+        """Both; of the same kind, because the SDK merges in what a fork changes."""
+        merged = super().merge(other)
+        return HashedOnceResource(merged.attributes, merged.schema_url)
+
+
 def package_version() -> str:
     """The version of this package; empty when it is not installed."""
     try:
@@ -72,7 +91,7 @@ def _redacted(resource: Resource) -> Resource:
     """A resource without secrets, fit to be sent: detectors and environments bring command lines and any bytes."""
     redactor = policy()
     kept = {encodable(name): fit(redactor.value(name, value)) for name, value in resource.attributes.items()}
-    return Resource(kept, resource.schema_url)
+    return HashedOnceResource(kept, resource.schema_url)
 
 
 def app_resource(process: Resource, plan: Plan, run_identity: str) -> Resource:

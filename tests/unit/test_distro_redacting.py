@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from opentelemetry._logs import LogRecord
@@ -17,6 +18,7 @@ from opentelemetry.sdk._logs.export import (
     LogRecordExportResult,
     SimpleLogRecordProcessor,
 )
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -160,6 +162,19 @@ def test_a_span_in_which_nothing_can_be_masked_is_passed_on_without_a_copy() -> 
         span = ReadableSpan("GET /chat", attributes=attributes)
         assert (redact_span(span, redactor) is span) is same, attributes
     assert redact_span(ReadableSpan(f"mail {MAIL}", attributes=plain), redactor).name == "mail ****"
+
+
+def test_a_process_resource_is_hashed_once_and_stays_equal_to_any_other_of_its_attributes() -> None:
+    found = process_resource(Plan.from_env({}))
+    same = Resource(dict(found.attributes), found.schema_url)
+    assert (hash(found), found) == (hash(same), same)
+    changed = found.merge(Resource({"process.pid": 4711}))  # as the SDK does it in a forked child
+    assert type(changed) is type(found)
+    assert dict(changed.attributes) == {**found.attributes, "process.pid": 4711}
+    assert hash(changed) == hash(Resource(dict(changed.attributes), changed.schema_url)) != hash(found)
+    with patch("opentelemetry.sdk.resources.dumps") as writes:
+        assert len({found: 1, changed: 2}) == 2
+    assert not writes.called
 
 
 def test_what_is_remembered_as_harmless_does_not_grow_without_end() -> None:
