@@ -34,8 +34,8 @@ def measured(rounds: int) -> Results:
     unsampled = requests.measure(requests.UNSAMPLED, 2 * rounds, 400)
     say("chat turns")
     with tempfile.TemporaryDirectory() as folder, requests.servers(Path(folder)) as addresses:
-        chat = requests.measure(requests.CHAT, 2 * rounds, 40, {**addresses, "VIEW": "chat"})
-        chat_unsampled = requests.measure(tuple(map(e.unsampled, requests.CHAT)), rounds, 40, {**addresses, "VIEW": "chat"})
+        chat = requests.measure(requests.CHAT, 2 * rounds, 100, {**addresses, "VIEW": "chat"})
+        chat_unsampled = requests.measure(requests.UNSAMPLED, 2 * rounds, 100, {**addresses, "VIEW": "chat"})
     say("single calls")
     small = from_lines(growth.small_process("small.py", "--rounds", str(2 * rounds)))
     say("scrapes")

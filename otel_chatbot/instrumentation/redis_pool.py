@@ -197,7 +197,7 @@ def _changing_async(original: Method) -> Method:
 
 def _connecting(original: Method) -> Method:
     def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if _quiet() or _is_open(self):
+        if _is_open(self) or _quiet():
             return original(self, *args, **kwargs)
         start = time.perf_counter()
         result = original(self, *args, **kwargs)
@@ -209,7 +209,7 @@ def _connecting(original: Method) -> Method:
 
 def _connecting_async(original: Method) -> Method:
     async def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if _quiet() or _is_open(self):
+        if _is_open(self) or _quiet():
             return await original(self, *args, **kwargs)
         start = time.perf_counter()
         result = await original(self, *args, **kwargs)
