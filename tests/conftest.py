@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -30,6 +31,12 @@ def pytest_configure() -> None:
     # The same cases each time, and others in each `make proof`; no clock, for the machine may be busy.
     settings.register_profile("otel-chatbot", derandomize=SCALE == 1, deadline=None, database=None)
     settings.load_profile("otel-chatbot")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def begins_alone() -> None:
+    """Clients that earlier modules threw away give their figures back now, and not while somebody counts."""
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)

@@ -7,26 +7,20 @@ exporters of spans and records. Text that holds nothing suspicious costs a few s
 # ruff: noqa: SIM905 - lists of words read best as words
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import logging
 import math
 import re
 from collections.abc import Mapping
-from itertools import islice
 from typing import Any
 
 from .. import config
 from ..config import MASK, Settings
 from ..semconv import attributes as a
-from .errors import encodable, printable, safe_exception_message, safe_text
+from .errors import encodable, printable
 from .patterns import DIGIT_RUN, RULES, marked
+from .walk import LONGEST_TEXT, Walk
 
-LONGEST_TEXT = 32_768
-"""Characters of one text that are kept."""
-_DEEPEST = 8
-_WIDEST = 200
-_MOST_NODES = 2_000
 _REMEMBERED_KEYS = 4_096
 _FEW = 16
 """Items of a list that are looked at one by one."""
@@ -191,7 +185,7 @@ class Redactor:
             return printable(value)
         if kind is float:
             return value if math.isfinite(value) else str(value)
-        return _Walk(self).plain(value, 0)
+        return Walk(self).plain(value, 0)
 
     def leaves(self, attributes: Mapping[str, Any]) -> bool:
         """Whether `attribute` would give all of these back as they are, fit to be sent: quick for values that come again."""
@@ -228,7 +222,7 @@ class Redactor:
 
     def mapping(self, mapping: Mapping[Any, Any]) -> dict[str, Any]:
         """A mapping, redacted deep; see `value`."""
-        plain = _Walk(self).plain(mapping, 0)
+        plain = Walk(self).plain(mapping, 0)
         return plain if isinstance(plain, dict) else {"value": plain}
 
 
@@ -248,76 +242,3 @@ def _normal(key: str) -> str:
 def policy() -> Redactor:
     """The process's policy, made from its settings at the first call."""
     return Redactor.from_settings(config.current())
-
-
-class _Walk:
-    """One pass over a value: counts what it visits, so that a huge value costs and yields no more than a large one."""
-
-    def __init__(self, redactor: Redactor) -> None:
-        self._redactor = redactor
-        self._nodes = 0
-        self._characters = 0
-        self._open: set[int] = set()
-
-    def plain(self, value: Any, depth: int) -> Any:
-        """The value in terms of dict, list, str, int, float, bool and None; never raises."""
-        kind = type(value)
-        if kind is str:
-            return self._text(value)
-        if value is None or kind is bool:
-            return value
-        if kind is int:
-            return printable(value)
-        if kind is float:
-            return value if math.isfinite(value) else str(value)
-        try:
-            return self._other(value, depth)
-        except Exception as error:
-            return f"<unreadable {kind.__name__}: {type(error).__name__}>"
-
-    def _text(self, text: str) -> str:
-        self._characters += len(text)
-        if self._characters > 8 * LONGEST_TEXT:
-            return f"<{len(text)} characters left out>"
-        return self._redactor.bounded(text)
-
-    def _other(self, value: Any, depth: int) -> Any:
-        if isinstance(value, (Mapping, list, tuple, set, frozenset)):
-            return self._container(value, depth)
-        if isinstance(value, (bytes, bytearray)):
-            return self._text(bytes(value[: LONGEST_TEXT + 1]).decode("utf-8", "backslashreplace"))
-        if isinstance(value, (dt.datetime, dt.date, dt.time)):
-            return value.isoformat()
-        if isinstance(value, BaseException):
-            return self._text(f"{type(value).__name__}: {safe_exception_message(value)}")
-        return self._text(safe_text(value))
-
-    def _container(self, value: Any, depth: int) -> Any:
-        self._nodes += 1
-        if id(value) in self._open:
-            return "<cycle>"
-        if depth >= _DEEPEST or self._nodes > _MOST_NODES:
-            return f"<{type(value).__name__} left out>"
-        self._open.add(id(value))
-        try:
-            return self._mapping(value, depth) if isinstance(value, Mapping) else self._items(value, depth)
-        finally:
-            self._open.discard(id(value))
-
-    def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
-        plain: dict[str, Any] = {}
-        for key, item in list(islice(value.items(), _WIDEST)):
-            name = key if type(key) is str else safe_text(key)
-            self._nodes += 1
-            masked = self._redactor.sensitive(name) and item is not None and not isinstance(item, bool)
-            plain[self._text(name[:256])] = MASK if masked else self.plain(item, depth + 1)
-        if len(value) > _WIDEST:
-            plain["..."] = f"<{len(value) - _WIDEST} left out>"
-        return plain
-
-    def _items(self, value: Any, depth: int) -> list[Any]:
-        plain = [self.plain(item, depth + 1) for item in islice(value, _WIDEST)]
-        self._nodes += len(plain)
-        if len(value) > _WIDEST:
-            plain.append(f"<{len(value) - _WIDEST} left out>")
-        return plain

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from opentelemetry import context, trace
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from pymongo.monitoring import CommandStartedEvent, CommandSucceededEvent
 from support.calls import calls
 from support.databases import undisturbed
@@ -23,6 +24,7 @@ from support.logging_state import sink_into
 
 from otel_chatbot import Counter, Gauge, Histogram
 from otel_chatbot.distro.redacting import redact_span
+from otel_chatbot.instrumentation import mongo_commands, redis_spans
 from otel_chatbot.instrumentation.mongo_commands import CommandFigures
 from otel_chatbot.instrumentation.redis_commands import State, begin
 from otel_chatbot.logs.files import LogFiles
@@ -31,6 +33,7 @@ from otel_chatbot.logs.redaction import Redactor
 from otel_chatbot.metrics import once
 
 SPAN = trace.NonRecordingSpan(trace.SpanContext(1 << 100 | 5, 7, False, trace.TraceFlags(1)))
+UNSAMPLED = trace.NonRecordingSpan(trace.SpanContext(1 << 100 | 5, 7, False, trace.TraceFlags(0)))
 
 
 @pytest.fixture
@@ -73,6 +76,19 @@ def test_a_log_line(tmp_path: Path, in_a_sampled_span: None) -> None:
     files.close()
 
 
+@pytest.fixture(params=[None, TracerProvider(sampler=ALWAYS_OFF), TracerProvider()], ids=["figures", "unsampled", "span"])
+def spans(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Who makes the spans of commands: nobody, a provider that samples none, one that samples all."""
+    before = [dict(vars(spans)) for spans in (mongo_commands.SPANS, redis_spans.SPANS)]
+    for spans in (mongo_commands.SPANS, redis_spans.SPANS):
+        spans.switch_on(request.param) if request.param else spans.switch_off()
+    with undisturbed(), once.request_scope(), trace.use_span(SPAN if "span" in request.node.name else UNSAMPLED):
+        yield
+    for spans, kept in zip((mongo_commands.SPANS, redis_spans.SPANS), before, strict=True):
+        vars(spans).update(kept)
+
+
+@pytest.mark.usefixtures("spans")
 def test_a_mongodb_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CommandFigures, "enabled", True)  # tests that switch MongoDB's figures off leave them so
     figures, address = CommandFigures(), ("db.example", 27017)
@@ -83,10 +99,10 @@ def test_a_mongodb_command(monkeypatch: pytest.MonkeyPatch) -> None:
         figures.started(began)
         figures.succeeded(ended)
 
-    with undisturbed(), once.request_scope():
-        at_most(40, calls(command))
+    at_most(42, calls(command))
 
 
+@pytest.mark.usefixtures("spans")
 def test_a_redis_command(monkeypatch: pytest.MonkeyPatch) -> None:
     class Client:
         connection_pool = None
@@ -99,8 +115,7 @@ def test_a_redis_command(monkeypatch: pytest.MonkeyPatch) -> None:
         operation.succeeded(["value"])
 
     monkeypatch.setattr(State, "on", True)
-    with undisturbed(), once.request_scope():
-        at_most(48, calls(command))
+    at_most(54, calls(command))
 
 
 def test_a_span_that_is_exported() -> None:
