@@ -9,6 +9,7 @@ time so that no answer comes from the cache, a model that waits 50 ms. Both apps
 from __future__ import annotations
 
 import argparse
+import functools
 import http.client
 import itertools
 import json
@@ -93,15 +94,20 @@ def rates(rounds: int, seconds: float) -> dict[str, list[float]]:
         with ExitStack() as stack:
             endpoint = stack.enter_context(sink())
             addresses = stack.enter_context(servers(Path(stack.enter_context(tempfile.TemporaryDirectory())), DELAY))
-            apps: dict[str, Served] = {}
-            for side in (e.BARE, e.OURS, e.STOCK):
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-                database = {"MONGODB_URI": f"{addresses['MONGODB_URI']}bench_{len(apps)}"}
-                apps[side.name] = Served(side, side.environment(endpoint, folder, **{**addresses, **database}), folder)
-                stack.callback(apps[side.name].end)
-            for app in apps.values():
-                app.load(1.0)
-            return alternate({name: lambda app=app: app.load(seconds) for name, app in apps.items()}, rounds)
+
+            def one(number: int, side: e.Side) -> float:
+                with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+                    database = {"MONGODB_URI": f"{addresses['MONGODB_URI']}bench_{number}"}
+                    app = Served(side, side.environment(endpoint, Path(folder), **{**addresses, **database}), Path(folder))
+                    try:
+                        app.load(1.0)
+                        return app.load(seconds)
+                    finally:
+                        app.end()
+
+            # A process is faster or slower than the next by more than the sides differ: each round has processes of its own.
+            sides = enumerate((e.BARE, e.OURS, e.STOCK))
+            return alternate({side.name: functools.partial(one, number, side) for number, side in sides}, rounds)
     finally:
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, range(os.cpu_count() or 1))

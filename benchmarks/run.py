@@ -46,7 +46,7 @@ def measured(rounds: int) -> Results:
     say("starts")
     started, starts = startup.rows(rounds)
     say("load")
-    rates = load.rates(max(2, rounds // 2), 5.0)
+    rates = load.rates(rounds, 4.0)
     say("an outage of the endpoint")
     away = outage.rows(max(3, rounds // 3), 6.0)
     say("growth")
