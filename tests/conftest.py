@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from copy import copy
 from pathlib import Path
@@ -36,7 +37,9 @@ def pytest_configure() -> None:
 @pytest.fixture(autouse=True, scope="module")
 def begins_alone() -> None:
     """Clients that earlier modules threw away give their figures back now, and not while somebody counts."""
-    gc.collect()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # of what those have left open, this module knows nothing
+        gc.collect()
 
 
 @pytest.fixture(autouse=True)
