@@ -229,6 +229,7 @@ def test_children_forked_while_threads_log_neither_hang_nor_lose_lines(tmp_path:
         tmp_path,
         """
 import time
+sink.SINK.files.backup_count = 10_000  # enough for what the threads write meanwhile
 running = True
 count = [0] * 3
 def work(number):
