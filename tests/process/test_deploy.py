@@ -280,7 +280,8 @@ def test_markers_old_backups_and_a_process_that_has_the_recorded_id(own: Service
     own.end()
     with Process([sys.executable, "-c", "import time; time.sleep(60)"], own.folder, name="innocent") as innocent:
         record = own.home / "run" / "service.json"
-        record.write_text(record.read_text().replace(str(pid), str(innocent.pid)))
+        assert json.loads(record.read_text())["pid"] == pid
+        record.write_text(json.dumps({**json.loads(record.read_text()), "pid": innocent.pid}))
         done = own.deploy("--version", "2", "--yes")
         assert done.code == 0, done
         assert innocent.popen.poll() is None

@@ -242,7 +242,7 @@ def own(tmp_path: Path, deployed: Service, locks: Locks, venvs: Path) -> Iterato
     shutil.rmtree(service.home)
     shutil.copytree(deployed.home, service.home, symlinks=True, ignore=shutil.ignore_patterns("run", "operate.jsonl"))
     path = service.home / "release.json"
-    path.write_text(path.read_text().replace(str(deployed.port), str(service.port)))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "port": service.port}))
     yield service
     service.end()
 
