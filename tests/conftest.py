@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ SCALE = int(os.environ.get("OTEL_CHATBOT_TEST_SCALE", "1"))
 
 
 def pytest_configure() -> None:
+    # A shell's background job ignores Ctrl-C, and so would every server that a test starts and ends by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     _guard.Guard.strict = True
     # The same cases each time, and others in each `make proof`; no clock, for the machine may be busy.
     settings.register_profile("otel-chatbot", derandomize=SCALE == 1, deadline=None, database=None)
