@@ -7,7 +7,6 @@ however many files it goes to.
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import os
 import threading
@@ -75,7 +74,7 @@ class LogFiles:
             if self._early:
                 self._write_early()
         except (OSError, RuntimeError, ValueError) as error:
-            self._not_written(name, 1, error)
+            self._not_written(name, error)
 
     def _write_early(self) -> None:
         with contextlib.suppress(IndexError):  # another thread took the last one
@@ -89,15 +88,14 @@ class LogFiles:
                 # Late: a process that logs nothing needs no library for it.
                 from .shared_file import SharedFile
 
-                path, lost = os.path.join(self.folder, name), functools.partial(self._not_written, name)
-                file = SharedFile(path, self.max_bytes, self.backup_count, lost)
+                file = SharedFile(os.path.join(self.folder, name), self.max_bytes, self.backup_count)
                 return self._open.setdefault(name, file)
             finally:
                 self._maker = None
 
-    def _not_written(self, name: str, lines: int, error: Exception) -> None:
+    def _not_written(self, name: str, error: Exception) -> None:
         if self.on_dropped is not None:
-            self.on_dropped(DropReason.WRITE_FAILED.value, lines)
+            self.on_dropped(DropReason.WRITE_FAILED.value, 1)
         if name in self._warned:
             return
         self._warned.add(name)

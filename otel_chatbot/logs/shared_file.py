@@ -1,8 +1,8 @@
 """A rotated file that several processes write to, whole lines only: concurrent-log-handler with a cheaper, stricter write.
 
 Fed by `logs.files` with encoded lines; feeds the disk. The library's lock file, rotation and platform rules are used
-as they are. Ours are: folders made when needed, one unbuffered write for the lines of all threads that log just then, half
-a line taken back when the disk is full, one `stat` that finds both a file moved away and its size.
+as they are. Ours are: folders made when needed, one unbuffered write a line, half a line taken back when the disk is
+full, one `stat` that finds both a file moved away and its size.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 
@@ -52,74 +51,45 @@ except ImportError:  # Windows: the library polls its lock there
     fcntl = None  # type: ignore[assignment]
 
 
-_MOST_WAITING = 10_000
-"""Lines that may wait for a thread that writes; beyond, whoever logs waits too."""
-_PATIENCE = 1.0
-_MOST_AT_ONCE = 1_000
-
-
 class SharedFile(ConcurrentRotatingFileHandler):
     """One rotated file; made without touching the disk."""
 
     stream: Any
     stream_lock: Any
 
-    def __init__(self, path: str, max_bytes: int, backup_count: int, on_lost: Callable[[int, Exception], None]) -> None:
-        """`on_lost` is told how many lines could not be written, and why."""
+    def __init__(self, path: str, max_bytes: int, backup_count: int) -> None:
         super().__init__(path, "ab", maxBytes=max_bytes, backupCount=backup_count)
-        self._on_lost = on_lost
         self._identity: tuple[int, int] | None = None
         self._lock_identity: tuple[int, int] = (0, 0)
         self._size = 0
+        self._writing: set[int] = set()
         self._waiting: deque[bytes] = deque()
-        self._busy = threading.Lock()
-        self._handed = self._written = 0
-        """Of the lines that are being written: how many the system was given, and how many it has taken."""
 
     def write(self, line: bytes) -> None:
-        """Append a line, its end included, under the lock of all processes.
-
-        Where a thread writes already, it writes this line too, and the caller goes on: to wait for a disk in turns is slow.
-        It may be the caller itself, in a signal handler or a finalizer: then its line comes right after.
-        """
-        self._waiting.append(line)
-        if len(self._waiting) > _MOST_WAITING and self._busy.acquire(timeout=_PATIENCE):  # a disk that is much slower
-            self._busy.release()
-        self._settle()
-
-    def _settle(self) -> None:
-        """Write what waits, unless another thread does: that one looks again after it has let go."""
-        while self._waiting and self._busy.acquire(blocking=False):
-            try:
-                lost, error = self._write_waiting()
-            finally:
-                self._busy.release()
-            if error is not None:
-                self._on_lost(lost, error)
-
-    def _write_waiting(self) -> tuple[int, Exception | None]:
-        """Write what waits in one go; how many lines were lost, and why."""
-        lines: list[bytes] = []
-        self._handed = self._written = 0
+        """Append a line, its end included, under the lock of all processes; OSError or RuntimeError when it is not written."""
+        thread = threading.get_ident()
+        if thread in self._writing:
+            # A signal handler or a finalizer logs while this very thread writes: its line comes right after.
+            self._waiting.append(line)
+            return
+        self._writing.add(thread)
         try:
-            while self._waiting and len(lines) < _MOST_AT_ONCE:
-                lines.append(self._waiting.popleft())
-            self._lock_current()
-            try:
-                self._append(lines)
-            finally:
-                self._do_unlock()
-        except (OSError, RuntimeError, ValueError) as error:
-            return len(lines) - self._written, error
-        except BaseException:  # an interrupt: nothing of what was not written yet is lost
-            self._waiting.extendleft(reversed(lines[self._handed :]))
-            raise
-        return 0, None
+            self._write(line)
+        finally:
+            self._writing.discard(thread)
+        with contextlib.suppress(IndexError):  # what came after the last look
+            while self._waiting:
+                self.write(self._waiting.popleft())
 
-    def close(self) -> None:
-        """Write what waits, and close the file."""
-        self._settle()
-        super().close()
+    def _write(self, line: bytes) -> None:
+        self._lock_current()
+        try:
+            self._append(line)
+            with contextlib.suppress(IndexError):
+                while self._waiting:
+                    self._append(self._waiting.popleft())
+        finally:
+            self._do_unlock()
 
     def discard(self) -> None:
         """Close what a fork inherited, without unlocking: the lock is the parent's."""
@@ -164,45 +134,21 @@ class SharedFile(ConcurrentRotatingFileHandler):
             return False
         return (named.st_dev, named.st_ino) == self._lock_identity
 
-    def _append(self, lines: list[bytes]) -> None:
-        while self._handed < len(lines):
-            if self._size >= self.maxBytes > 0:
-                with contextlib.suppress(OSError):  # a file that grows beyond its size is better than a line that is lost
-                    self.doRollover()
-                self._look()
-            if self.stream is None:
-                self.stream = self.do_open()
-            start = self._handed
-            self._handed = self._fitting(lines) if start + 1 < len(lines) else len(lines)
-            self._append_some(lines[start : self._handed])
-            if not self._actual_keep_log_stream_open:
-                self._close()
-                self._identity = None
-
-    def _fitting(self, lines: list[bytes]) -> int:
-        """Up to which of the lines they go into the file before it is rotated: the last one may stand out."""
-        end, size = self._handed + 1, self._size + len(lines[self._handed])
-        while end < len(lines) and (self.maxBytes <= 0 or size < self.maxBytes):
-            size += len(lines[end])
-            end += 1
-        return end
-
-    def _append_some(self, lines: list[bytes]) -> None:
-        data = lines[0] if len(lines) == 1 else b"".join(lines)
-        written = self.stream.write(data)
-        if written == len(data):
-            self._size += written
-            self._written += len(lines)
-            return
-        whole = 0
-        for line in lines:
-            if whole + len(line) > written:
-                break
-            whole += len(line)
-            self._written += 1
-        self._size += whole
-        self.stream.truncate(self._size)  # half a line would spoil the next one
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.baseFilename)
+    def _append(self, line: bytes) -> None:
+        if self._size >= self.maxBytes > 0:
+            with contextlib.suppress(OSError):  # a file that grows beyond its size is better than a line that is lost
+                self.doRollover()
+            self._look()
+        if self.stream is None:
+            self.stream = self.do_open()
+        written = self.stream.write(line)
+        if written != len(line):
+            self.stream.truncate(self._size)  # half a line would spoil the next one
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.baseFilename)
+        self._size += written
+        if not self._actual_keep_log_stream_open:
+            self._close()
+            self._identity = None
 
     def do_open(self, mode: str | None = None) -> Any:
         """Open the file for appending, its folder made when it is not there; finish a line that a crash left open."""

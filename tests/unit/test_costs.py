@@ -72,7 +72,7 @@ def test_a_log_line(tmp_path: Path, in_a_sampled_span: None) -> None:
     record = logging.getLogger("costs").makeRecord("costs", 20, __file__, 1, "Sent by %s", ("user",), None, "f", extra)
     files = LogFiles(str(tmp_path))
     at_most(40, calls(lambda: JsonFormatter().encode(record)))
-    at_most(66, calls(lambda: files.write(record)))
+    at_most(62, calls(lambda: files.write(record)))
     files.close()
 
 
