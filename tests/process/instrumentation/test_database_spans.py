@@ -18,7 +18,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry import trace
-from otel_chatbot.instrumentation import cachelib, pymongo as mongo, redis as cache
+from otel_chatbot.instrumentation import cachelib
+from otel_chatbot.instrumentation.mongodb import hooks as mongo
+from otel_chatbot.instrumentation.redis import hooks as cache
 
 exporter = InMemorySpanExporter()
 provider = TracerProvider()
@@ -59,8 +61,9 @@ provider = TracerProvider()
 provider.add_span_processor(SimpleSpanProcessor(exporter))
 trace.set_tracer_provider(provider)
 if sys.argv[3] == "ours":
-    from otel_chatbot.instrumentation import pymongo, redis
-    pymongo.instrument(), redis.instrument()
+    from otel_chatbot.instrumentation.mongodb import hooks as mongo
+    from otel_chatbot.instrumentation.redis import hooks as cache
+    mongo.instrument(), cache.instrument()
 else:
     from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
     from opentelemetry.instrumentation.redis import RedisInstrumentor

@@ -167,7 +167,7 @@ import sys, threading, time
 import otel_chatbot as o
 o.instrument()
 from opentelemetry import trace
-from otel_chatbot.distro import transport
+from otel_chatbot.distro.delivery import transport
 from otel_chatbot.distro.delivery.otlp import Target
 
 hang = threading.Event()
