@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import _configure
+from .variables.mending import MENDING
 
 if TYPE_CHECKING:
     __version__: str
@@ -121,6 +122,8 @@ if not TYPE_CHECKING:  # a type checker would take it for a promise that every n
             return version("otel-chatbot")
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # OpenTelemetry raises for some bad values while a room imports it.
+        MENDING.mend()
         room = importlib.import_module(f"{__name__}.{_ROOM_OF.get(name, 'metrics.api')}")
         value = getattr(room, name)
         globals()[name] = value
@@ -132,11 +135,13 @@ def __dir__() -> list[str]:
 
 
 def _set_up() -> None:
-    from .distro import configure
+    try:
+        from .distro import configure
 
-    configure()
-    # From now on `ensure_configured()` costs one comparison. Not before: a second thread must wait inside `configure`.
-    _configure.Hook.configure = None
+        configure()
+    finally:
+        # From now on `ensure_configured()` costs one comparison. Not before: a second thread must wait inside `configure`.
+        _configure.Hook.configure = None
 
 
 _configure.Hook.configure = _set_up

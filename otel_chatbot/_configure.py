@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ._guard import report
+
 
 class Hook:
     """What sets the package up; None while nothing has been set."""
@@ -15,6 +17,9 @@ class Hook:
 
 
 def ensure_configured() -> None:
-    """Set the package up unless that has happened; importing it never does."""
+    """Set the package up unless that has happened; importing it never does. A fault in it is reported, never raised."""
     if Hook.configure is not None:
-        Hook.configure()
+        try:
+            Hook.configure()
+        except Exception as error:
+            report("set-up", error)

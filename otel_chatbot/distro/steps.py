@@ -20,6 +20,7 @@ from ..logs import sink
 from ..metrics import record, view
 from ..metrics.store import STORE
 from ..semconv.attributes import DropReason, Signal
+from ..variables.mending import MENDING
 from . import sdk_private
 from .delivery import exporters
 from .delivery.transport import sender
@@ -29,19 +30,21 @@ from .metrics.mirror_reader import MirrorReader
 from .process.endpoint_server import serve_apart
 from .process.forked_requests import flush_forked_requests
 from .process.reloader import watch_reloader, will_watch
-from .process.start_line import announce, warn_of_settings
+from .process.start_line import announce
 from .providers import global_providers
 from .providers.adopted import Adopted, Provider
 from .providers.app_providers import let_loggers_in, let_meters_in, let_tracers_in, share_spans
 from .providers.lazy_processors import LazySpanProcessor
 from .providers.log_feed import feed_logs, somebody_else_feeds
 from .state import SetUp
+from .warnings import warn_of_settings
 
 _logger = logging.getLogger("otel_chatbot")
 
 
 def defaults(_: SetUp) -> None:
-    """Set what the user left unset in the environment."""
+    """Set what the user left unset in the environment, or set to what the SDK cannot use."""
+    MENDING.mend(sdk=True)
     set_defaults()
 
 
