@@ -6,7 +6,6 @@ Fed by `opentelemetry-instrument`; feeds `distro.steps`.
 from __future__ import annotations
 
 import logging
-import os
 from typing import Any
 
 from opentelemetry.instrumentation.dependencies import DependencyConflictError
@@ -16,7 +15,6 @@ from opentelemetry.util._importlib_metadata import EntryPoint
 from . import instrument
 from .environment import set_defaults
 from .instrumentations import REPLACED
-from .providers.config_file import apply_config_file
 
 _logger = logging.getLogger("otel_chatbot")
 
@@ -42,14 +40,13 @@ class ChatbotDistro(BaseDistro):  # type: ignore[misc]
 
 
 class ChatbotConfigurator:
-    """The configurator: OTEL_CONFIG_FILE as stock has it; providers, exporters and all the rest by our steps.
+    """The configurator: everything by our steps, OTEL_CONFIG_FILE included.
 
     OpenTelemetry's loader asks for this one method. The SDK's class of this name is no base: it may not be there to import.
     """
 
     def configure(self, **kwargs: Any) -> None:
         """Set everything up; never raises."""
-        apply_config_file(os.environ.get("OTEL_CONFIG_FILE", ""))
         instrument(str(kwargs.get("auto_instrumentation_version") or ""))
 
 

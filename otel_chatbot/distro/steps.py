@@ -35,6 +35,7 @@ from .providers import global_providers
 from .providers.adopted import Adopted, Provider
 from .providers.app_providers import let_loggers_in, let_meters_in, let_tracers_in, share_spans
 from .providers.lazy_processors import LazySpanProcessor
+from .providers.config_file import apply_config_file
 from .providers.log_feed import feed_logs, somebody_else_feeds
 from .state import SetUp
 from .warnings import warn_of_settings
@@ -46,6 +47,13 @@ def defaults(_: SetUp) -> None:
     """Set what the user left unset in the environment, or set to what the SDK cannot use."""
     MENDING.mend(sdk=True)
     set_defaults()
+
+
+def config_file(_: SetUp) -> None:
+    """What OTEL_CONFIG_FILE sets up, unless somebody has set a provider: another distribution has read the file then."""
+    found = (trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider())
+    if all("Proxy" in type(provider).__name__ for provider in found):
+        apply_config_file(os.environ.get("OTEL_CONFIG_FILE", ""))
 
 
 def tracing(setup: SetUp) -> None:
@@ -235,6 +243,7 @@ def quiet_parent(setup: SetUp) -> None:
 
 AUTOMATIC = (
     defaults,
+    config_file,
     tracing,
     log_files,
     log_export,

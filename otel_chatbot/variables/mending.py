@@ -42,7 +42,7 @@ class Mending:
             return
         for name in blanks(self._environ, sdk=sdk):
             self._change(name, None)
-        for fault in list(faults(self._environ, sdk=sdk)):
+        for fault in faults(self._environ, sdk=sdk):  # one after the other: a later check may import OpenTelemetry
             for name, value in fault.changes.items():
                 self._change(name, value)
             if fault.name not in self._seen:

@@ -38,17 +38,6 @@ class Fault:
 
 _LIMIT: Final = whole_number(0)
 _FIRST: Final[dict[str, Check]] = {
-    "OTEL_PROPAGATORS": offered(
-        "opentelemetry_propagator", "tracecontext", "baggage", "none", several=True, makes=True
-    ),
-    "OTEL_PYTHON_CONTEXT": offered("opentelemetry_context", "contextvars_context", makes=True),
-    "OTEL_PYTHON_TRACER_PROVIDER": offered(
-        "opentelemetry_tracer_provider", "default_tracer_provider", "sdk_tracer_provider", makes=True
-    ),
-    "OTEL_PYTHON_METER_PROVIDER": offered(
-        "opentelemetry_meter_provider", "default_meter_provider", "sdk_meter_provider", makes=True
-    ),
-    "OTEL_PYTHON_LOGGER_PROVIDER": offered("opentelemetry_logger_provider", "sdk_logger_provider", makes=True),
     **dict.fromkeys(
         (
             "OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
@@ -78,6 +67,18 @@ _FIRST: Final[dict[str, Check]] = {
     **{f"{prefix}TIMEOUT": positive("seconds") for prefix in _OTLP},
     **{f"{prefix}COMPRESSION": one_of("gzip", "deflate", "none") for prefix in _OTLP},
     **{f"{prefix}{name}": file for prefix in _OTLP for name in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")},
+    # Last: what these name is imported, and so is OpenTelemetry.
+    "OTEL_PROPAGATORS": offered(
+        "opentelemetry_propagator", "tracecontext", "baggage", "none", several=True, makes=True
+    ),
+    "OTEL_PYTHON_CONTEXT": offered("opentelemetry_context", "contextvars_context", makes=True),
+    "OTEL_PYTHON_TRACER_PROVIDER": offered(
+        "opentelemetry_tracer_provider", "default_tracer_provider", "sdk_tracer_provider", makes=True
+    ),
+    "OTEL_PYTHON_METER_PROVIDER": offered(
+        "opentelemetry_meter_provider", "default_meter_provider", "sdk_meter_provider", makes=True
+    ),
+    "OTEL_PYTHON_LOGGER_PROVIDER": offered("opentelemetry_logger_provider", "sdk_logger_provider", makes=True),
 }  # fmt: skip
 """What OpenTelemetry reads while it is imported, and what costs nothing to look at."""
 
