@@ -34,8 +34,8 @@ from .process.start_line import announce
 from .providers import global_providers
 from .providers.adopted import Adopted, Provider
 from .providers.app_providers import let_loggers_in, let_meters_in, let_tracers_in, share_spans
-from .providers.lazy_processors import LazySpanProcessor
 from .providers.config_file import apply_config_file
+from .providers.lazy_processors import LazySpanProcessor
 from .providers.log_feed import feed_logs, somebody_else_feeds
 from .state import SetUp
 from .warnings import warn_of_settings
