@@ -6,7 +6,6 @@ A body that the app has not read is never read, and a session's `accessed` flag,
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -17,6 +16,7 @@ from flask import Request, has_request_context, session
 from flask import request as flask_request
 
 from ... import config
+from ..._fork import at_fork
 from ...health import clients
 from ...metrics import record
 from ...metrics.shared.run import RUN
@@ -184,5 +184,4 @@ _LOOKS: Final[dict[str, Callable[[str], Look]]] = {
 ACTIVE: Final = Active()
 """The windows of this process."""
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=ACTIVE.renew)
+at_fork(__name__, in_child=ACTIVE.renew)
