@@ -7,7 +7,6 @@ A request that ends with 400 or more makes nobody active: its ids may be made up
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from functools import cached_property
@@ -18,6 +17,7 @@ from flask import Request, has_request_context
 from flask import request as flask_request
 
 from ... import config
+from ..._fork import at_fork
 from ...health import clients
 from ...metrics import record
 from ...metrics.shared.run import RUN
@@ -124,5 +124,4 @@ def _run_folder() -> Path | None:
 ACTIVE: Final = Active()
 """The windows of this process."""
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=ACTIVE.renew)
+at_fork(__name__, in_child=ACTIVE.renew)
