@@ -23,9 +23,8 @@ from ...metrics import record
 from ...metrics.shared.run import RUN
 from ...semconv import metrics as m
 from ..common import chat_turn
-from . import places
 from .ids import ActiveIds
-from .places import Look
+from .places import Place, Sources, places
 from .redis_sets import ActiveInRedis
 
 USERS: Final = "users"
@@ -59,12 +58,12 @@ class Active:
         return ActiveInRedis((USERS, CONVERSATIONS), self._settings.active_window, self._connect, self._has_redis)
 
     @cached_property
-    def _user_looks(self) -> tuple[Look, ...]:
-        return places.looks(self._settings.user_id_from)
+    def _user_places(self) -> tuple[Place, ...]:
+        return places(self._settings.user_id_from)
 
     @cached_property
-    def _conversation_looks(self) -> tuple[Look, ...]:
-        return places.looks(self._settings.conversation_id_from)
+    def _conversation_places(self) -> tuple[Place, ...]:
+        return places(self._settings.conversation_id_from)
 
     def install(self) -> None:
         """Offer the two gauges to whoever builds a view."""
@@ -76,11 +75,12 @@ class Active:
         """The conversation that the running request names; None outside of one."""
         if not has_request_context():
             return None
-        return places.find(flask_request._get_current_object(), self._conversation_looks)  # type: ignore[attr-defined]
+        return Sources(flask_request._get_current_object()).first(self._conversation_places)  # type: ignore[attr-defined]
 
     def find(self, request: Request) -> Found:
         """The ids that a request whose view has run holds."""
-        return Found(places.find(request, self._user_looks), places.find(request, self._conversation_looks))
+        sources = Sources(request)
+        return Found(sources.first(self._user_places), sources.first(self._conversation_places))
 
     def see(self, found: Found) -> None:
         """Note the ids of a request that ended well."""

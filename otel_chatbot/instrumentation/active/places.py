@@ -9,7 +9,7 @@ touched, because that sets the session's `accessed` flag, and Flask then adds a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from flask import Request, current_app, g
@@ -19,8 +19,8 @@ try:  # Flask keeps its contexts here since 2.2; the names are imported by every
 except ImportError:  # Flask 4 has one context for both
     from flask.globals import app_ctx as _context  # type: ignore[assignment]
 
-Look = Callable[[Request], object]
-"""Looks in the places of one source; None where nothing is."""
+Place = tuple[str, tuple[str, ...]]
+"""A source, and the names under which it may hold an id."""
 
 _LONGEST_ID: Final = 256
 _LARGEST_JSON: Final = 1024 * 1024
@@ -30,27 +30,70 @@ _OWN_ID: Final = ("id", "_id", "user_id", "userId", "sub", "uid", "username", "e
 """What an object that stands for a user, or for a conversation, calls its id."""
 _SECRETS: Final = ("password", "passwd", "pwd")
 """A request that brings one of these asks to log in: what it calls itself proves nothing."""
-_CLAIMED: Final = frozenset({"json", "form", "query"})
-"""The sources in which a client may write whatever it likes."""
+_WRITTEN_BY_CLIENTS: Final = ("form", "json")
+"""The sources in which a password comes."""
 
 
-def find(request: Request, looks: tuple[Look, ...]) -> str | None:
-    """The first id that one of the places holds, as text of at most 256 characters; None where none does."""
-    for look in looks:
-        found = id_of(look(request))
-        if found is not None:
-            return found
-    return None
+def places(setting: tuple[str, ...]) -> tuple[Place, ...]:
+    """The places that a setting names, in its order."""
+    parts = ((source, tuple(names.split("|"))) for source, _, names in (item.partition(":") for item in setting))
+    return tuple((source, tuple(map(_environ_name, names)) if source == "header" else names) for source, names in parts)
 
 
-def looks(places: tuple[str, ...]) -> tuple[Look, ...]:
-    """How to look in these places, in their order."""
-    made = []
-    for place in places:
-        source, _, names = place.partition(":")
-        look = _SOURCES[source](tuple(names.split("|")))
-        made.append(_unless_logging_in(look) if source in _CLAIMED else look)
-    return tuple(made)
+def _environ_name(header: str) -> str:
+    return "HTTP_" + header.upper().replace("-", "_")
+
+
+class Sources:
+    """What a request holds, by source: only what is there, and only what the app itself has read."""
+
+    __slots__ = ("_found", "_request")
+
+    def __init__(self, request: Request) -> None:
+        # Runs in every request, so without a function per source.
+        self._request = request
+        self._found: dict[str, Mapping[str, Any]] = {"header": request.environ}
+        found = self._found
+        if kept := vars(g._get_current_object()):
+            found["g"] = found["identity"] = kept
+        session = getattr(_context, "_session", None)
+        if session and isinstance(session, Mapping):
+            found["session"] = session
+        if request.view_args:
+            found["path"] = request.view_args
+        body = _parsed_json(request)
+        if isinstance(body, dict):
+            found["json"] = body
+        if "form" in vars(request):
+            found["form"] = request.form
+        if request.environ.get("QUERY_STRING"):
+            found["query"] = _query(request)
+        for source in _WRITTEN_BY_CLIENTS:
+            if source in found and any(name in found[source] for name in _SECRETS):
+                for claimed in ("json", "form", "query"):
+                    found.pop(claimed, None)
+                break
+
+    def first(self, places: tuple[Place, ...]) -> str | None:
+        """The first id that one of the places holds, as text of at most 256 characters; None where none does."""
+        found = self._found
+        for source, names in places:
+            held = found.get(source)
+            if held is None:
+                if source != "cookie" or "HTTP_COOKIE" not in self._request.environ:
+                    continue
+                held = found["cookie"] = self._request.cookies
+            if source == "identity":
+                values: Iterable[object] = (_IDENTITIES[name](held) for name in names if name in _IDENTITIES)
+            elif source == "session" and isinstance(held, dict):
+                # Some sessions mark themselves as accessed in their own `get`.
+                values = (dict.__getitem__(held, name) for name in names if dict.__contains__(held, name))
+            else:
+                values = (held[name] for name in names if name in held)
+            for value in values:
+                if (text := id_of(value)) is not None:
+                    return text
+        return None
 
 
 def id_of(value: object) -> str | None:
@@ -88,22 +131,6 @@ def _plain_id(value: object) -> str | None:
     return id_of(value) if isinstance(value, (str, int)) or _is_id(value) else None
 
 
-def _unless_logging_in(look: Look) -> Look:
-    def checked(request: Request) -> object:
-        found = look(request)
-        return None if found is None or _asks_to_log_in(request) else found
-
-    return checked
-
-
-def _asks_to_log_in(request: Request) -> bool:
-    form = vars(request).get("form")
-    if form and any(name in form for name in _SECRETS):
-        return True
-    body = _parsed_json(request)
-    return isinstance(body, dict) and any(name in body for name in _SECRETS)
-
-
 def _parsed_json(request: Request) -> object:
     """The body as the app has parsed it, or the bytes that it has read; None where it has not looked at the body."""
     parsed = next((value for value in request._cached_json if value is not Ellipsis), None)
@@ -114,105 +141,37 @@ def _parsed_json(request: Request) -> object:
     return parsed
 
 
-def _first(found: Mapping[str, Any], names: tuple[str, ...]) -> object:
-    for name in names:
-        if name in found and id_of(value := found[name]) is not None:
-            return value
-    return None
+def _query(request: Request) -> Mapping[str, Any]:
+    try:
+        return request.args
+    except UnicodeDecodeError:  # a query that is not UTF-8: werkzeug raises when it is first looked at
+        return {}
 
 
-def _json(names: tuple[str, ...]) -> Look:
-    def look(request: Request) -> object:
-        body = _parsed_json(request)
-        return _first(body, names) if isinstance(body, dict) else None
-
-    return look
-
-
-def _form(names: tuple[str, ...]) -> Look:
-    return lambda request: _first(request.form, names) if "form" in vars(request) else None
-
-
-def _query(names: tuple[str, ...]) -> Look:
-    def look(request: Request) -> object:
-        if not request.query_string:
-            return None
-        try:
-            return _first(request.args, names)
-        except UnicodeDecodeError:  # a query that is not UTF-8: werkzeug raises when it is first looked at
-            return None
-
-    return look
-
-
-def _header(names: tuple[str, ...]) -> Look:
-    keys = tuple("HTTP_" + name.upper().replace("-", "_") for name in names)
-    return lambda request: _first(request.environ, keys)
-
-
-def _cookie(names: tuple[str, ...]) -> Look:
-    return lambda request: _first(request.cookies, names) if "HTTP_COOKIE" in request.environ else None
-
-
-def _session(names: tuple[str, ...]) -> Look:
-    return lambda _request: _from_session(names)
-
-
-def _from_session(names: tuple[str, ...]) -> object:
-    found = getattr(_context, "_session", None)
-    if not found:
-        return None
-    if isinstance(found, dict):
-        # Some sessions mark themselves as accessed in their own `get`.
-        for name in names:
-            if dict.__contains__(found, name) and id_of(value := dict.__getitem__(found, name)) is not None:
-                return value
-        return None
-    return _first(found, names) if isinstance(found, Mapping) else None
-
-
-def _path(names: tuple[str, ...]) -> Look:
-    return lambda request: _first(request.view_args, names) if request.view_args else None
-
-
-def _g(names: tuple[str, ...]) -> Look:
-    return lambda _request: _first(found, names) if (found := vars(g._get_current_object())) else None
-
-
-def _identity(names: tuple[str, ...]) -> Look:
-    """Whom an extension has verified in this request. Each keeps that on `flask.g`, or in the session."""
-    wanted = tuple(_IDENTITIES[name] for name in names if name in _IDENTITIES)
-
-    def look(_request: Request) -> object:
-        kept = vars(g._get_current_object())
-        return next((found for ask in wanted if (found := id_of(ask(kept))) is not None), None) if kept else None
-
-    return look
-
-
-def _flask_login(kept: dict[str, Any]) -> object:
+def _flask_login(kept: Mapping[str, Any]) -> object:
     user = kept.get("_login_user")
     if user is None or getattr(type(user), "is_anonymous", False) is True or vars(user).get("is_authenticated") is False:
         return None
     # flask_login/utils.py, login_user. Where no session holds the user (a request loader), its own attributes do.
-    return _from_session(("_user_id",)) or user
+    session = getattr(_context, "_session", None)
+    return dict.get(session, "_user_id", user) if isinstance(session, dict) else user
 
 
-def _flask_jwt_extended(kept: dict[str, Any]) -> object:
+def _flask_jwt_extended(kept: Mapping[str, Any]) -> object:
     claims = kept.get("_jwt_extended_jwt")  # flask_jwt_extended/view_decorators.py keeps the verified token here
     if not isinstance(claims, dict):
         return None
     return claims.get(current_app.config.get("JWT_IDENTITY_CLAIM", "sub"))
 
 
-def _authlib(kept: dict[str, Any]) -> object:
+def _authlib(kept: Mapping[str, Any]) -> object:
     token = kept.get("authlib_server_oauth2_token")
     if isinstance(token, Mapping):
         return token.get("sub") or token.get("user_id")
     return getattr(token, "user_id", None)
 
 
-_IDENTITIES: Final[dict[str, Callable[[dict[str, Any]], object]]] = {
+_IDENTITIES: Final[dict[str, Callable[[Mapping[str, Any]], object]]] = {
     "flask_login": _flask_login,
     "flask_jwt_extended": _flask_jwt_extended,
     "flask_httpauth": lambda kept: kept.get("flask_httpauth_user"),
@@ -220,15 +179,3 @@ _IDENTITIES: Final[dict[str, Callable[[dict[str, Any]], object]]] = {
     "authlib": _authlib,
 }
 """How the extensions that check who somebody is keep the answer on `flask.g`."""
-
-_SOURCES: Final[dict[str, Callable[[tuple[str, ...]], Look]]] = {
-    "identity": _identity,
-    "g": _g,
-    "session": _session,
-    "header": _header,
-    "json": _json,
-    "form": _form,
-    "query": _query,
-    "cookie": _cookie,
-    "path": _path,
-}
