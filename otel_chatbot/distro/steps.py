@@ -30,6 +30,7 @@ from .metrics.mirror_reader import MirrorReader
 from .process.endpoint_server import serve_apart
 from .process.forked_requests import flush_forked_requests
 from .process.reloader import watch_reloader, will_watch
+from .process.sigterm import Sigterm
 from .process.start_line import announce
 from .providers import global_providers
 from .providers.adopted import Adopted, Provider
@@ -204,8 +205,9 @@ def ending(setup: SetUp) -> None:
         setup.shutdown.add(sender())
         setup.export.at_start.append(sender().prepare)
     setup.shutdown.add(*map(Adopted, setup.adopted))
-    setup.shutdown.at_exit()
-    setup.shutdown.at_sigterm()
+    sigterm = Sigterm(setup.shutdown)
+    setup.shutdown.at_exit(sigterm.end_as_asked)
+    sigterm.install()
 
     def end_of_forked_request() -> None:
         if sends:
