@@ -63,16 +63,19 @@ class Shutdown:
         """Close everything within SHUTDOWN_TIMEOUT; a second call in a process waits for the first."""
         budget = config.current().shutdown_timeout
         with late_lock(self):
-            first = not self.begun
+            first, over = not self.begun, self._over
             if first:
-                self._done_in, self._runner, self._over = os.getpid(), threading.get_ident(), threading.Event()
+                over = threading.Event()
+                self._done_in, self._runner, self._over = os.getpid(), threading.get_ident(), over
+        if over is None:  # abandoned
+            return
         if first:
             try:
                 self._close(time.monotonic() + budget)
             finally:
-                self._over.set()
-        elif self._over is not None and self._runner != threading.get_ident():
-            self._over.wait(budget)
+                over.set()
+        elif self._runner != threading.get_ident():
+            over.wait(budget)
 
     @property
     def begun(self) -> bool:

@@ -101,7 +101,6 @@ class Sigterm:
         done.acquire()
 
         def flush() -> None:
-            self._shutdown.flush()  # while everything is open: what is still answered is not lost
             self._shutdown.run()
             self._flushed = os.getpid()
             done.release()
