@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+import json
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -54,24 +55,58 @@ def _patterns(value: str) -> tuple[str, ...]:
 
 
 def _seconds(value: str) -> float:
-    seconds = float(value)
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
     if not 0 < seconds < 1e9:
         raise ValueError("expected seconds, more than 0")
     return seconds
 
 
 def _size(value: str) -> int:
-    size = int(value)
-    if size <= 0:
-        raise ValueError("expected a whole number, more than 0")
-    return size
+    return _whole(value, 1, 2**63, "expected a whole number, more than 0")
 
 
 def _port(value: str) -> int:
-    port = int(value)
-    if not 0 <= port <= 65535:
-        raise ValueError("expected a port, 0 to 65535")
-    return port
+    return _whole(value, 0, 65535, "expected a port, 0 to 65535")
+
+
+def _whole(value: str, least: int, most: int, expected: str) -> int:
+    """A whole number in a range; else an error in plain words, not in those of `int`."""
+    try:
+        number = int(value)
+    except ValueError:
+        raise ValueError(expected) from None
+    if not least <= number <= most:
+        raise ValueError(expected)
+    return number
+
+
+def _price_file(value: str) -> str:
+    """The name of a file that holds prices; what it says is read again where calls are priced."""
+    try:
+        with open(value, encoding="utf-8") as file:
+            given = json.load(file)
+    except OSError as error:
+        raise ValueError(f"the file cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError):
+        raise ValueError("the file is no JSON") from None
+    if not isinstance(given, dict):
+        raise ValueError('expected {"model": {"input": 0.5, "output": 1.5}} in the file')
+    for model, price in given.items():
+        if not isinstance(price, dict) or "input" not in price or not all(map(_is_price, price.values())):
+            raise ValueError(f'expected {{"input": 0.5, "output": 1.5}} for {model!r}, in US dollars for a million tokens')
+    return value
+
+
+def _is_price(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return False
+    try:
+        return 0 <= float(value) < float("inf")
+    except (ValueError, OverflowError):
+        return False
 
 
 def _choice(*allowed: str) -> Callable[[str], str]:
@@ -169,7 +204,7 @@ class Settings:
     endpoint_host: str = setting("127.0.0.1", "address on which that port listens")
     capture_content: bool = setting(False, "capture prompts and answers", _flag)
     ai_prices: str = setting(
-        "", "JSON file of further model prices: by model, US dollars for a million input, output, cached tokens"
+        "", "JSON file of further model prices: by model, US dollars for a million input, output, cached tokens", _price_file
     )
     server_timing: bool = setting(False, "tell the browser the trace of each answer in a Server-Timing header", _flag)
     redact_keys: tuple[str, ...] = setting((), "further key names whose values are masked", _items)

@@ -6,6 +6,7 @@ Fed by the command line; feeds the terminal, and scripts by its exit status: 0 a
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import TypeVar
@@ -13,6 +14,7 @@ from typing import TypeVar
 __all__ = ["main"]
 
 _Value = TypeVar("_Value")
+_Number = TypeVar("_Number", int, float)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,6 +50,23 @@ def _fields(kind: Callable[..., _Value], options: argparse.Namespace) -> _Value:
     return kind(**{name: value for name, value in vars(options).items() if name != "command"})
 
 
+def number(kind: Callable[[str], _Number], least: float, most: float = math.inf) -> Callable[[str], _Number]:
+    """The type of an option that is a number in a range; another value ends the command with one line that names it."""
+
+    def read(text: str) -> _Number:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not least <= value <= most or math.isinf(value):
+            above = f"{least:g} or more" if math.isinf(most) else f"{least:g} to {most:g}"
+            what = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"{text!r} is not usable; give {what}, {above}")
+        return value
+
+    return read
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line; feeds the page of commands, too."""
     found = argparse.ArgumentParser(prog="otel-chatbot", description="Telemetry of a chatbot, looked at from the outside.")
@@ -56,21 +75,29 @@ def parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="what is installed, set and reachable, and what to do about the rest")
     doctor.add_argument("url", nargs="?", default="", help="address of the running app: asks its six routes too")
     doctor.add_argument("--app", default="", help="module or file of the app: imported in an instrumented process, not started")
-    doctor.add_argument("--port", type=int, default=0, help="port that the app is to have: says whether it is free")
+    doctor.add_argument(
+        "--port", type=number(int, 1, 65535), default=0, help="port that the app is to have: says whether it is free"
+    )
     doctor.add_argument("--prometheus", default="", help="address of Prometheus: looks there for the test figure")
     doctor.add_argument("--collector", default="", help="address of the collector's own metrics, such as http://localhost:8888")
     doctor.add_argument("--traces", default="", help="address of Tempo or Jaeger: looks there for the test span")
-    doctor.add_argument("--wait", type=float, default=30.0, help="seconds to look for what was sent (default 30)")
+    doctor.add_argument("--wait", type=number(float, 0), default=30.0, help="seconds to look for what was sent (default 30)")
     doctor.add_argument("--json", action="store_true", help="for machines")
     compare = commands.add_parser("compare", help="whether a version is worse than another: 1 when it is")
     compare.add_argument("old", help="service.version to compare with")
     compare.add_argument("new", help="service.version that is judged")
     compare.add_argument("--prometheus", default="http://localhost:9090", help="its address (default http://localhost:9090)")
     compare.add_argument("--service", default="", help="service.name, where several have such versions")
-    compare.add_argument("--window", type=float, default=1800.0, help="seconds of each version to look at (default 1800)")
-    compare.add_argument("--since", type=float, default=86400.0, help="seconds back to look for the versions (default 86400)")
-    compare.add_argument("--tolerance", type=float, default=20.0, help="percent that a figure may be worse (default 20)")
-    compare.add_argument("--least", type=int, default=20, help="requests that each must have answered (default 20)")
+    compare.add_argument(
+        "--window", type=number(float, 1), default=1800.0, help="seconds of each version to look at (default 1800)"
+    )
+    compare.add_argument(
+        "--since", type=number(float, 1), default=86400.0, help="seconds back to look for the versions (default 86400)"
+    )
+    compare.add_argument(
+        "--tolerance", type=number(float, 0), default=20.0, help="percent that a figure may be worse (default 20)"
+    )
+    compare.add_argument("--least", type=number(int, 0), default=20, help="requests that each must have answered (default 20)")
     compare.add_argument("--json", action="store_true", help="for machines")
     mark = commands.add_parser("mark", help="tell telemetry of a deployment: a span with an event")
     mark.add_argument("action", choices=("deploy", "rollback"), help="what was done")
@@ -79,7 +106,7 @@ def parser() -> argparse.ArgumentParser:
     mark.add_argument("--failed", action="store_true", help="it did not succeed")
     probe = commands.add_parser("probe", help="ask a health route once: 0 when it answers 200, for container health checks")
     probe.add_argument("url", help="address of the app, or of one of its routes; /health/ready when it has no path")
-    probe.add_argument("--timeout", type=float, default=5.0, help="seconds (default 5)")
+    probe.add_argument("--timeout", type=number(float, 0.001), default=5.0, help="seconds (default 5)")
     spool = commands.add_parser("spool", help="the telemetry on disk that waits to be sent")
     spool.add_argument("action", choices=("status", "replay", "purge"), help="count it, send it now, delete it")
     render = commands.add_parser("render", help="write the rules, dashboards and tables that follow from the metrics' names")

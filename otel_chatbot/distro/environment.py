@@ -17,6 +17,7 @@ from ..variables import resource
 OTLP: Final = "otlp"
 GRPC: Final = "grpc"
 HTTP_PROTOBUF: Final = "http/protobuf"
+PROMETHEUS: Final = "prometheus"
 
 DEFAULTS: Final[Mapping[str, str]] = {
     # The SDK's own default for `otlp` is gRPC, whose package is an extra here.

@@ -24,10 +24,10 @@ from ..variables.mending import MENDING
 from . import sdk_private
 from .delivery import exporters
 from .delivery.transport import sender
-from .environment import set_defaults
+from .environment import PROMETHEUS, set_defaults
 from .instrumentations import INSTRUMENTATIONS, skip_in_other_distros
 from .metrics.mirror_reader import MirrorReader
-from .process.endpoint_server import serve_apart
+from .process.endpoint_server import serve_apart, serve_prometheus
 from .process.forked_requests import flush_forked_requests
 from .process.reloader import watch_reloader, will_watch
 from .process.sigterm import Sigterm
@@ -192,10 +192,14 @@ def instrumentations(setup: SetUp) -> None:
 
 
 def endpoints(setup: SetUp) -> None:
-    """`/metrics*` and `/health/detailed` on a port of their own, where one is set."""
+    """`/metrics*` and `/health/detailed` on a port of their own, where one is set, and on Prometheus's, where it is asked for."""
     server = serve_apart()
     if server is not None:
         setup.shutdown.add(server)
+    if not setup.plan.disabled and PROMETHEUS in setup.plan.exporters[Signal.METRICS]:
+        prometheus = serve_prometheus()
+        setup.shutdown.add(prometheus)
+        setup.export.at_start.append(prometheus.start)  # also for figures that are measured through OpenTelemetry alone
 
 
 def ending(setup: SetUp) -> None:

@@ -16,13 +16,13 @@ from ... import config
 from ...distro.delivery.sender_lock import SenderLock
 from ...distro.delivery.spool import Spool
 from ...distro.environment import Plan
+from ...distro.process.endpoint_server import PROMETHEUS_PORT
 from ...semconv.attributes import Signal
 from .findings import Finding, failed, warning, well
 
 _NEARLY = 0.9
 _WAITING = 300.0
 """Seconds after which what waits in the spool is worth a word: several times the sender's longest pause."""
-_PROMETHEUS_PORT = "9464"
 
 
 def places(port: int) -> Iterator[Finding]:
@@ -40,7 +40,7 @@ def places(port: int) -> Iterator[Finding]:
     if port:
         yield _free(port, "127.0.0.1", "the app", "end the program that listens there, or choose another port")
     if "prometheus" in plan.exporters[Signal.METRICS]:
-        own = int(os.environ.get("OTEL_EXPORTER_PROMETHEUS_PORT") or _PROMETHEUS_PORT)
+        own = int(os.environ.get("OTEL_EXPORTER_PROMETHEUS_PORT") or PROMETHEUS_PORT)
         host = os.environ.get("OTEL_EXPORTER_PROMETHEUS_HOST") or "localhost"
         yield _free(
             own, host, "OTEL_METRICS_EXPORTER=prometheus", "set OTEL_EXPORTER_PROMETHEUS_PORT, or scrape /metrics instead"

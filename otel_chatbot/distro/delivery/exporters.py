@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from typing import Any, Final
 
 from ...semconv.attributes import Signal
-from ..environment import GRPC, HTTP_PROTOBUF, OTLP, Plan
+from ..environment import GRPC, HTTP_PROTOBUF, OTLP, PROMETHEUS, Plan
 from .transport import durable_transport
 
 _GROUPS: Final = {
@@ -28,7 +28,9 @@ _said: set[str] = set()
 
 def make(plan: Plan, signal: Signal) -> list[Any]:
     """The exporters of a signal. For metrics these may be readers: see `distro.providers.global_providers`."""
-    made = [_make(plan, signal, name) for name in plan.exporters[signal]]
+    # The port of Prometheus is served by `distro.process.endpoint_server`, with the figures of all processes.
+    names = [name for name in plan.exporters[signal] if (signal, name) != (Signal.METRICS, PROMETHEUS)]
+    made = [_make(plan, signal, name) for name in names]
     return [exporter for exporter in made if exporter is not None]
 
 

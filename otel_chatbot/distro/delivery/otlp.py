@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import threading
 import time
 import weakref
@@ -38,6 +39,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from ..._fork import at_fork
 from ...semconv.attributes import Signal
 from .spool import Payload
+from .tls import trusting_its_own
 
 _MESSAGES: Final[dict[Signal, tuple[Any, Any]]] = {
     Signal.TRACES: (ExportTraceServiceRequest, ExportTraceServiceResponse),
@@ -139,6 +141,8 @@ class Target:
                 f"OTEL_PYTHON_EXPORTER_OTLP_HTTP_{self.signal.value.upper()}_CREDENTIAL_PROVIDER"  # type: ignore[arg-type]
             )
             own = self._prefix
+            if any(os.environ.get(f"{prefix}CERTIFICATE") for prefix in (own, "OTEL_EXPORTER_OTLP_")):
+                session = trusting_its_own(session)
             self._transport = _build_transport(
                 None, None, None, f"{own}CERTIFICATE", f"{own}CLIENT_KEY", f"{own}CLIENT_CERTIFICATE", session
             )

@@ -1,6 +1,6 @@
 """`/metrics*` and `/health/detailed` on a port of their own, for an app whose port the world can reach.
 
-Fed by the setting ENDPOINT_PORT and by the same views as the app's routes; feeds scrapers and people. The processes of an
+Fed by the setting ENDPOINT_PORT, by OTEL_METRICS_EXPORTER=prometheus and by the same views as the app's routes; feeds scrapers and people. The processes of an
 app share the port one after another: the one that gets it serves the merged view of all, and when it ends, the next one
 does. Nothing of the SDK is needed here, and nothing that gevent could not replace later (`socketserver` would be).
 """
@@ -30,6 +30,8 @@ from ...metrics.store import STORE
 from .fork_safety import IMPORTS, await_imports, forget_lock, late_lock
 from .servers import too_early
 
+PROMETHEUS_PORT: Final = "9464"
+"""The port of the specification."""
 _RETRY_SECONDS: Final = 1.0
 _REFUSALS: Final = 3
 """Times that a port is found taken by somebody who does not answer as this package does, until that is said."""
@@ -45,8 +47,9 @@ _logger = logging.getLogger("otel_chatbot")
 class EndpointServer:
     """The server of this process: its thread starts at most once in it, and waits for its turn at the port."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, variable: str = "CHATBOT_OTEL_ENDPOINT_PORT") -> None:
         self._address = (host, port)
+        self._variable = variable
         self._closed = False
         self._explained = False
         self._refusals = 0
@@ -126,10 +129,10 @@ class EndpointServer:
         self._explained = ours or not taken or self._refusals == _REFUSALS
         if self._explained and not ours:
             _logger.warning(
-                "/metrics* and /health/detailed are not served: %s:%d cannot be had (%s); set CHATBOT_OTEL_ENDPOINT_PORT to a "
-                "free port",
+                "/metrics* and /health/detailed are not served: %s:%d cannot be had (%s); set %s to a free port",
                 *self._address,
                 os.strerror(error.errno) if error.errno and error.errno > 0 else error,  # its own text names the address again
+                self._variable,
             )
 
 
@@ -246,14 +249,29 @@ def _is_ours(address: tuple[str, int]) -> bool:
 
 @functools.lru_cache(maxsize=1)
 def serve_apart() -> EndpointServer | None:
-    """Have this process serve the port, where one is set, from when it begins to work; None where none is set.
-
-    That is when werkzeug's server starts, when a worker of gunicorn has loaded the app, and else with the first figure.
-    """
+    """Have this process serve the port of the setting, where one is set; None where none is set."""
     settings = config.current()
     if not settings.endpoint_port:
         return None
-    server = EndpointServer(settings.endpoint_host, settings.endpoint_port)
+    return _from_when_it_works(EndpointServer(settings.endpoint_host, settings.endpoint_port))
+
+
+@functools.lru_cache(maxsize=1)
+def serve_prometheus() -> EndpointServer:
+    """Have this process serve the port of OTEL_METRICS_EXPORTER=prometheus.
+
+    Upstream's reader serves one process's figures, under a server that forks those of its master: none of the app's.
+    """
+    host = os.environ.get("OTEL_EXPORTER_PROMETHEUS_HOST") or "localhost"
+    port = int(os.environ.get("OTEL_EXPORTER_PROMETHEUS_PORT") or PROMETHEUS_PORT)
+    return _from_when_it_works(EndpointServer(host, port, "OTEL_EXPORTER_PROMETHEUS_PORT"))
+
+
+def _from_when_it_works(server: EndpointServer) -> EndpointServer:
+    """Start a server when this process begins to work.
+
+    That is when werkzeug's server starts, when a worker of gunicorn has loaded the app, and else with the first figure.
+    """
     STORE.beginnings.append(server.start)
 
     def before(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:

@@ -65,21 +65,24 @@ SERVERS = {
     "flask run": ["flask", "run", "--port", "{port}"],
 }  # fmt: skip
 
+FIRST_ANSWERED = {"hypercorn and a2wsgi"}
+"""Servers that may hang, without us too, when they are told to end while they answer: clients stop before."""
+
 
 def command(server: str) -> list[str]:
     program, *words = SERVERS[server]
     return [sys.executable if program == "python" else str(BIN / program), *words]
 
 
-def ended_under_load(app: App) -> tuple[int, set[int]]:
+def ended_under_load(app: App, server: str) -> tuple[int, set[int]]:
     """The exit code of a server that is told to end while four clients ask it, and the requests that were answered."""
-    told = threading.Event()
+    told, enough = threading.Event(), threading.Event()
     answered: set[int] = set()
 
     def ask(first: int) -> None:
         number = first
         with contextlib.suppress(http.client.HTTPException):  # an answer that was cut off is none
-            while get(f"http://127.0.0.1:{app.port}/{number}")[0] == 200:
+            while not enough.is_set() and get(f"http://127.0.0.1:{app.port}/{number}")[0] == 200:
                 answered.add(number)
                 if len(answered) > 20:
                     told.set()
@@ -89,16 +92,23 @@ def ended_under_load(app: App) -> tuple[int, set[int]]:
     for client in clients:
         client.start()
     assert told.wait(60), app.stderr
+    if server in FIRST_ANSWERED:
+        enough.set()
+        _await(clients)
     code = app.end()
-    for client in clients:
-        client.join()
+    _await(clients)
     return code, answered
+
+
+def _await(threads: list[threading.Thread]) -> None:
+    for thread in threads:
+        thread.join(60)
 
 
 @functools.cache
 def code_without_us(server: str, folder: Path) -> int:
     with App(folder, {}, SOURCE, command(server), path="/0") as app:
-        return ended_under_load(app)[0]
+        return ended_under_load(app, server)[0]
 
 
 def observed(sink: OtlpSink) -> list[int]:
@@ -114,7 +124,7 @@ def test_whoever_was_answered_has_a_span_and_the_exit_code_is_the_servers_own(tm
         with OtlpSink() as sink:
             env = {**SLOW, "OTEL_EXPORTER_OTLP_ENDPOINT": sink.endpoint}
             with App(folder, env, SOURCE, instrumented(*command(server)), path="/0") as app:
-                code, answered = ended_under_load(app)
+                code, answered = ended_under_load(app, server)
             # What was answered after the last export is on disk, for the next run.
             replay = [str(BIN / "otel-chatbot"), "spool", "replay"]
             subprocess.run(replay, cwd=folder, env=clean_env(env), check=True, capture_output=True, timeout=60)
