@@ -92,12 +92,14 @@ def _price_file(value: str) -> str:
         raise ValueError(f"the file cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError):
         raise ValueError("the file is no JSON") from None
-    if not isinstance(given, dict):
-        raise ValueError('expected {"model": {"input": 0.5, "output": 1.5}} in the file')
-    for model, price in given.items():
-        if not isinstance(price, dict) or "input" not in price or not all(map(_is_price, price.values())):
-            raise ValueError(f'expected {{"input": 0.5, "output": 1.5}} for {model!r}, in US dollars for a million tokens')
+    wrong = [model for model, price in given.items() if not _has_prices(price)] if isinstance(given, dict) else ["model"]
+    if wrong:
+        raise ValueError(f'expected {{"{wrong[0]}": {{"input": 0.5, "output": 1.5}}}}, in US dollars for a million tokens')
     return value
+
+
+def _has_prices(given: object) -> bool:
+    return isinstance(given, dict) and "input" in given and all(map(_is_price, given.values()))
 
 
 def _is_price(value: object) -> bool:

@@ -24,6 +24,7 @@ def instrument(auto_version: str = "") -> None:
 
     `auto_version` is the version of OpenTelemetry's loader, where that one calls.
     """
+    MENDING.mend(sdk=True)  # before the SDK is imported
     try:
         from .state import SETUP
         from .steps import AUTOMATIC
@@ -43,7 +44,7 @@ def configure() -> None:
     """
     from .. import config
     from .environment import Plan
-    from .warnings import warn_of_settings
+    from .warnings import warn_of_failed_start, warn_of_settings
 
     if config.current().endpoint_port:
         from .process.endpoint_server import serve_apart
@@ -51,6 +52,7 @@ def configure() -> None:
         serve_apart()
 
     if Plan.from_env().exports:
+        MENDING.mend(sdk=True)
         try:
             from .state import SETUP
             from .steps import PRIVATE
@@ -61,6 +63,7 @@ def configure() -> None:
         else:
             SETUP.run(*PRIVATE)
     warn_of_settings()
+    warn_of_failed_start()
 
 
 def __getattr__(name: str) -> Any:

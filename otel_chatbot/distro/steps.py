@@ -20,7 +20,6 @@ from ..logs import sink
 from ..metrics import record, view
 from ..metrics.store import STORE
 from ..semconv.attributes import DropReason, Signal
-from ..variables.mending import MENDING
 from . import sdk_private
 from .delivery import exporters
 from .delivery.transport import sender
@@ -45,8 +44,7 @@ _logger = logging.getLogger("otel_chatbot")
 
 
 def defaults(_: SetUp) -> None:
-    """Set what the user left unset in the environment, or set to what the SDK cannot use."""
-    MENDING.mend(sdk=True)
+    """Set what the user left unset in the environment."""
     set_defaults()
 
 

@@ -5,7 +5,6 @@ Fed by `distro`, when an import fails that only a repaired installation can make
 
 from __future__ import annotations
 
-import functools
 import logging
 
 from .. import config
@@ -19,31 +18,34 @@ from .warnings import warn_of_settings
 _logger = logging.getLogger("otel_chatbot")
 
 
-@functools.cache
+class _Done:
+    """What has happened in this process."""
+
+    said = False
+    observes = False
+
+
 def say(error: Exception) -> None:
     """Say once that nothing is traced or exported, and why."""
     if Guard.strict:
         raise error
-    first = (str(error).splitlines() or [""])[0]
-    _logger.error(
-        "OpenTelemetry cannot be set up (%s: %s): nothing is traced or exported, figures are on /metrics; "
-        "otel-chatbot doctor says more",
-        type(error).__name__,
-        first,
-    )
+    if not _Done.said:
+        _Done.said = True
+        _logger.error(
+            "OpenTelemetry cannot be set up (%s: %s): nothing is traced or exported, figures are on /metrics; "
+            "otel-chatbot doctor says more",
+            type(error).__name__,
+            (str(error).splitlines() or [""])[0],
+        )
 
 
 def observe(error: Exception) -> None:
     """Set up what needs no SDK; a second call does nothing."""
-    if not _begun():
-        say(error)
+    say(error)
+    if not _Done.observes:
+        _Done.observes = True
         for step in (set_defaults, _log_files, _instrumentations, serve_apart, warn_of_settings):
             never_raise(step)()
-
-
-@functools.cache
-def _begun() -> list[bool]:
-    return []
 
 
 def _log_files() -> None:

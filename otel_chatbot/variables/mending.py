@@ -12,7 +12,7 @@ from collections.abc import MutableMapping
 from typing import Final
 
 from .._guard import report
-from .table import Fault, blanks, faults
+from .table import SDK_NAMES, Fault, blanks, faults
 
 _logger = logging.getLogger("otel_chatbot")
 
@@ -42,12 +42,27 @@ class Mending:
             return
         for name in blanks(self._environ, sdk=sdk):
             self._change(name, None)
-        for fault in faults(self._environ, sdk=sdk):  # one after the other: a later check may import OpenTelemetry
-            for name, value in fault.changes.items():
-                self._change(name, value)
-            if fault.name not in self._seen:
-                self._seen.add(fault.name)
-                self._waiting.append(fault)
+        for fault in faults(self._environ, sdk=False):  # one after the other: a later check may import OpenTelemetry
+            self._apply(fault)
+        if sdk:
+            for fault in self._faults_of_the_sdk():
+                self._apply(fault)
+
+    def _faults_of_the_sdk(self) -> list[Fault]:
+        """Found while the variables are out of the way: what they name is imported, and may import the SDK, which reads them."""
+        given = dict(self._environ)
+        aside = {name: self._environ.pop(name) for name in SDK_NAMES if name in self._environ}
+        try:
+            return list(faults(given, sdk=True)) if aside else []
+        finally:
+            self._environ.update(aside)
+
+    def _apply(self, fault: Fault) -> None:
+        for name, value in fault.changes.items():
+            self._change(name, value)
+        if fault.name not in self._seen:
+            self._seen.add(fault.name)
+            self._waiting.append(fault)
 
     def _change(self, name: str, value: str | None) -> None:
         if name in self._environ:
@@ -64,6 +79,11 @@ class Mending:
         waiting, self._waiting = self._waiting, []
         for fault in waiting:
             _logger.warning("%s", fault)
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """Names of the variables that have another value now."""
+        return frozenset({*self._given, *self._absent})
 
     def given(self) -> dict[str, str]:
         """The environment as the user gave it."""

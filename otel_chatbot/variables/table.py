@@ -105,6 +105,8 @@ _SDK: Final[dict[str, Check]] = {
 }  # fmt: skip
 """What the SDK reads when it is set up: these names are imported to be tried."""
 
+SDK_NAMES: Final = frozenset(_SDK)
+
 
 def blanks(environ: Mapping[str, str], *, sdk: bool) -> list[str]:
     """Names of variables that are set to nothing. An empty limit is left out: the SDK takes it for "no limit"."""
