@@ -21,9 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status."""
     options = parser().parse_args(arguments)
     if options.command == "doctor":
-        from .doctor.command import Asked, doctor
-
-        return doctor(_fields(Asked, options))
+        return _doctor(options)
     if options.command == "compare":
         from .compare import Question, compare
 
@@ -43,6 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from .spool import spool
 
     return spool(options.action)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    try:
+        from .doctor.command import Asked, doctor
+    except Exception as error:  # what it looks at does not import
+        print(f"OpenTelemetry cannot be imported: {type(error).__name__}: {error}")
+        print("install it anew: pip install --force-reinstall otel-chatbot")
+        return 1
+    return doctor(_fields(Asked, options))
 
 
 def _fields(kind: Callable[..., _Value], options: argparse.Namespace) -> _Value:

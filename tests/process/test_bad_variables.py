@@ -154,6 +154,15 @@ def test_without_an_sdk_figures_count_on(tmp_path: Path, module: str, begin: str
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("module", ["opentelemetry.sdk", "google.protobuf"])
+def test_without_an_sdk_the_doctor_says_so_without_a_traceback(tmp_path: Path, module: str) -> None:
+    code = f"import sys; sys.modules[{module!r}] = None\nfrom otel_chatbot.cli import main; sys.exit(main(['doctor']))"
+    done = python(tmp_path, {}, code)
+    assert done.returncode == 1
+    assert "OpenTelemetry cannot be imported" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("call", CALLS)
 def test_without_an_sdk_every_call_of_the_api_works(tmp_path: Path, call: str) -> None:
     env = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
