@@ -22,7 +22,6 @@ from ...metrics import record
 from ...metrics.shared.run import RUN
 from ...semconv import attributes as a
 from ...semconv import metrics as m
-from ..common import chat_turn
 from ..flask.request import Exchange
 from .ids import ActiveIds
 from .redis_sets import ActiveInRedis
@@ -66,7 +65,6 @@ class Active:
         """Offer the two gauges to whoever builds a view."""
         record.gauge_source(m.ACTIVE_USERS, lambda: {(): float(self.count(USERS))})
         record.gauge_source(m.ACTIVE_CONVERSATIONS, lambda: {(): float(self.count(CONVERSATIONS))})
-        chat_turn.Look.conversation = self.conversation
 
     def conversation(self) -> str | None:
         """The conversation that the running request names; None outside of one."""
@@ -183,5 +181,11 @@ _LOOKS: Final[dict[str, Callable[[str], Look]]] = {
 
 ACTIVE: Final = Active()
 """The windows of this process."""
+
+
+def named_conversation() -> str | None:
+    """The conversation that the running request of this process names."""
+    return ACTIVE.conversation()
+
 
 at_fork(__name__, in_child=ACTIVE.renew)

@@ -9,13 +9,12 @@ a message of the assistant.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
 from opentelemetry.trace import SpanContext
 
-from ...logs.conversation import Conversation
+from ... import _wiring
 from ...metrics import deduplication, record
 from ...semconv import attributes as a
 from ...semconv import metrics as m
@@ -41,21 +40,6 @@ class Turn:
     def spent(self, phase: a.Phase, seconds: float) -> None:
         """Add to the time of a phase."""
         self.phases[phase] = self.phases.get(phase, 0.0) + seconds
-
-
-class Look:
-    """Where the conversation of the running request is looked for; Flask's instrumentation sets it."""
-
-    conversation: Callable[[], str | None] | None = None
-
-
-class Pending:
-    """What AI calls may have left behind; `genai.call` sets how to deal with it."""
-
-    end: Callable[[], None] | None = None
-    """Ends the calls that were thrown away unread."""
-    leave: Callable[[], object] | None = None
-    """Leaves the blocks of calls that ended in another thread than the one that they began in."""
 
 
 def running() -> Turn | None:
@@ -88,15 +72,14 @@ def conversation_id() -> str | None:
     turn = running()
     if turn is None:
         return None
-    if turn.conversation is None and Look.conversation is not None:
-        turn.conversation = Look.conversation()
+    if turn.conversation is None:
+        turn.conversation = _wiring.NAMED_CONVERSATION()
     return turn.conversation
 
 
 def finish(scope: deduplication.Scope, seconds: float, context: SpanContext, attributes: dict[str, Any]) -> None:
     """The request has ended after so many seconds: measure its turn, if it was one, and add to its span's attributes."""
-    if Pending.end is not None:
-        Pending.end()
+    _wiring.END_ABANDONED_CALLS()
     turn = scope.turn
     if not isinstance(turn, Turn):
         return
@@ -115,6 +98,3 @@ def finish(scope: deduplication.Scope, seconds: float, context: SpanContext, att
 def _from_cache(scope: deduplication.Scope) -> bool:
     hits, received = scope.tallies.get(m.CACHE_HITS.name), scope.tallies.get(m.MESSAGES_RECEIVED.name)
     return bool(hits and received and (hits.auto or hits.hand) and (received.auto or received.hand))
-
-
-Conversation.find = conversation_id

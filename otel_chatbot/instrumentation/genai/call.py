@@ -233,7 +233,3 @@ def end_abandoned() -> None:
         except IndexError:
             return
         call.leave()
-
-
-chat_turn.Pending.end = end_abandoned
-chat_turn.Pending.leave = current
