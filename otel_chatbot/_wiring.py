@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any, Final, Generic, TypeVar, cast
+from collections.abc import Callable
+from typing import Any, Final, Generic, TypeVar
 
 _Answer = TypeVar("_Answer")
 
@@ -20,14 +21,19 @@ class Question(Generic[_Answer]):
         self.module = f"{__package__}.{module}"
         self.function = function
         self.imports = imports
+        self._found: Callable[[], _Answer] | None = None
 
     def __call__(self) -> _Answer | None:
         """The answer; None while nobody can give one."""
-        if self.imports:
-            importlib.import_module(self.module)
-        # A module that another thread is importing just now may not have the function yet.
-        function: Any = getattr(sys.modules.get(self.module), self.function, None)
-        return None if function is None else cast("_Answer", function())
+        function = self._found
+        if function is None:
+            if self.imports:
+                importlib.import_module(self.module)
+            elif self.module not in sys.modules:
+                return None
+            # A module that another thread is importing just now may not have the function yet.
+            function = self._found = getattr(sys.modules[self.module], self.function, None)
+        return None if function is None else function()
 
 
 CONVERSATION: Final = Question[str | None]("instrumentation.common.chat_turn", "conversation_id")
