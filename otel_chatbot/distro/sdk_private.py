@@ -179,7 +179,7 @@ def only_attributes(span: ReadableSpan) -> Mapping[str, Any] | None:
         return None
     for items in (events, links):
         if type(items) is BoundedList:
-            if items._dq or items.dropped:
+            if items._dq or items.dropped:  # type: ignore[attr-defined]
                 return None
         elif items:
             return None
