@@ -15,9 +15,10 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, ConsoleLogRe
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, InMemoryMetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import Link, SpanContext
 
 from otel_chatbot.distro import sdk_private
 
@@ -132,6 +133,17 @@ def test_the_exporters_of_a_foreign_meter_provider_are_found(provider: MeterProv
     provider.add_metric_reader(periodic)
     assert sdk_private.metric_exporters(provider) == [reader, console]
     provider.remove_metric_reader(periodic)
+
+
+def test_a_span_that_has_nothing_but_attributes_gives_them_without_a_copy() -> None:
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("t")
+    plain, told = tracer.start_span("a", attributes={"k": 1}), tracer.start_span("b", attributes={"k": 1})
+    told.add_event("e")
+    linked = tracer.start_span("c", links=[Link(SpanContext(1, 2, False))])
+    limited = TracerProvider(span_limits=SpanLimits(max_attributes=1), shutdown_on_exit=False).get_tracer("t").start_span("d")
+    limited.set_attributes({"a": 1, "b": 2})
+    assert sdk_private.only_attributes(plain) == {"k": 1}
+    assert [sdk_private.only_attributes(span) for span in (told, linked, limited)] == [None] * 3
 
 
 def test_an_otlp_exporter_is_known_as_one() -> None:
