@@ -122,10 +122,10 @@ class Handler(BaseHTTPRequestHandler):
         if mode in ("refused", "unavailable") and record.attempt == 1:
             record.outcome = "refused"
             status = 429 if mode == "refused" else 503
-            return self.refuse(record, wire.error(status), status, {"Retry-After": "0.01", "retry-after-ms": "10"})
+            return self.refuse(record, wire.error(status), status, {"Retry-After": "0", "retry-after-ms": "10"})
         if mode == "fails":
             record.outcome = "failed"
-            return self.refuse(record, wire.error(500), 500, {"Retry-After": "0.01", "retry-after-ms": "10"})
+            return self.refuse(record, wire.error(500), 500, {"Retry-After": "0", "retry-after-ms": "10"})
         if mode == "late":
             record.outcome = "late"
             select.select([self.connection], [], [], HOLD)
