@@ -29,10 +29,12 @@ from support.wires.ledger import Truth, truth
 
 EACH = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 BY_LOT = {
-    "x-stainless-read-timeout", "idempotency-key", "amz-sdk-invocation-id", "x-amz-date", "amz-sdk-request", "authorization",
+    "idempotency-key", "amz-sdk-invocation-id", "x-amz-date", "amz-sdk-request", "authorization",
     "host", "x-goog-api-client-trace",
 }  # fmt: skip
 """Headers that differ from one run to the next by themselves."""
+TRACED = {"traceparent", "tracestate", "baggage"}
+"""Headers that the anthropic client adds by itself where OpenTelemetry is set up."""
 
 Runner = Callable[[Scenario], Run]
 
@@ -81,10 +83,8 @@ def test_a_client_without_us_gets_what_the_server_says_it_sent(scenario: Scenari
         assert run.got["text"] in ("", TEXT)
         for side in ("input", "output"):
             assert run.got[side] in (None, getattr(fact, side))
-    elif scenario.raises:
-        assert run.got["outcome"] != "ok"
-        assert fact.calls == 1
     if scenario.mode in ("fails", "late", "closed"):
+        assert run.got["outcome"] != "ok" or (scenario.mode == "fails" and not scenario.raises)
         assert (fact.calls, fact.failed) == (1, 1)
 
 
@@ -98,7 +98,9 @@ def test_calls_errors_and_tokens_are_counted_as_the_server_knows_them(scenario: 
         # The answer came, and was no answer: an error wherever the client says so, else the reader's choice.
         assert seen.errors in ((1,) if of_the_client(run) else (0, 1)), what
     else:
-        assert (seen.errors, seen.input, seen.output) == (fact.failed, fact.input, fact.output), what
+        assert seen.errors == fact.failed, what
+    if fact.told:
+        assert (seen.input, seen.output) == (fact.input, fact.output), what
 
 
 @EACH
@@ -129,7 +131,9 @@ def of_the_client(run: Run) -> bool:
 
 def asked(request: dict[str, Any]) -> dict[str, Any]:
     """A request as far as it is the same each time; `stream_options` may be added to a stream, as the guide says."""
-    headers = sorted(header for header in request["headers"] if header[0] not in BY_LOT | {"content-length"})
+    agent = dict(request["headers"]).get("user-agent", "")
+    left_out = BY_LOT | {"content-length"} | (TRACED if "Anthropic/" in agent else set())
+    headers = sorted(header for header in request["headers"] if header[0] not in left_out)
     body = base64.b64decode(request["body"])
     if b'"stream_options"' in body:
         body = json.dumps({key: value for key, value in json.loads(body).items() if key != "stream_options"}).encode()

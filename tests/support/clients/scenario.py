@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,6 +88,22 @@ class Scenario:
 TABLE: list[Scenario] = []
 
 
+class Loop:
+    """An event loop on a thread of its own, made when first needed."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+LOOP = Loop()
+
+
 def drives(
     client: str,
     interface: str,
@@ -97,17 +114,21 @@ def drives(
     calls: int = 1,
     env: str = TODAY,
     raises: bool = True,
+    shared_loop: bool = False,
 ) -> Callable[[Callable[[Prompt], Any]], Callable[[Prompt], Any]]:
     """Enter a driver into the table, once per mode.
 
     `retries`: the client tries again by itself; else the app asks once more, which is two calls. `raises`: a refusal is an
-    exception of the client, and not an answer with a status.
+    exception of the client, and not an answer with a status. `shared_loop`: the client keeps connections for the whole process,
+    so that all its async scenarios need one event loop.
     """
 
     def enter(function: Callable[[Prompt], Any]) -> Callable[[Prompt], Any]:
         def run(prompt: Prompt) -> Got:
             made = function(prompt)
-            got: Got = asyncio.run(made) if inspect.iscoroutine(made) else made
+            if inspect.iscoroutine(made):
+                made = LOOP.run(made) if shared_loop else asyncio.run(made)
+            got: Got = made
             return got
 
         for mode in modes or (STREAM if streamed else PLAIN):

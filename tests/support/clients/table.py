@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from . import anthropic_client, bare, google_genai, openai_client
+from . import (
+    anthropic_client,
+    bare,
+    cohere_client,
+    google_genai,
+    groq_client,
+    langchain_client,
+    mistral_client,
+    older_clients,
+    ollama_client,
+    openai_client,
+)
 from .scenario import TABLE, Scenario
 
 __all__ = ["BY_NAME", "MODULES", "SCENARIOS"]
-MODULES = (openai_client, anthropic_client, google_genai, bare)
+MODULES = (
+    openai_client, anthropic_client, google_genai, mistral_client, groq_client, cohere_client, ollama_client, langchain_client,
+    older_clients, bare,
+)  # fmt: skip
 SCENARIOS: tuple[Scenario, ...] = tuple(TABLE)
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 assert len(BY_NAME) == len(SCENARIOS), "two scenarios have one name"
