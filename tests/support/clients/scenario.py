@@ -20,8 +20,8 @@ WIDE = (*PLAIN, "unavailable", "gzip", "html")
 """For a client's main interface also what differs by transport alone."""
 STREAM = ("plain", "refused", "fails", "late", "closed", "garbage")
 WIDE_STREAM = (*STREAM, "gzip", "split")
-SOUND = ("plain", "gzip", "split", "refused", "unavailable")
-"""The modes that end with an answer."""
+SOUND = ("plain", "gzip", "split", "refused", "unavailable", "left")
+"""The modes in which the app gets what it wants."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,11 @@ class Prompt:
     grpc: str
     mode: str
     tag: str
+
+    @classmethod
+    def of(cls, scenario: Scenario, addresses: dict[str, str]) -> Prompt:
+        """The prompt of a scenario, to the servers at these addresses."""
+        return cls(addresses["url"], addresses.get("grpc", ""), scenario.mode, f"{scenario.client}.{scenario.interface}")
 
     def words(self, more: str = "") -> str:
         """The question. `more` sets several calls of one scenario apart."""

@@ -9,6 +9,7 @@ from . import (
     google_genai,
     groq_client,
     langchain_client,
+    left_streams,
     mistral_client,
     older_clients,
     ollama_client,
@@ -19,7 +20,7 @@ from .scenario import TABLE, Scenario
 __all__ = ["BY_NAME", "MODULES", "SCENARIOS"]
 MODULES = (
     openai_client, anthropic_client, google_genai, mistral_client, groq_client, cohere_client, ollama_client, langchain_client,
-    older_clients, bare,
+    older_clients, bare, left_streams,
 )  # fmt: skip
 SCENARIOS: tuple[Scenario, ...] = tuple(TABLE)
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass
 class Record:
-    """One HTTP request (or gRPC call). `outcome`: ok, refused, failed, late, closed, garbage or unknown.
+    """One HTTP request (or gRPC call). `outcome`: ok, refused, failed, late, closed, garbage or left.
 
     Token counts are those that the answer told, as far as it was sent. `waited`: seconds from the request to its first content.
     """
