@@ -14,7 +14,8 @@ from .process import clean_env
 
 PRELUDE = """
 import json, os, signal, sys, threading, time
-from otel_chatbot.metrics import view, shared, record
+from otel_chatbot.metrics import view, record
+from otel_chatbot.metrics.shared import run as shared
 from otel_chatbot.metrics.store import STORE
 from otel_chatbot.semconv import metrics as m
 
