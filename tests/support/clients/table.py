@@ -5,11 +5,13 @@ from __future__ import annotations
 from . import (
     anthropic_client,
     bare,
+    bedrock_client,
     cohere_client,
     google_genai,
     groq_client,
     langchain_client,
     left_streams,
+    litellm_client,
     mistral_client,
     older_clients,
     ollama_client,
@@ -19,8 +21,8 @@ from .scenario import TABLE, Scenario
 
 __all__ = ["BY_NAME", "MODULES", "SCENARIOS"]
 MODULES = (
-    openai_client, anthropic_client, google_genai, mistral_client, groq_client, cohere_client, ollama_client, langchain_client,
-    older_clients, bare, left_streams,
+    openai_client, anthropic_client, google_genai, mistral_client, groq_client, cohere_client, ollama_client, litellm_client,
+    langchain_client, bedrock_client, older_clients, bare, left_streams,
 )  # fmt: skip
 SCENARIOS: tuple[Scenario, ...] = tuple(TABLE)
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

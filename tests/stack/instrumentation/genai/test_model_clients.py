@@ -6,9 +6,9 @@ is sent the same bytes.
 
 While working on one client, run its scenarios alone; names are client-interface-mode:
 
-    pytest tests/stack/test_model_clients.py -k anthropic
-    pytest tests/stack/test_model_clients.py -k 'counted and openai-chat_stream-plain'
-    pytest tests/stack/test_model_clients.py -k 'without' # the server and the drivers, without this package
+    pytest tests/stack/instrumentation/genai/test_model_clients.py -k anthropic
+    pytest tests/stack/instrumentation/genai/test_model_clients.py -k 'counted and openai-chat_stream-plain'
+    pytest tests/stack/instrumentation/genai/test_model_clients.py -k 'without' # the server and the drivers, without this package
 
 The first run installs requirements/clients.txt into .cache/clients-venv (and the older ones into .cache/clients-older-venv).
 """
