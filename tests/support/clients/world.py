@@ -5,6 +5,7 @@ Feeds tests/stack/instrumentation/genai/test_model_clients.py. Nothing of a clie
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -42,13 +43,15 @@ def environment(name: str) -> Path:
     locked = ROOT / "requirements" / f"{name}.txt"
     stamp = home / "installed"
     now = locked.read_text() + (ROOT / "pyproject.toml").read_text()  # which names the package's entry points
-    if not stamp.exists() or stamp.read_text() != now:
-        shutil.rmtree(home, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-        install = [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(python), "--no-deps"]
-        subprocess.run([*install, "--require-hashes", "-r", str(locked)], check=True, timeout=900)
-        subprocess.run([*install, "-e", str(ROOT)], check=True, timeout=300)
-        stamp.write_text(now)
+    with (ROOT / ".cache" / f"{name}-venv.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # test modules on several workers want it at the same time
+        if not stamp.exists() or stamp.read_text() != now:
+            shutil.rmtree(home, ignore_errors=True)
+            subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+            install = [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(python), "--no-deps"]
+            subprocess.run([*install, "--require-hashes", "-r", str(locked)], check=True, timeout=900)
+            subprocess.run([*install, "-e", str(ROOT)], check=True, timeout=300)
+            stamp.write_text(now)
     return python
 
 
