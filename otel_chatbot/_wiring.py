@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
+from ._guard import report
+
 _Answer = TypeVar("_Answer")
 
 
@@ -67,7 +69,10 @@ class Configured:
 
 
 def ensure_configured() -> None:
-    """Set the package up unless that has happened; importing it never does."""
+    """Set the package up unless that has happened; importing it never does. A fault in it is reported, never raised."""
     if not Configured.done:
-        SET_UP()
+        try:
+            SET_UP()
+        except Exception as error:
+            report("set-up", error)
         Configured.done = True  # not before: a second thread must wait inside of the set-up

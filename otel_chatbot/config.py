@@ -11,11 +11,11 @@ import difflib
 import functools
 import os
 import re
-import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from .semconv import attributes as a
+from .variables import resource
 
 PREFIX = "CHATBOT_OTEL_"
 MASK = "****"
@@ -99,12 +99,7 @@ def _pairs(*sources: str) -> Callable[[str], tuple[str, ...]]:
 
 
 def _version(value: str) -> str:
-    """`service.version` out of `key=value,key=value`, values percent-encoded (resource SDK specification)."""
-    for item in _items(value):
-        name, _, text = item.partition("=")
-        if name.strip() == a.SERVICE_VERSION:
-            return urllib.parse.unquote(text.strip())
-    return ""
+    return resource.attributes(value).get(a.SERVICE_VERSION, "")
 
 
 def setting(default: Any, brief: str, parse: Callable[[str], Any] = _text, *, env: str = "", secret: bool = False) -> Any:

@@ -232,12 +232,16 @@ def begin_shutdown(processor: Batch) -> None:
     batch._worker_awaken.set()
 
 
-def finish_shutdown(processor: Batch, deadline: float) -> int:
-    """Wait for that thread until a deadline (of `time.monotonic`); the number of items that were left behind."""
+def finish_shutdown(processor: Batch, deadline: float, *, keep_exporter: bool = False) -> int:
+    """Wait for that thread until a deadline (of `time.monotonic`); the number of items that were left behind.
+
+    `keep_exporter` leaves the exporter open: somebody goes on to use it.
+    """
     batch = processor._batch_processor
     batch._worker_thread.join(max(0.0, deadline - time.monotonic()))
     batch._shutdown_timeout_exceeded = True
-    batch._exporter.shutdown()  # type: ignore[no-untyped-call]
+    if not keep_exporter:
+        batch._exporter.shutdown()  # type: ignore[no-untyped-call]
     return len(batch._queue)
 
 

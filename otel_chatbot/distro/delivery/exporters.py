@@ -48,7 +48,11 @@ def _make(plan: Plan, signal: Signal, name: str) -> Any:
             return None
         return found.load()()
     except Exception as error:
-        _say(f"the {signal.value} exporter {name} cannot be used ({type(error).__name__}: {error}); it is left out")
+        first = (str(error).splitlines() or [""])[0]
+        _say(
+            f"OTEL_{signal.value.upper()}_EXPORTER={name} cannot be used ({type(error).__name__}: {first}); it is left out; "
+            "repair or reinstall its package, or take the name away"
+        )
         return None
 
 
@@ -72,4 +76,4 @@ def _grpc(signal: Signal) -> Any:
 def _say(line: str) -> None:
     if line not in _said:
         _said.add(line)
-        _logger.warning(line)
+        _logger.error(line)
