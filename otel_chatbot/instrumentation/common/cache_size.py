@@ -124,7 +124,7 @@ def _servers() -> dict[str, Any]:
     for client in clients.redis_clients():
         pool = getattr(client, "connection_pool", None)
         if pool is not None:
-            found.setdefault(pool_name(pool.connection_kwargs), client)
+            found.setdefault(pool_name(pool), client)
         elif getattr(client, "nodes_manager", None) is not None:
             found.setdefault(f"cluster {id(client)}", client)
     return found

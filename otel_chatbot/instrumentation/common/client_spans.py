@@ -1,8 +1,9 @@
 """The spans of database commands, begun and ended by the hooks that also count them.
 
-Fed by `mongodb.commands` and `redis.commands`; feeds the tracer. Scope, names and attributes are those of OpenTelemetry's
-instrumentation of the library, in the stable vocabulary. Where that instrumentation makes spans itself, because the
-application has asked it to, none are made here.
+Fed by `mongodb.commands` and `redis.commands`; feeds the tracer. Scope and names are those of OpenTelemetry's
+instrumentation of the library, attributes those of the stable database conventions: what upstream lacks of them is added
+(`db.operation.name`, `db.namespace`), and a `db.query.text` that is only the command's name is left out. Where that
+instrumentation makes spans itself, because the application has asked it to, none are made here.
 """
 
 from __future__ import annotations

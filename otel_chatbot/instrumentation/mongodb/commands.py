@@ -125,7 +125,7 @@ class CommandFigures(monitoring.CommandListener):
 
 def _begin_span(event: monitoring.CommandStartedEvent, name: str, collection: str | None) -> Span | None:
     database, (host, port) = event.database_name, event.connection_id
-    attributes: dict[str, Any] = {a.DB_SYSTEM: _MONGODB, a.DB_NAMESPACE: database, a.DB_QUERY_TEXT: name}
+    attributes: dict[str, Any] = {a.DB_SYSTEM: _MONGODB, a.DB_NAMESPACE: database, a.DB_OPERATION: name}
     if collection:
         attributes[a.DB_COLLECTION] = collection
     attributes[a.SERVER_ADDRESS] = host

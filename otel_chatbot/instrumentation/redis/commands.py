@@ -26,7 +26,7 @@ from ...semconv import metrics as m
 from ..common import chat_turn
 from ..common.client_spans import end, mark_failed
 from .pool import address as address_of
-from .spans import Address, begin_command, begin_pipeline, operation_name
+from .spans import Address, begin_command, begin_pipeline, connection_attributes, operation_name
 
 NOT_COUNTED: Final = frozenset({"HELLO", "AUTH", "SELECT", "CLIENT"})
 """What sets a connection up."""
@@ -51,7 +51,7 @@ class Operation:
         client: Any,
         name: str,
         commands: Sequence[Sequence[Any]],
-        address: Address | None,
+        address: Address,
         span: Span | None,
         counts: bool,
     ) -> None:
@@ -98,13 +98,21 @@ class Operation:
         if not self._counts:
             return
         context = current_context() if self._span is None else self._span.get_span_context()
-        kind = (self._name, error, *(self._address or _address(self._client)))
+        kind = (self._name, error, *self._place())
         figures = _figures.get(kind) or _figures_of(kind)
         if m.CACHE_OPERATION_TIME.name in AUTOMATIC.active:
             deduplication.current().tally(m.CACHE_OPERATION_TIME.name).add_auto(1.0)
             figures.operation_time.observe(seconds, context)
         chat_turn.spent(a.Phase.CACHE, seconds)
         figures.duration.observe(seconds, context)
+
+    def _place(self) -> Address:
+        """Where the operation went; a cluster's and a Sentinel's client may know it only when it has asked."""
+        if self._address[0] is None:
+            self._address = _address(self._client)
+            if self._span is not None:
+                self._span.set_attributes(connection_attributes(self._address))
+        return self._address
 
     def _read(self, replies: Sequence[Any]) -> None:
         hits = misses = 0
@@ -148,9 +156,8 @@ def begin(client: Any, name: str, commands: Sequence[Sequence[Any]], *, pipeline
     """Start an operation, unless it is the package's own or a part of another; what sets a connection up has a span alone."""
     if not State.on or _running.get() or record.is_own_traffic():
         return None
-    pool = getattr(client, "connection_pool", None)
-    address = None if pool is None else address_of(pool.connection_kwargs)
-    span = begin_pipeline(commands, address) if pipeline else begin_command(commands[0], address)
+    address = _address(client)
+    span = begin_pipeline(name, commands, address) if pipeline else begin_command(name, commands[0], address)
     counts = name not in NOT_COUNTED
     return Operation(client, name, commands, address, span, counts) if counts or span is not None else None
 
@@ -207,7 +214,10 @@ def _is_cache(key: Any) -> bool:
 
 
 def _address(client: Any) -> Address:
-    """Where a cluster's client sends what has no key."""
+    """Where a client's commands go; a cluster's: where it sends what has no key."""
+    pool = getattr(client, "connection_pool", None)
+    if pool is not None:
+        return address_of(pool)
     manager = getattr(client, "nodes_manager", None) or getattr(getattr(client, "cluster_client", None), "nodes_manager", None)
     node = getattr(manager, "default_node", None)
-    return (None, None, None) if node is None else (node.host, int(node.port), "0")
+    return (None, None, "0") if node is None else (node.host, int(node.port), "0")

@@ -19,11 +19,15 @@ from ...metrics import record
 from ...semconv import attributes as a
 from ..common.patching import Method, Patches
 from ..common.pool_figures import PoolSeries
+from .spans import Address
 
 _NO_CONNECTION: Final = ("No connection available.", "Too many connections")
 """What the blocking and the plain pool say when every connection is in use (redis-py has no type of error for it)."""
 _LOOK_SECONDS: Final = 1.0
 """For so long it may go unseen that something else closed a connection that waits in its pool."""
+_HOST: Final = "localhost"
+_PORT: Final = 6379
+"""redis-py's defaults."""
 _UNLIMITED: Final = 2**31
 """redis-py's max_connections, before version 8, of a pool that has no maximum."""
 
@@ -39,7 +43,7 @@ class _Pool:
 
     def __init__(self, pool: Any) -> None:
         self.lock = threading.RLock()
-        self.series = PoolSeries(a.DbSystem.REDIS, pool_name(pool.connection_kwargs))
+        self.series = PoolSeries(a.DbSystem.REDIS, pool_name(pool))
         most = int(pool.max_connections)
         self.series.limits(0, most if most < _UNLIMITED else 0)
         self.since: dict[int, float] = {}
@@ -74,19 +78,32 @@ class _Pool:
 _followed: weakref.WeakKeyDictionary[Any, _Pool] = weakref.WeakKeyDictionary()
 
 
-def pool_name(connection: dict[str, Any]) -> str:
-    """A pool's address: `host:port/db` or a socket's path; never a credential."""
-    host, port, db = address(connection)
-    return f"{host}:{port}/{db}" if port is not None else f"{host}/{db}"
+def pool_name(pool: Any) -> str:
+    """A pool's address: `host:port/db`, a socket's path, or the service that Sentinels know; never a credential."""
+    return _name(getattr(pool, "service_name", None), *_place(pool.connection_kwargs))
 
 
-def address(connection: dict[str, Any]) -> tuple[str | None, int | None, str]:
-    """Host (or path, with no port) and database index from the arguments of a pool's connections."""
+def address(pool: Any) -> Address:
+    """Host (or path, with no port) and database index of a pool's connections.
+
+    The host is None where Sentinels are asked for it and have not been yet.
+    """
+    host, port, db = _place(pool.connection_kwargs)
+    if not hasattr(pool, "service_name"):
+        return host, port, db
+    master = getattr(pool, "master_address", None)  # redis.sentinel's pools, sync and asyncio: the master may move
+    return (str(master[0]), int(master[1]), db) if master else (None, None, db)
+
+
+def _place(connection: dict[str, Any]) -> tuple[str, int | None, str]:
     db = str(connection.get("db") or 0)
     if connection.get("path"):
         return str(connection["path"]), None, db
-    host = connection.get("host")
-    return (None if host is None else str(host)), int(connection.get("port") or 6379), db
+    return str(connection.get("host") or _HOST), int(connection.get("port") or _PORT), db
+
+
+def _name(service: str | None, host: str, port: int | None, db: str) -> str:
+    return f"{service or host}/{db}" if service or port is None else f"{host}:{port}/{db}"
 
 
 def follow(patches: Patches) -> None:
@@ -257,7 +274,8 @@ def _done(state: _Pool, connection: Any) -> None:
 @never_raise
 def _opened(connection: Any, start: float) -> None:
     known = {name: getattr(connection, name, None) for name in ("host", "port", "path", "db")}
-    PoolSeries(a.DbSystem.REDIS, pool_name(known)).opened(time.perf_counter() - start)
+    service = getattr(getattr(connection, "connection_pool", None), "service_name", None)  # Sentinels' connections know theirs
+    PoolSeries(a.DbSystem.REDIS, _name(service, *_place(known))).opened(time.perf_counter() - start)
 
 
 @never_raise
