@@ -10,7 +10,6 @@ import logging
 import os
 import sys
 import threading
-import time
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -29,6 +28,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+from .._clock import monotonic
 from .._fork import at_fork, come_after_upstream
 from ..semconv.attributes import PROCESS_PID
 from .process.servers import in_greenlets
@@ -213,7 +213,7 @@ def begin_shutdown(processor: Batch) -> None:
 def finish_shutdown(processor: Batch, deadline: float) -> int:
     """Wait for that thread until a deadline (of `time.monotonic`); the number of items that were left behind."""
     batch = processor._batch_processor
-    batch._worker_thread.join(max(0.0, deadline - time.monotonic()))
+    batch._worker_thread.join(max(0.0, deadline - monotonic()))
     batch._shutdown_timeout_exceeded = True
     batch._exporter.shutdown()  # type: ignore[no-untyped-call]
     return len(batch._queue)

@@ -35,7 +35,7 @@ def unfolded(record: logging.LogRecord, redactor: Redactor) -> logging.LogRecord
     Never raises: a dictionary that cannot be read stays what it is.
     """
     own = record.__dict__
-    if type(own.get("msg")) is str and "extra" not in own and "level" not in own:
+    if type(record.msg) is str and "extra" not in own and "level" not in own:
         return record
     try:
         return _unfolded(record, redactor)

@@ -77,7 +77,7 @@ class JsonFormatter(logging.Formatter):
         text = message(record)
         fields: dict[str, Any] = {
             TIMESTAMP: timestamp(record.created),
-            LEVEL: level(record),
+            LEVEL: record.levelname if record.levelname in ColoredFormatter.COLORS else level(record),
             LOGGER_NAME: record.name,
             MESSAGE: text,
             MODULE: record.module,

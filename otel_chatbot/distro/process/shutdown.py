@@ -14,12 +14,12 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Protocol
 
 from ... import config
+from ..._clock import monotonic
 from ..._fork import at_fork
 from ..._guard import never_raise, report
 from .fork_safety import forget_lock, late_lock
@@ -68,7 +68,7 @@ class Shutdown:
             if self._done_in == os.getpid():
                 return
             self._done_in = os.getpid()
-        deadline = time.monotonic() + config.current().shutdown_timeout
+        deadline = monotonic() + config.current().shutdown_timeout
         for step in ("begin_shutdown", "finish_shutdown"):
             for closable in self._closables:
                 try:
@@ -85,7 +85,7 @@ class Shutdown:
     @never_raise
     def flush(self) -> None:
         """Export what is there within SHUTDOWN_TIMEOUT, and go on."""
-        deadline = time.monotonic() + config.current().shutdown_timeout
+        deadline = monotonic() + config.current().shutdown_timeout
         for closable in self._closables:
             try:
                 closable.flush(deadline)

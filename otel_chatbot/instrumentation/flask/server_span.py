@@ -218,8 +218,15 @@ def _places(environ: Environ) -> dict[str, str | int]:
     return found
 
 
-def end_span(span: Span, status: int, error_type: str | None, error: BaseException | None, more: Mapping[str, Any]) -> None:
-    """Say how a request ended, and end its span."""
+def end_span(
+    span: Span,
+    status: int,
+    error_type: str | None,
+    error: BaseException | None,
+    more: Mapping[str, Any],
+    end_ns: int | None = None,
+) -> None:
+    """Say how a request ended, and end its span: at `end_ns` (unix nanoseconds), or now."""
     if span.is_recording():
         span.set_attribute(a.HTTP_STATUS, status)
         if more:
@@ -227,7 +234,7 @@ def end_span(span: Span, status: int, error_type: str | None, error: BaseExcepti
         if error_type is not None:
             span.set_attribute(a.ERROR_TYPE, error_type)
             span.set_status(Status(StatusCode.ERROR, None if error is None else _record(span, error)))
-    span.end()
+    span.end(end_ns)
 
 
 def _record(span: Span, error: BaseException) -> str:

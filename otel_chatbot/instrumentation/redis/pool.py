@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 import weakref
 from collections.abc import Collection
 from typing import Any, Final
 
+from ..._clock import perf_counter
 from ..._fork import at_fork
 from ..._guard import never_raise
 from ...metrics import record
@@ -55,7 +55,7 @@ class _Pool:
 
         Closed connections stay in their pool, to be opened again. They are rare, and to find one takes a look at all.
         """
-        now = time.perf_counter()
+        now = perf_counter()
         with self.lock:
             idle, used = _books(pool)
             if look or self._closed or now - self._looked > _LOOK_SECONDS:
@@ -88,18 +88,21 @@ def address(pool: Any) -> Address:
 
     The host is None where Sentinels are asked for it and have not been yet.
     """
-    host, port, db = _place(pool.connection_kwargs)
-    if not hasattr(pool, "service_name"):
-        return host, port, db
-    master = getattr(pool, "master_address", None)  # redis.sentinel's pools, sync and asyncio: the master may move
+    connection = pool.connection_kwargs
+    if "connection_pool" not in connection:
+        return _place(connection)
+    db = str(connection.get("db") or 0)
+    # A pool of redis.sentinel, sync or asyncio, which its connections know: the master may move.
+    master = getattr(pool, "master_address", None)
     return (str(master[0]), int(master[1]), db) if master else (None, None, db)
 
 
 def _place(connection: dict[str, Any]) -> tuple[str, int | None, str]:
-    db = str(connection.get("db") or 0)
-    if connection.get("path"):
-        return str(connection["path"]), None, db
-    return str(connection.get("host") or _HOST), int(connection.get("port") or _PORT), db
+    get = connection.get
+    db = str(get("db") or 0)
+    if path := get("path"):
+        return str(path), None, db
+    return str(get("host") or _HOST), int(get("port") or _PORT), db
 
 
 def _name(service: str | None, host: str, port: int | None, db: str) -> str:
@@ -136,7 +139,7 @@ def _getting(original: Method) -> Method:
     def get_connection(self: Any, *args: Any, **kwargs: Any) -> Any:
         if _quiet():
             return original(self, *args, **kwargs)
-        state, start = _ask(self), time.perf_counter()
+        state, start = _ask(self), perf_counter()
         try:
             connection = original(self, *args, **kwargs)
         except BaseException as error:
@@ -152,7 +155,7 @@ def _getting_async(original: Method) -> Method:
     async def get_connection(self: Any, *args: Any, **kwargs: Any) -> Any:
         if _quiet():
             return await original(self, *args, **kwargs)
-        state, start = _ask(self), time.perf_counter()
+        state, start = _ask(self), perf_counter()
         try:
             connection = await original(self, *args, **kwargs)
         except BaseException as error:
@@ -216,7 +219,7 @@ def _connecting(original: Method) -> Method:
     def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
         if _is_open(self) or _quiet():
             return original(self, *args, **kwargs)
-        start = time.perf_counter()
+        start = perf_counter()
         result = original(self, *args, **kwargs)
         _opened(self, start)
         return result
@@ -228,7 +231,7 @@ def _connecting_async(original: Method) -> Method:
     async def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
         if _is_open(self) or _quiet():
             return await original(self, *args, **kwargs)
-        start = time.perf_counter()
+        start = perf_counter()
         result = await original(self, *args, **kwargs)
         _opened(self, start)
         return result
@@ -258,7 +261,7 @@ def _refused(pool: Any, state: _Pool | None, error: BaseException) -> None:
 @never_raise
 def _given(pool: Any, state: _Pool | None, connection: Any, start: float) -> None:
     if state is not None:
-        now = time.perf_counter()
+        now = perf_counter()
         state.since[id(connection)] = now
         state.hold(pool, -1)
         state.series.waited(now - start)
@@ -268,14 +271,14 @@ def _given(pool: Any, state: _Pool | None, connection: Any, start: float) -> Non
 def _done(state: _Pool, connection: Any) -> None:
     since = state.since.pop(id(connection), None)
     if since is not None:
-        state.series.was_used(time.perf_counter() - since)
+        state.series.was_used(perf_counter() - since)
 
 
 @never_raise
 def _opened(connection: Any, start: float) -> None:
     known = {name: getattr(connection, name, None) for name in ("host", "port", "path", "db")}
     service = getattr(getattr(connection, "connection_pool", None), "service_name", None)  # Sentinels' connections know theirs
-    PoolSeries(a.DbSystem.REDIS, _name(service, *_place(known))).opened(time.perf_counter() - start)
+    PoolSeries(a.DbSystem.REDIS, _name(service, *_place(known))).opened(perf_counter() - start)
 
 
 @never_raise
