@@ -10,7 +10,6 @@ import logging
 import os
 import sys
 import threading
-import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -31,6 +30,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.util import BoundedList
 
+from .._clock import monotonic
 from .._fork import at_fork, come_after_upstream
 from ..semconv.attributes import PROCESS_PID
 from .process.servers import in_greenlets
@@ -238,7 +238,7 @@ def finish_shutdown(processor: Batch, deadline: float, *, keep_exporter: bool = 
     `keep_exporter` leaves the exporter open: somebody goes on to use it.
     """
     batch = processor._batch_processor
-    batch._worker_thread.join(max(0.0, deadline - time.monotonic()))
+    batch._worker_thread.join(max(0.0, deadline - monotonic()))
     batch._shutdown_timeout_exceeded = True
     if not keep_exporter:
         batch._exporter.shutdown()  # type: ignore[no-untyped-call]

@@ -10,6 +10,7 @@ import logging
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from flask import Flask
@@ -105,10 +106,11 @@ def test_a_mongodb_command(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("spans")
 def test_a_redis_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pool:
+        connection_kwargs: ClassVar[dict[str, object]] = {"host": "cache.example", "port": 6379, "db": 0}
+
     class Client:
-        connection_pool = None
-        nodes_manager = None
-        cluster_client = None
+        connection_pool = Pool()
 
     def command() -> None:
         operation = begin(Client(), "GET", [("GET", "key")])

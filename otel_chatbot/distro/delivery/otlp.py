@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-import time
 import weakref
 import zlib
 from collections.abc import Mapping
@@ -36,6 +35,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
 
+from ..._clock import monotonic
 from ..._fork import at_fork
 from ...semconv.attributes import Signal
 from .spool import Payload
@@ -153,9 +153,9 @@ _HOLD_SECONDS: Final = 0.05
 
 
 def _before_fork() -> None:
-    end = time.monotonic() + _HOLD_SECONDS
+    end = monotonic() + _HOLD_SECONDS
     for target in list(_TARGETS):
-        target.hold(end - time.monotonic())
+        target.hold(end - monotonic())
 
 
 def _after_in_parent() -> None:

@@ -15,6 +15,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import INVALID_SPAN, Span
 
+from ..._clock import after, perf_counter
 from ..._guard import never_raise
 from ...logs.access import access_record
 from ...metrics import deduplication
@@ -56,7 +57,7 @@ class Exchange:
     )  # fmt: skip
 
     def __init__(self, environ: Environ, start_response: Callable[..., Any], spans: ServerSpans, *, probe: bool) -> None:
-        self.started = time.perf_counter()
+        self.started = perf_counter()
         self.start_ns = time.time_ns()
         self.spans = spans
         self.scope = deduplication.Scope(ends=True)
@@ -160,7 +161,7 @@ class Exchange:
         if self.finished:
             return
         self.finished = True
-        elapsed = time.perf_counter() - self.started
+        elapsed = perf_counter() - self.started
         if self.status is None:
             self.status = 500  # what servers answer for an application that raises
         self._leave_active()
@@ -171,7 +172,7 @@ class Exchange:
             self._see()
             self._turn(elapsed)
             self._tell(elapsed)
-        self._end_span()
+        self._end_span(elapsed)
         self.scope.close()
 
     def _leave_active(self) -> None:
@@ -230,7 +231,7 @@ class Exchange:
         )
 
     @never_raise
-    def _end_span(self) -> None:
+    def _end_span(self, elapsed: float) -> None:
         span = self.span
         if span is INVALID_SPAN:
             return
@@ -239,7 +240,8 @@ class Exchange:
                 return
             del span.end
         assert self.status is not None
-        server_span.end_span(span, self.status, self.error_type, self.error, self.span_attributes)
+        end_ns = None if self.adopts else after(self.start_ns, elapsed)
+        server_span.end_span(span, self.status, self.error_type, self.error, self.span_attributes, end_ns)
 
     def adopt(self, span: Span) -> None:
         """Take over the span of another Flask instrumentation; that of a streamed answer ends when the answer does."""

@@ -8,7 +8,6 @@ sampled.
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import Any, Final
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
+from ..._clock import perf_counter
 from ..._guard import never_raise
 from ...metrics import deduplication, record
 from ...semconv import attributes as a
@@ -70,7 +70,7 @@ class Call:
         self._chunks = self._characters = 0
         self._first_chunk = self._last_chunk = 0.0
         self._ended = self._left = False
-        self.started = time.perf_counter()
+        self.started = perf_counter()
 
     def enter(self) -> None:
         """From here to `leave_block` the model is being asked: the call's span is the current one."""
@@ -107,7 +107,7 @@ class Call:
     @never_raise
     def chunk(self, characters: int) -> None:
         """A chunk of the answer with so many characters has arrived."""
-        now = time.perf_counter()
+        now = perf_counter()
         if not self._chunks:
             self._first_chunk = now
         spec, since = (m.GEN_AI_CHUNK, self._last_chunk) if self._chunks else (m.GEN_AI_FIRST_CHUNK, self.started)
@@ -126,7 +126,7 @@ class Call:
         self._ended = True
         if isinstance(error, Exception):
             self.failure = type(error).__qualname__
-        self._context.run(self._finish, time.perf_counter(), abandoned=error is not None and self.failure is None)
+        self._context.run(self._finish, perf_counter(), abandoned=error is not None and self.failure is None)
 
     def leave(self) -> None:
         """The application does not want the rest of the answer."""

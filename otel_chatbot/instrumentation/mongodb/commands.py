@@ -14,6 +14,7 @@ from opentelemetry.trace import Span
 from pymongo import monitoring
 
 from ... import config
+from ..._clock import perf_counter
 from ..._fork import at_fork
 from ..._guard import never_raise
 from ...metrics import deduplication, record
@@ -46,6 +47,8 @@ SPANS: Final = ClientSpans("opentelemetry.instrumentation.pymongo", "PymongoInst
 
 class _Running(NamedTuple):
     request_id: int
+    began: float
+    """By a clock of our own: pymongo takes the command's time by the time of day, which may be set meanwhile."""
     span: Span | None
     counts: bool
     collection: str | None = None
@@ -74,14 +77,14 @@ class CommandFigures(monitoring.CommandListener):
         collection = _collection(name, command)
         span = _begin_span(event, name, collection)
         if name.lower() in NOT_COUNTED:
-            _running.set(_Running(event.request_id, span, counts=False))
+            _running.set(_Running(event.request_id, perf_counter(), span, counts=False))
             return
         settings = config.current()
         write = write_of(name, command, settings)
         if name == "insert":
             _meet_conversation(collection, command, settings)
         transaction = identity_of(command) if in_transaction(command) else None
-        _running.set(_Running(event.request_id, span, True, collection, write, transaction))
+        _running.set(_Running(event.request_id, perf_counter(), span, True, collection, write, transaction))
 
     @never_raise
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
@@ -89,12 +92,12 @@ class CommandFigures(monitoring.CommandListener):
         running = _taken(event.request_id)
         if running is None:
             return
-        reply = event.reply
+        reply, seconds = event.reply, perf_counter() - running.began
         if running.counts:
             code, kind = _write_error(reply)
-            _measure(event, running, code, kind)
+            _measure(event, running, seconds, code, kind)
         if running.span is not None:
-            end(running.span)
+            end(running.span, seconds)
         if running.transaction is None:
             if running.write is not None:
                 _count_documents(running.write.settle(reply))
@@ -112,19 +115,20 @@ class CommandFigures(monitoring.CommandListener):
         if running is None:
             return
         code, kind = error_of(event.failure)
+        seconds = perf_counter() - running.began
         if running.counts:
-            _measure(event, running, code, kind)
+            _measure(event, running, seconds, code, kind)
         if running.span is not None:
             # The server's message may hold a document or a key's value: the span tells the kind alone.
             mark_failed(running.span, kind, {a.DB_STATUS: code} if code is not None else None)
-            end(running.span)
+            end(running.span, seconds)
         if running.transaction is not None and event.command_name == "abortTransaction":
             TRANSACTIONS.abort(running.transaction)
 
 
 def _begin_span(event: monitoring.CommandStartedEvent, name: str, collection: str | None) -> Span | None:
     database, (host, port) = event.database_name, event.connection_id
-    attributes: dict[str, Any] = {a.DB_SYSTEM: _MONGODB, a.DB_NAMESPACE: database, a.DB_QUERY_TEXT: name}
+    attributes: dict[str, Any] = {a.DB_SYSTEM: _MONGODB, a.DB_NAMESPACE: database, a.DB_OPERATION: name}
     if collection:
         attributes[a.DB_COLLECTION] = collection
     attributes[a.SERVER_ADDRESS] = host
@@ -195,10 +199,11 @@ def _figures_of(kind: _Kind) -> _Figures:
 def _measure(
     event: monitoring.CommandSucceededEvent | monitoring.CommandFailedEvent,
     running: _Running,
+    seconds: float,
     code: str | None,
     error: str | None,
 ) -> None:
-    operation, seconds = event.command_name, event.duration_micros / 1e6
+    operation = event.command_name
     host, port = event.connection_id
     kind = (operation, running.collection, event.database_name, code, error, host, port)
     figures = _figures.get(kind) or _figures_of(kind)
