@@ -1,0 +1,1 @@
+"""MongoDB (pymongo): commands, business documents, pools, transactions. `hooks` is the way in."""
