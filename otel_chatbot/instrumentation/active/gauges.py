@@ -1,7 +1,7 @@
 """Active users and conversations: who a request is from, looked for in the places that the settings name.
 
 Fed by `instrumentation.flask.hooks`, when a view has answered; feeds the two gauges through `active.ids` and `active.redis_sets`.
-A body that the app has not read is never read, and a session's `accessed` flag, which adds a header, is left alone.
+A body that the app has not read is never read, and a session stays as the app left it: its flag `accessed`, for example, adds a header to the answer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from flask import Request, has_request_context, session
+from flask import Request, has_request_context
+from flask import globals as flask_globals
 from flask import request as flask_request
 
 from ... import config
@@ -157,12 +158,25 @@ def _cookie(name: str) -> Look:
     return lambda request: request.cookies.get(name) if "HTTP_COOKIE" in request.environ else None
 
 
+def _opened_session() -> object:
+    """The running request's session as its context keeps it; None where none was opened.
+
+    `flask.session` and the context's property `session` mark it as accessed, from Flask 3.1.3 on, and open it, from 3.2 on:
+    https://flask.palletsprojects.com/en/stable/changes/#version-3-1-3
+    """
+    request_ctx = vars(flask_globals).get("request_ctx", flask_globals.app_ctx)  # one and the same from Flask 3.2 on
+    kept = vars(request_ctx._get_current_object())
+    return kept.get("_session", kept.get("session"))
+
+
 def _session(name: str) -> Look:
     def look(_request: Request) -> object:
-        found = session._get_current_object()  # type: ignore[attr-defined]
+        found = _opened_session()
         if isinstance(found, dict):
             return dict.get(found, name)  # which does not mark the session as accessed, as its own `get` does
-        return found.get(name) if isinstance(found, Mapping) else None
+        if isinstance(found, Mapping) and getattr(found, "accessed", True):
+            return found.get(name)  # what the app has looked into already: the first look may cost a question to a store
+        return None
 
     return look
 
