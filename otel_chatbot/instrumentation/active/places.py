@@ -56,8 +56,8 @@ class Sources:
         found = self._found
         if kept := vars(g._get_current_object()):
             found["g"] = found["identity"] = kept
-        session = getattr(_context, "_session", None)
-        if session and isinstance(session, Mapping):
+        session = _opened_session()
+        if isinstance(session, Mapping):
             found["session"] = session
         if request.view_args:
             found["path"] = request.view_args
@@ -131,6 +131,17 @@ def _plain_id(value: object) -> str | None:
     return id_of(value) if isinstance(value, (str, int)) or _is_id(value) else None
 
 
+def _opened_session() -> object:
+    """The session that the request's context keeps, where looking into it changes nothing and asks nobody; else None."""
+    # `flask.session` and the property `session` mark it as accessed, from Flask 3.1.3 on; before, that is a plain attribute.
+    # https://flask.palletsprojects.com/en/stable/changes/#version-3-1-3
+    kept = vars(_context._get_current_object())  # type: ignore[attr-defined]
+    session = kept.get("_session", kept.get("session"))
+    if isinstance(session, dict) or getattr(session, "accessed", True):
+        return session
+    return None  # no dictionary: the first look may load it from its store, and the app has not looked
+
+
 def _parsed_json(request: Request) -> object:
     """The body as the app has parsed it, or the bytes that it has read; None where it has not looked at the body."""
     parsed = next((value for value in request._cached_json if value is not Ellipsis), None)
@@ -153,7 +164,7 @@ def _flask_login(kept: Mapping[str, Any]) -> object:
     if user is None or getattr(type(user), "is_anonymous", False) is True or vars(user).get("is_authenticated") is False:
         return None
     # flask_login/utils.py, login_user. Where no session holds the user (a request loader), its own attributes do.
-    session = getattr(_context, "_session", None)
+    session = _opened_session()
     return dict.get(session, "_user_id", user) if isinstance(session, dict) else user
 
 
