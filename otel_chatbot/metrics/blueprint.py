@@ -14,6 +14,7 @@ import orjson
 
 from .. import _access
 from .._configure import ensure_configured
+from .._mounting import View, name_of, view_function
 from . import negotiation, target_info, view
 from .exposition import metrics_json
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
 Environ = Mapping[str, Any]
-View = Callable[[Environ], "Response"]
 
 
 def prometheus_view(environ: Environ) -> Response:
@@ -52,15 +52,15 @@ VIEWS: dict[str, View] = {"/metrics": prometheus_view, "/metrics/json": json_vie
 
 def create_metrics_blueprint() -> Blueprint:
     """A Flask blueprint named `metrics` with the two routes."""
-    from flask import Blueprint, request
+    from flask import Blueprint
 
     ensure_configured()
     blueprint = Blueprint("metrics", __name__)
     for path, answer in VIEWS.items():
         blueprint.add_url_rule(
             path,
-            endpoint=path.strip("/").replace("/", "_"),
-            view_func=lambda answer=answer: answer(request.environ),
+            endpoint=name_of(path),
+            view_func=view_function(path, answer),
             methods=["GET"],  # Werkzeug adds HEAD
             provide_automatic_options=False,
         )

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from flask import Flask, Request, got_request_exception, request, request_finished, request_started
+from flask.sansio.app import App
 from opentelemetry.trace import TracerProvider
 from opentelemetry.util.http import ExcludeList, get_excluded_urls
 from werkzeug.wrappers import Response
@@ -60,6 +61,7 @@ class FlaskHooks:
             self._excluded = get_excluded_urls("FLASK")
             self._patches.wrap(_flask_class(), "__call__", self._make_call)
             self._patches.wrap(_flask_class(), "wsgi_app", self._make_wsgi_app)
+            self._patches.wrap(App, "add_url_rule", routes.yielding)
             request_started.connect(self._started, weak=False)
             request_finished.connect(self._finished, weak=False)
             got_request_exception.connect(self._raised, weak=False)
@@ -80,7 +82,7 @@ class FlaskHooks:
     def _make_call(self, call: Entrance) -> Entrance:
         def __call__(app: Flask, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:  # noqa: N807
             __traceback_hide__ = True  # werkzeug's debugger shows the app's frames, not ours
-            if KEY in environ:
+            if KEY in environ or not self._installed:
                 return call(app, environ, start_response)
             return self._enter(app, environ, start_response, call)
 
@@ -96,6 +98,8 @@ class FlaskHooks:
 
         def entered(app: Flask, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
             __traceback_hide__ = True
+            if not self._installed:
+                return wsgi_app(app, environ, start_response)
             if KEY in environ:
                 return answer(app, environ, start_response)
             return self._enter(app, environ, start_response, answer)  # mounted as `app.wsgi_app`
