@@ -93,8 +93,11 @@ def conversation_id() -> str | None:
     return turn.conversation
 
 
-def finish(scope: deduplication.Scope, seconds: float, context: SpanContext, attributes: dict[str, Any]) -> None:
-    """The request has ended after so many seconds: measure its turn, if it was one, and add to its span's attributes."""
+def finish(scope: deduplication.Scope, seconds: float | None, context: SpanContext, attributes: dict[str, Any]) -> None:
+    """The request has ended after so many seconds: measure its turn, if it was one, and add to its span's attributes.
+
+    Without `seconds` it was no request, but a connection in which there may have been several turns.
+    """
     if Pending.end is not None:
         Pending.end()
     turn = scope.turn
@@ -104,7 +107,7 @@ def finish(scope: deduplication.Scope, seconds: float, context: SpanContext, att
         attributes.setdefault(a.GEN_AI_CONVERSATION_ID, turn.conversation)
     if turn.cost is not None:
         attributes[a.COST] = float(turn.cost)
-    if not (turn.calls or turn.answered or _from_cache(scope)):
+    if seconds is None or not (turn.calls or turn.answered or _from_cache(scope)):
         return
     turn.phases[a.Phase.TOTAL] = seconds
     for phase, spent_seconds in turn.phases.items():

@@ -32,6 +32,7 @@ from .probes import PATHS
 from .request import Exchange, finish_abandoned
 from .server_span import KEY, Environ, ServerSpans
 from .shown_path import unmatched_path
+from .upgrade import Upgrade
 
 StartResponse = Callable[..., Any]
 Entrance = Callable[[Any, Environ, StartResponse], Iterable[bytes]]
@@ -117,7 +118,7 @@ class FlaskHooks:
         try:
             body = inner(app, environ, exchange.start_response)
         except BaseException as error:
-            exchange.fail(error)
+            exchange.escape(error)
             _end(exchange)
             raise
         else:
@@ -163,6 +164,8 @@ class FlaskHooks:
             return
         if not exchange.probe and (environ.get("PATH_INFO") in PATHS or routes.is_ours(app, rule.endpoint)):
             exchange.become_probe()
+        if rule.websocket and exchange.upgrade is Upgrade.ASKED:
+            exchange.upgrade = Upgrade.MATCHED
         exchange.begin(environ, rule.rule, rule.endpoint, adopts=adopts)
 
     @never_raise
@@ -183,7 +186,7 @@ class FlaskHooks:
     def _raised(self, app: Flask, exception: BaseException, **_: object) -> None:
         exchange: Exchange | None = _current_request().environ.get(KEY)
         if exchange is not None:
-            exchange.fail(exception)
+            exchange.meet(exception)
             self._started(app)  # a session that cannot be opened raises before the request has started
 
 
@@ -209,7 +212,7 @@ def _complete(exchange: Exchange, body: Iterable[bytes]) -> bool:
         return True
     if exchange.status is None:  # a middleware that is a generator: nothing has run yet
         return False
-    if exchange.streamed is None and exchange.error is not None and exchange.expected is not None:
+    if exchange.streamed is None and exchange.raised is not None and exchange.expected is not None:
         return True  # Flask's page for a failure so early that it has not told of its answer
     return exchange.streamed is False or not exchange.has_body()
 

@@ -60,7 +60,7 @@ def _follow_file(body: Any, exchange: Exchange, context: Context) -> Iterable[by
 class Body:
     """An answer's body that finishes its exchange at the end."""
 
-    __slots__ = ("_body", "_context", "_ended", "_exchange", "_iterator")
+    __slots__ = ("_body", "_context", "_ended", "_exchange", "_given", "_iterator")
 
     def __init__(self, body: Iterable[bytes], exchange: Exchange, context: Context) -> None:
         self._body = body
@@ -68,6 +68,7 @@ class Body:
         self._context = context
         self._iterator: Iterator[bytes] | None = None
         self._ended = False
+        self._given = False
 
     def __iter__(self) -> Body:
         return self
@@ -85,9 +86,10 @@ class Body:
             raise
         except BaseException as error:
             self._ended = True
-            self._exchange.fail(error)
+            (self._exchange.fail if self._given else self._exchange.fall)(error)
             run(self._exchange.finish)
             raise
+        self._given = True
         self._exchange.sent += len(chunk)
         return chunk
 
