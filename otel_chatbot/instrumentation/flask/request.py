@@ -228,7 +228,8 @@ class Exchange:
     @never_raise
     def _turn(self, elapsed: float) -> None:
         turns = self.status == upgrade.SWITCHED  # a connection may have had many: it is none itself
-        chat_turn.finish(self.scope, None if turns else elapsed, self.span.get_span_context(), self.span_attributes)
+        seconds = None if turns else elapsed
+        chat_turn.finish(self.scope, seconds, self.span.get_span_context(), self.span_attributes, self.route)
 
     @never_raise
     def _tell(self, elapsed: float) -> None:

@@ -180,10 +180,12 @@ Register = Callable[..., None]
 def yielding(register: Register) -> Register:
     """`Flask.add_url_rule` for an app that has ours already: what the app registers is the app's."""
 
-    def add_url_rule(app: Flask, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any) -> None:
+    def add_url_rule(
+        app: Flask, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any
+    ) -> None:
         mount = app.extensions.get(_EXTENSION)
         if isinstance(mount, Mount):
-            never_raise(mount.make_room)(app, endpoint or getattr(view_func, "__name__", ""))
+            never_raise(mount.make_room)(app, str(endpoint or getattr(view_func, "__name__", "")))
         register(app, rule, endpoint, view_func, *args, **options)
         if isinstance(mount, Mount):
             never_raise(mount.give_way)(app, rule.rstrip("/"))
