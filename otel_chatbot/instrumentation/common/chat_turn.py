@@ -29,7 +29,7 @@ READS: Final = frozenset({"find", "aggregate", "getMore", "count", "distinct"})
 class Turn:
     """What is known of one request so far; times in seconds."""
 
-    __slots__ = ("answered", "calls", "conversation", "cost", "model", "phases")
+    __slots__ = ("answered", "calls", "conversation", "cost", "model", "named", "phases")
 
     def __init__(self) -> None:
         self.phases: dict[a.Phase, float] = {}
@@ -41,6 +41,9 @@ class Turn:
         self.cost: Decimal | None = None
         """US dollars of the calls whose price is known."""
         self.conversation: str | None = None
+        """The conversation that the request has written to."""
+        self.named: str | None = None
+        """The conversation that the request itself names."""
 
     def spent(self, phase: a.Phase, seconds: float) -> None:
         """Add to the time of a phase."""
@@ -92,9 +95,17 @@ def conversation_id() -> str | None:
     turn = running()
     if turn is None:
         return None
-    if turn.conversation is None and Look.conversation is not None:
-        turn.conversation = Look.conversation()
-    return turn.conversation
+    if turn.conversation is not None:
+        return turn.conversation
+    if turn.named is None and Look.conversation is not None:
+        turn.named = Look.conversation()
+    return turn.named
+
+
+def written_conversation(scope: deduplication.Scope) -> str | None:
+    """The conversation that a request has written to; None where it wrote to none that is known."""
+    turn = scope.turn
+    return turn.conversation if isinstance(turn, Turn) else None
 
 
 def finish(
@@ -115,8 +126,9 @@ def finish(
         return
     from_cache = _from_cache(scope)
     _save(turn, route, from_cache=from_cache)
-    if turn.conversation is not None:
-        attributes.setdefault(a.GEN_AI_CONVERSATION_ID, turn.conversation)
+    conversation = turn.conversation or turn.named
+    if conversation is not None:
+        attributes.setdefault(a.GEN_AI_CONVERSATION_ID, conversation)
     if turn.cost is not None:
         attributes[a.COST] = float(turn.cost)
     if seconds is None or not (turn.calls or turn.answered or from_cache):
