@@ -38,9 +38,7 @@ class Patches:
         present = vars(owner).get(name)
         if present is None or self.holds(owner, name) or any(done.replacement is present for done in self._done.values()):
             return
-        # Not the bare `present`: a wrapper that is a descriptor (wrapt's, say) has to know that it is called for an instance.
-        original = present if isinstance(present, FunctionType) else getattr(owner, name)
-        replacement = functools.wraps(original)(make(original))
+        replacement = functools.wraps(present)(make(present if type(present) is FunctionType else _bound_late(present)))
         setattr(owner, name, replacement)
         self._done[owner, name] = _Done(present, replacement)
 
@@ -63,6 +61,13 @@ class Patches:
                 del self._done[owner, name]
 
 
+def _bound_late(wrapper: Any) -> Method:
+    """A wrapper that is no function (wrapt's, say), called as Python calls it: it asks which instance it is called for."""
+    if not hasattr(type(wrapper), "__get__"):
+        return lambda _self, *args, **kwargs: wrapper(*args, **kwargs)
+    return lambda self, *args, **kwargs: wrapper.__get__(self, type(self))(*args, **kwargs)
+
+
 def wraps(outer: Any, inner: Method) -> bool:
     """Whether `inner` is `outer`, or is what `outer` calls in the end, as far as wrappers show what they wrap."""
     seen: set[int] = set()
@@ -82,7 +87,7 @@ def _wrapped(wrapper: Any) -> Iterator[Any]:
     for name in ("__wrapped__", "func", "__func__", "__self__"):
         with contextlib.suppress(Exception):  # somebody's own way to look up attributes: it has nothing for us
             yield getattr(wrapper, name, None)
-    if isinstance(wrapper, FunctionType):
+    if type(wrapper) is FunctionType:
         for cell in wrapper.__closure__ or ():
             with contextlib.suppress(ValueError):  # an empty cell
                 yield cell.cell_contents
