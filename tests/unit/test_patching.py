@@ -73,7 +73,9 @@ def by_functools(owner: type, name: str, heard: list[str]) -> None:
 
 
 def by_a_default(owner: type, name: str, heard: list[str]) -> None:
-    def patched(self: Any, word: str, _old: Any = getattr(owner, name)) -> Any:
+    old = getattr(owner, name)
+
+    def patched(self: Any, word: str, _old: Any = old) -> Any:
         heard.append("theirs")
         return _old(self, word)
 

@@ -95,6 +95,7 @@ class Mount:
         _unlist(app, rule)
         self.ours.pop(endpoint, None)
         rule.endpoint = _free_endpoint(app, path, without=endpoint)
+        app.url_map._rules_by_endpoint[rule.endpoint] = [rule]
         app.view_functions[rule.endpoint] = function
         self.ours[rule.endpoint] = True
         if path in self.always:
@@ -110,11 +111,14 @@ def _free_endpoint(app: Flask, path: str, without: str = "") -> str:
 
 
 def _unlist(app: Flask, rule: Rule) -> None:
-    """Take a rule of ours from those of which URLs are built."""
-    # werkzeug.routing.Map keeps them by endpoint, and has no public way to take one out.
-    listed = app.url_map._rules_by_endpoint.get(rule.endpoint, [])
-    if rule in listed:
-        listed.remove(rule)
+    """Take a rule of ours from those that the app lists and builds URLs of."""
+    # werkzeug.routing.Map keeps them by endpoint, and has no public way to take one out or to give it another endpoint.
+    by_endpoint = app.url_map._rules_by_endpoint
+    kept = [other for other in by_endpoint.get(rule.endpoint, []) if other is not rule]
+    if kept:
+        by_endpoint[rule.endpoint] = kept
+    else:
+        by_endpoint.pop(rule.endpoint, None)
 
 
 _NOTHING: Final = Mount()

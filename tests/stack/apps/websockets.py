@@ -18,9 +18,9 @@ elif MODE == "gevent" or os.environ.get("SERVER") == "pywsgi":
 
     monkey.patch_all()
 
-from typing import Any
+from typing import Any  # noqa: E402
 
-from flask import Flask
+from flask import Flask  # noqa: E402 - after the monkey-patching
 
 PORT = int(os.environ["PORT"])
 app = Flask(__name__)

@@ -54,6 +54,7 @@ def as_datadog(seen: list[str]) -> None:
     wrapt.wrap_function_wrapper(logging, "Logger.makeRecord", wrapper)
 
 
+REFUSED = {"name": "an extra that logging refuses"}
 TOOLS = [as_sentry, as_new_relic, as_datadog]
 
 
@@ -76,16 +77,14 @@ def test_a_tool_that_came_first_goes_on_and_so_do_we(tool: Callable[[list[str]],
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_a_tool_that_came_later_is_not_thrown_out_by_a_second_set_up(
-    tool: Callable[[list[str]], None], tmp_path: Path
-) -> None:
+def test_a_tool_that_came_later_is_not_thrown_out_by_a_second_set_up(tool: Callable[[list[str]], None], tmp_path: Path) -> None:
     seen: list[str] = []
     with sink_into(tmp_path):
         tool(seen)
         assert sink.installed()
         sink.install(config.current())
         get_logger("shop")
-        logging.getLogger("shop").error("told", extra={"name": "an extra that logging refuses"})
+        logging.getLogger("shop").error("told", extra=REFUSED)
         assert seen == ["told"]
         assert len(lines(tmp_path)) == 1
         sink.uninstall()
