@@ -26,6 +26,7 @@ LOCKS = {
     "clients": "3.11",
     "clients-older": "3.11",
     "docs": "3.11",
+    "extensions": "3.11",
 }
 """The oldest Python of each lock: the package's own for what users install, the tools' for what developers do."""
 

@@ -18,6 +18,8 @@ from ... import _wiring
 from ...metrics import deduplication, record
 from ...semconv import attributes as a
 from ...semconv import metrics as m
+from . import savings
+from .savings import Model
 
 READS: Final = frozenset({"find", "aggregate", "getMore", "count", "distinct"})
 """MongoDB's commands that read: before a model is asked, they fetch the history."""
@@ -26,13 +28,15 @@ READS: Final = frozenset({"find", "aggregate", "getMore", "count", "distinct"})
 class Turn:
     """What is known of one request so far; times in seconds."""
 
-    __slots__ = ("answered", "calls", "conversation", "cost", "named", "phases")
+    __slots__ = ("answered", "calls", "conversation", "cost", "model", "named", "phases")
 
     def __init__(self) -> None:
         self.phases: dict[a.Phase, float] = {}
         self.calls = 0
         self.answered = False
         """Whether the application said that its answer came from its cache."""
+        self.model: Model | None = None
+        """The model that was asked for an answer last."""
         self.cost: Decimal | None = None
         """US dollars of the calls whose price is known."""
         self.conversation: str | None = None
@@ -88,23 +92,44 @@ def written_conversation(scope: deduplication.Scope) -> str | None:
     return turn.conversation if isinstance(turn, Turn) else None
 
 
-def finish(scope: deduplication.Scope, seconds: float, context: SpanContext, attributes: dict[str, Any]) -> None:
-    """The request has ended after so many seconds: measure its turn, if it was one, and add to its span's attributes."""
+def finish(
+    scope: deduplication.Scope,
+    seconds: float | None,
+    context: SpanContext,
+    attributes: dict[str, Any],
+    route: str | None = None,
+) -> None:
+    """The request has ended after so many seconds: measure its turn, if it was one, and add to its span's attributes.
+
+    Without `seconds` it was no request, but a connection in which there may have been several turns.
+    """
     _wiring.END_ABANDONED_CALLS()
     turn = scope.turn
     if not isinstance(turn, Turn):
         return
+    from_cache = _from_cache(scope)
+    _save(turn, route, from_cache=from_cache)
     conversation = turn.conversation or turn.named
     if conversation is not None:
         attributes.setdefault(a.GEN_AI_CONVERSATION_ID, conversation)
     if turn.cost is not None:
         attributes[a.COST] = float(turn.cost)
-    if not (turn.calls or turn.answered or _from_cache(scope)):
+    if seconds is None or not (turn.calls or turn.answered or from_cache):
         return
     turn.phases[a.Phase.TOTAL] = seconds
     for phase, spent_seconds in turn.phases.items():
         attributes[a.PHASE_SECONDS[phase]] = spent_seconds
         record.observe(m.TURN_TIME, spent_seconds, {a.PHASE: phase.value}, context)
+
+
+def _save(turn: Turn, route: str | None, *, from_cache: bool) -> None:
+    """Count what the cache has saved, where the application has not done so, or remember which model the route asks."""
+    if route is None:
+        return
+    if turn.model is not None:
+        savings.asked(route, turn.model)
+    elif from_cache and not turn.answered:
+        savings.count(route)
 
 
 def _from_cache(scope: deduplication.Scope) -> bool:

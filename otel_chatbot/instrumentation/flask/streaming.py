@@ -96,7 +96,7 @@ class _InPlace:
 class Body:
     """An answer's body that finishes its exchange at the end."""
 
-    __slots__ = ("_body", "_ended", "_exchange", "_iterator", "_run")
+    __slots__ = ("_body", "_ended", "_exchange", "_given", "_iterator", "_run")
 
     def __init__(self, body: Iterable[bytes], exchange: Exchange, run: Run) -> None:
         self._body = body
@@ -104,6 +104,7 @@ class Body:
         self._run = run
         self._iterator: Iterator[bytes] | None = None
         self._ended = False
+        self._given = False
 
     def __iter__(self) -> Body:
         return self
@@ -121,9 +122,10 @@ class Body:
             raise
         except BaseException as error:
             self._ended = True
-            self._exchange.fail(error)
+            (self._exchange.fail if self._given else self._exchange.fall)(error)
             run(self._exchange.finish)
             raise
+        self._given = True
         self._exchange.sent += len(chunk)
         return chunk
 

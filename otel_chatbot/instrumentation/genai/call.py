@@ -22,7 +22,8 @@ from ..._guard import never_raise
 from ...metrics import deduplication, record
 from ...semconv import attributes as a
 from ...semconv import metrics as m
-from ..common import chat_turn
+from ..common import chat_turn, savings
+from ..common.savings import Model
 from . import cost
 from . import spans as genai_spans
 from .cost import Usage
@@ -65,6 +66,8 @@ class Call:
         self._turn = chat_turn.running()
         if self._turn is not None:
             self._turn.calls += 1
+            if operation is not a.GenAiOperation.EMBEDDINGS:
+                self._turn.model = Model(provider, model)
         self.span = genai_spans.start(provider, model, operation, url) if spans else None
         self._context = copy_context()  # the request's scope, also where a stream ends outside of it
         self._chunks = self._characters = 0
@@ -193,6 +196,8 @@ class Call:
         record.count(m.AI_COST, float(dollars), {a.GEN_AI_PROVIDER: self.provider, a.GEN_AI_REQUEST_MODEL: self.model})
         if self._turn is not None:
             self._turn.cost = dollars + (self._turn.cost or 0)
+        if self.operation is not a.GenAiOperation.EMBEDDINGS and self.failure is None and a.ABANDONED not in attributes:
+            savings.cost_of(Model(self.provider, self.model), dollars)
 
     @never_raise
     def _time_turn(self, now: float) -> None:
