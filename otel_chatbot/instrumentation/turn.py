@@ -27,7 +27,7 @@ READS: Final = frozenset({"find", "aggregate", "getMore", "count", "distinct"})
 class Turn:
     """What is known of one request so far; times in seconds."""
 
-    __slots__ = ("answered", "calls", "conversation", "cost", "phases")
+    __slots__ = ("answered", "calls", "conversation", "cost", "phases", "unread")
 
     def __init__(self) -> None:
         self.phases: dict[a.Phase, float] = {}
@@ -37,6 +37,8 @@ class Turn:
         self.cost: Decimal | None = None
         """US dollars of the calls whose price is known."""
         self.conversation: str | None = None
+        self.unread: dict[str, tuple[str, ...]] = {}
+        """Collections into which documents were written that nobody recognised, and the fields of the last one."""
 
     def spent(self, phase: a.Phase, seconds: float) -> None:
         """Add to the time of a phase."""
@@ -56,6 +58,12 @@ class Pending:
     """Ends the calls that were thrown away unread."""
     leave: Callable[[], object] | None = None
     """Leaves the blocks of calls that ended in another thread than the one that they began in."""
+
+
+class Unread:
+    """What becomes of documents that a chat turn wrote and nobody recognised; `mongodb.unrecognised` sets it."""
+
+    keep: Callable[[dict[str, tuple[str, ...]]], None] | None = None
 
 
 def running() -> Turn | None:
@@ -106,6 +114,8 @@ def finish(scope: once.Scope, seconds: float, context: SpanContext, attributes: 
         attributes[a.COST] = float(turn.cost)
     if not (turn.calls or turn.answered or _from_cache(scope)):
         return
+    if turn.unread and Unread.keep is not None and not _stored(scope):
+        Unread.keep(turn.unread)
     turn.phases[a.Phase.TOTAL] = seconds
     for phase, spent_seconds in turn.phases.items():
         attributes[a.PHASE_SECONDS[phase]] = spent_seconds
@@ -115,6 +125,12 @@ def finish(scope: once.Scope, seconds: float, context: SpanContext, attributes: 
 def _from_cache(scope: once.Scope) -> bool:
     hits, received = scope.tallies.get(m.CACHE_HITS.name), scope.tallies.get(m.MESSAGES_RECEIVED.name)
     return bool(hits and received and (hits.auto or hits.hand) and (received.auto or received.hand))
+
+
+def _stored(scope: once.Scope) -> bool:
+    """Whether a message was recognised, or counted by hand."""
+    tallies = (scope.tallies.get(spec.name) for spec in (m.MESSAGES_SENT, m.MESSAGES_RECEIVED))
+    return any(tally.auto or tally.hand for tally in tallies if tally is not None)
 
 
 Conversation.find = conversation_id

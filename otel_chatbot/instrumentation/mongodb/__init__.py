@@ -1,0 +1,1 @@
+"""MongoDB: what its commands write, as conversations and messages."""
