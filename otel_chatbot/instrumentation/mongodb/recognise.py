@@ -1,7 +1,7 @@
 """What a document is: a message, an exchange, a conversation, or none of a chat. Applies the table of `shapes`.
 
 Fed by `documents`, with what the application writes; tells it what that counts for and which conversation it belongs to.
-Pure, but for two bounded memories: what a collection's documents with the same fields look like, and what names say.
+Pure, but for two bounded memories: which fields of documents matter (`plans`), and what names say (`shapes`).
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ import orjson
 from ...config import Settings
 from . import shapes
 from .counts import BOTH, CONVERSATION, NOTHING, RECEIVED, SENT, Counts, total
+from .plans import RANKS, Plan, Plans
 from .shapes import Place, Side, plain
 
-_LIMIT: Final = 4096
-"""Shapes that are remembered; beyond it all are forgotten. Who stores under keys of its users' making has many."""
 _MOST_FIELDS: Final = 20
 _DEPTH: Final = 3
 _LONGEST_JSON: Final = 1024 * 1024
@@ -37,30 +36,6 @@ class Found(NamedTuple):
 _NONE: Final = Found()
 
 
-class _Plan(NamedTuple):
-    """Where to look in documents with the same fields."""
-
-    speakers: tuple[tuple[str, str], ...]
-    """Fields that may name the speaker, as written and as the table has them."""
-    flags: tuple[tuple[str, bool], ...]
-    nested: tuple[str, ...]
-    sides: tuple[tuple[str, Side], ...]
-    arrays: tuple[str, ...]
-    letter: tuple[str, ...]
-    texts: tuple[str, ...]
-    tools: tuple[str, ...]
-    event: bool
-    knowledge: bool
-    called: bool
-    personal: bool
-    """It is somebody's account, not a part of a chat."""
-    talk: bool
-    named: bool
-    """It names its conversation."""
-    telling: bool
-    """It has a field that may make it a part of a chat."""
-
-
 class Recogniser:
     """The table and the settings together."""
 
@@ -68,15 +43,14 @@ class Recogniser:
         self._conversations = settings.conversations_collection
         self._messages = settings.messages_collection
         self._array = settings.messages_field
-        self._role = settings.role_field
-        self._sides = (settings.question_field, settings.answer_field)
         self._sent = frozenset(map(_word, settings.user_roles))
         self._received = frozenset(map(_word, settings.assistant_roles))
-        self._plans: dict[tuple[Any, ...], _Plan] = {}
+        self._given = self._sent | self._received
+        self._plans = Plans(settings)
 
     def document(self, document: Mapping[str, Any], collection: str, *, batch: bool = False) -> Found:
         """What a whole document of a collection is; `batch`: it comes with others."""
-        plan = self._plan(document)
+        plan = self._plans.of(document)
         if not plan.telling and not self._named(collection):
             return _NONE
         here = shapes.place(collection)
@@ -99,9 +73,10 @@ class Recogniser:
             return self._total(items, True, sure=True) if array == self._array else NOTHING
         name = next((part for part in reversed(array.split(".")) if part[:1] not in "$0123456789"), array)
         here, own = shapes.place(collection), shapes.place(name)
-        if own is Place.OTHER or (here is Place.OTHER and not shapes.names_conversations(name)):
+        told = here is Place.CHAT and shapes.is_history(name)
+        if (own is Place.OTHER and not told) or (here is Place.OTHER and not shapes.names_conversations(name)):
             return NOTHING
-        chat = own is Place.CHAT or (here is Place.CHAT and shapes.is_history(name))
+        chat = own is Place.CHAT or told
         sure = collection in (self._conversations, _CONVERSATIONS) and plain(name) == _MESSAGES
         return self._total(items, chat, sure=sure)
 
@@ -110,7 +85,7 @@ class Recogniser:
         here = shapes.place(collection)
         if self._messages and collection != self._messages:
             return False
-        sides = [(self._side(name), _says(value)) for name, value in changes.items()]
+        sides = [(found, _says(value, found)) for name, value in changes.items() if (found := self._plans.side(name))]
         if here not in (Place.CHAT, Place.OPEN) or any(found in _QUESTIONS or found is Side.PERSON for found, _ in sides):
             return False
         return any(says and (found is Side.ANSWER or (found in _ANSWERS and here is Place.CHAT)) for found, says in sides)
@@ -119,7 +94,7 @@ class Recogniser:
         """The id of the conversation that a document names."""
         best, found = len(shapes.CONVERSATION_IDS), None
         for name, value in document.items():
-            rank = _RANKS.get(plain(name), best)
+            rank = RANKS.get(plain(name), best)
             if rank < best and value is not None and not isinstance(value, (bool, list, tuple, Mapping)):
                 best, found = rank, value
         return found
@@ -140,53 +115,7 @@ class Recogniser:
     def _named(self, collection: str) -> bool:
         return collection in (self._conversations, self._messages) or shapes.names_conversations(collection)
 
-    def _plan(self, document: Mapping[str, Any]) -> _Plan:
-        known = (tuple(document), tuple(map(type, document.values())))
-        plan = self._plans.get(known)
-        if plan is None:
-            if len(self._plans) >= _LIMIT:
-                self._plans.clear()
-            plan = self._plans[known] = self._read(document)
-        return plan
-
-    def _read(self, document: Mapping[str, Any]) -> _Plan:
-        fields = [(name, plain(name), document[name]) for name in document]
-        has = {found for _, found, _ in fields}
-        speakers = sorted(
-            ((n, p) for n, p, v in fields if p in _SPEAKERS and isinstance(v, (str, Mapping))),
-            key=lambda pair: _SPEAKERS[pair[1]],
-        )
-        plan = _Plan(
-            speakers=((self._role, "role"),) if self._role else tuple(speakers),
-            flags=tuple(
-                (n, p in shapes.USER_FLAGS) for n, p, v in fields if isinstance(v, bool) and p in _FLAGS and not self._role
-            ),
-            nested=tuple(n for n, p, v in fields if p in shapes.NESTED and isinstance(v, (str, Mapping))),
-            sides=tuple((n, found) for n, _, v in fields if (found := self._side(n)) is not None and _may_say(v)),
-            arrays=tuple(n for n, _, v in fields if isinstance(v, (list, tuple))),
-            letter=tuple(n for n, p, _ in fields if p in shapes.ADDRESSED),
-            texts=tuple(n for n, p, v in fields if p in shapes.TEXTS and _may_say(v)),
-            tools=tuple(n for n, p, _ in fields if p in shapes.TOOLS),
-            event=bool(has & shapes.EVENTS_HAVE),
-            knowledge=bool(has & shapes.KNOWLEDGE),
-            called=bool(has & shapes.CALLED),
-            personal=bool(has & shapes.PERSONAL),
-            talk=bool(has & shapes.PEOPLE_TALK),
-            named=any(p in _RANKS and not isinstance(v, (list, tuple, Mapping)) for _, p, v in fields),
-            telling=False,
-        )
-        telling = bool(plan.speakers or plan.flags or plan.nested or plan.sides or plan.arrays)
-        return plan._replace(telling=telling)
-
-    def _side(self, name: str) -> Side | None:
-        question, answer = self._sides
-        if question and name == question:
-            return Side.QUESTION
-        if answer and name == answer:
-            return Side.ANSWER
-        return None if question and answer else shapes.side(name)
-
-    def _said(self, document: Mapping[str, Any], plan: _Plan, chat: bool, *, sure: bool = False, batch: bool = False) -> Found:
+    def _said(self, document: Mapping[str, Any], plan: Plan, chat: bool, *, sure: bool = False, batch: bool = False) -> Found:
         """The document as a message or as an exchange. `chat`: it lies in a place of chats; `sure`: in one of messages."""
         if plan.texts or sure:
             found = self._spoken(document, plan, chat or sure, sure=sure)
@@ -198,7 +127,7 @@ class Recogniser:
                 return inner
         return self._exchange(document, plan, chat, batch=batch) if plan.sides else _NONE
 
-    def _spoken(self, document: Mapping[str, Any], plan: _Plan, chat: bool, *, sure: bool) -> Counts | None:
+    def _spoken(self, document: Mapping[str, Any], plan: Plan, chat: bool, *, sure: bool) -> Counts | None:
         """By whom the document was said; None where nobody speaks. In a place of messages a role is enough."""
         for name, found in plan.speakers:
             value = _at(document, name)
@@ -208,7 +137,9 @@ class Recogniser:
             counts = self._counts_of(role)
             if counts is None or not (plan.texts or found == "role"):
                 continue
-            loose = role in shapes.LOOSE_ROLES or (found in shapes.LOOSE_SPEAKERS and role not in shapes.PLAIN_ROLES)
+            loose = (role in shapes.LOOSE_ROLES and role not in self._given) or (
+                found in shapes.LOOSE_SPEAKERS and role not in shapes.PLAIN_ROLES
+            )
             if not chat and (loose or plan.event):
                 continue
             if not sure and found in shapes.LETTERS_HAVE and self._addressed(document, plan):
@@ -228,15 +159,15 @@ class Recogniser:
             return RECEIVED
         return NOTHING if role in shapes.SILENT_ROLES else None
 
-    def _addressed(self, document: Mapping[str, Any], plan: _Plan) -> bool:
+    def _addressed(self, document: Mapping[str, Any], plan: Plan) -> bool:
         for name in plan.letter:
             value = document[name]
             if value is not None and not (isinstance(value, str) and self._counts_of(_word(value)) is not None):
                 return True
         return False
 
-    def _exchange(self, document: Mapping[str, Any], plan: _Plan, chat: bool, *, batch: bool = False) -> Found:
-        said = [found for name, found in plan.sides if _says(document[name])]
+    def _exchange(self, document: Mapping[str, Any], plan: Plan, chat: bool, *, batch: bool = False) -> Found:
+        said = [found for name, found in plan.sides if _says(document[name], found)]
         question = next((found for found in _QUESTIONS if found in said), None)
         answer = next((found for found in _ANSWERS if found in said), None)
         if Side.PERSON in said and question is None and (Side.BOT in said or answer is Side.ANSWER):
@@ -249,7 +180,7 @@ class Recogniser:
             if plan.knowledge or not (chat or named) or (batch and not named):
                 return _NONE
             if question is None or answer is None:
-                asked = any(found is Side.LOOSE_ANSWER for _, found in plan.sides)
+                asked = any(found is Side.LOOSE_ANSWER and document[name] in (None, "") for name, found in plan.sides)
                 return Found(SENT, chat=True) if question is not None and asked else _NONE
         if question is not None and answer is not None:
             return Found(BOTH, chat=True)
@@ -257,27 +188,26 @@ class Recogniser:
             return Found(SENT, chat=True)
         return Found(RECEIVED, chat=True) if answer is Side.ANSWER else _NONE
 
-    def _conversation(self, document: Mapping[str, Any], plan: _Plan, collection: str, here: Place) -> Found:
+    def _conversation(self, document: Mapping[str, Any], plan: Plan, collection: str, here: Place) -> Found:
         items = self._embedded(document, plan, collection)
-        if here is Place.OTHER or here is Place.PEOPLE or plan.personal:
+        if here in (Place.OTHER, Place.PEOPLE) or plan.personal:
             return Found(items, chat=True) if items is not NOTHING else _NONE
-        if plan.called or plan.talk:
-            return _NONE
-        made = Found(CONVERSATION.plus(items), chat=True)
-        if items is not NOTHING:
-            return made
+        if not (plan.called or plan.talk) and (items is not NOTHING or self._begins(document, plan, collection, here)):
+            return Found(CONVERSATION.plus(items), chat=True)
+        return _NONE
+
+    def _begins(self, document: Mapping[str, Any], plan: Plan, collection: str, here: Place) -> bool:
+        """Whether the document is a conversation in which nobody has spoken yet, but a system perhaps."""
         if collection == _CONVERSATIONS:
-            return _NONE if plan.texts and any(found in shapes.SPEAKERS for _, found in plan.speakers) else made
+            return not (plan.texts and any(found in shapes.SPEAKERS for _, found in plan.speakers))
         if shapes.names_conversations(collection) and not (plan.texts or plan.sides):
-            return made
-        begun = any(self._begun(name, document[name]) for name in plan.arrays)
-        return made if begun and (here is Place.CHAT or plan.named) else _NONE
+            return True
+        arrays = [document[name] for name in plan.arrays if shapes.is_history(name)]
+        if any(array and self._item(array[0], True, _DEPTH).chat for array in arrays):
+            return True
+        return not all(arrays) and (here is Place.CHAT or plan.named)
 
-    def _begun(self, name: str, array: Sequence[Any]) -> bool:
-        """Whether an array is a conversation's before anybody has spoken: it is empty, or holds a system's message."""
-        return shapes.is_history(name) and (not array or self._item(array[0], True, _DEPTH).chat)
-
-    def _embedded(self, document: Mapping[str, Any], plan: _Plan, collection: str) -> Counts:
+    def _embedded(self, document: Mapping[str, Any], plan: Plan, collection: str) -> Counts:
         if self._array:
             array = _at(document, self._array)
             return self.pushed(array, self._array, collection) if isinstance(array, (list, tuple)) else NOTHING
@@ -291,7 +221,7 @@ class Recogniser:
         document = _mapping(item)
         if document is None:
             return _NONE
-        plan = self._plan(document)
+        plan = self._plans.of(document)
         if sure:
             spoken = self._spoken(document, plan, True, sure=True)
             if spoken is not None:
@@ -305,23 +235,18 @@ class Recogniser:
         return Found(CONVERSATION.plus(inner), chat=True) if any(inner) else _NONE
 
 
-_SPEAKERS: Final = {name: number for number, name in enumerate((*shapes.SPEAKERS, *shapes.LOOSE_SPEAKERS))}
-_FLAGS: Final = shapes.USER_FLAGS | shapes.BOT_FLAGS
 _QUESTIONS: Final = (Side.QUESTION, Side.LOOSE_QUESTION)
 _ANSWERS: Final = (Side.ANSWER, Side.LOOSE_ANSWER)
-_RANKS: Final = {name: number for number, name in enumerate(shapes.CONVERSATION_IDS)}
 
 
 def _word(role: str) -> str:
     return plain(role.strip())
 
 
-def _may_say(value: Any) -> bool:
-    return value is None or isinstance(value, (str, list, tuple, Mapping))
-
-
-def _says(value: Any) -> bool:
-    return bool(value) and isinstance(value, (str, list, tuple, Mapping))
+def _says(value: Any, half: Side | None = None) -> bool:
+    """Whether there is a text. A list behind a name that says little is one of results, not an answer."""
+    loose = half in (Side.LOOSE_QUESTION, Side.LOOSE_ANSWER)
+    return bool(value) and isinstance(value, (str, Mapping) if loose else (str, list, tuple, Mapping))
 
 
 def _mapping(value: Any) -> Mapping[str, Any] | None:

@@ -90,17 +90,15 @@ CALLED: Final = frozenset({"choices"})
 KNOWLEDGE: Final = frozenset({
     "category", "categories", "tags", "keywords", "patterns", "options", "correct", "correctanswer", "iscorrect", "difficulty",
     "surveyid", "survey", "quizid", "quiz", "formid", "examid", "questionid", "embedding", "embeddings", "vector", "priority",
-    "assignee", "productid", "rating",
+    "assignee", "productid", "rating", "targetlanguage", "targetlang",
 })  # fmt: skip
 """Fields that say that a question with its answer is none of a chat."""
 
 CHAT_WORDS: Final = frozenset({
     "chat", "chatbot", "bot", "conversation", "convo", "conv", "dialog", "dialogue", "thread", "turn", "transcript", "exchange",
-    "interaction", "assistant", "copilot", "message", "msg", "chathistory", "chatlog",
+    "interaction", "assistant", "copilot", "message", "msg",
 })  # fmt: skip
-CONVERSATION_WORDS: Final = frozenset(
-    {"chat", "conversation", "convo", "dialog", "dialogue", "thread", "chathistory", "chatlog"}
-)
+CONVERSATION_WORDS: Final = frozenset({"chat", "conversation", "convo", "dialog", "dialogue", "thread"})
 """The words after which conversations are named; `messages` are in many a thing."""
 PEOPLE_WORDS: Final = frozenset({
     "user", "account", "member", "customer", "client", "profile", "person", "people", "patient", "student", "admin", "employee",
@@ -113,7 +111,7 @@ OTHER_WORDS: Final = frozenset({
     "cart", "product", "payment", "invoice", "booking", "appointment", "document", "doc", "file", "chunk", "embedding",
     "vector", "page", "dataset", "training", "intent", "pattern", "example", "template", "cache", "usage", "metric", "trace",
     "span", "call", "job", "task", "queue", "backup", "setting", "config", "evaluation", "eval", "summary", "report", "token",
-    "announcement", "tag", "label", "keyword", "attachment", "bookmark", "violation", "memory", "fact", "reminder",
+    "announcement", "tag", "label", "keyword", "attachment", "bookmark", "violation", "search", "run", "execution", "experiment", "workflow", "translation", "prediction", "memory", "fact", "reminder",
 })  # fmt: skip
 HISTORY_WORDS: Final = frozenset({"history", "log", "entry", "event", "turn", "exchange", "interaction", "message", "msg"})
 """Arrays so named are a conversation's when the collection is one of chats."""
@@ -153,6 +151,18 @@ _HALVES: Final[tuple[tuple[Side, tuple[frozenset[str], ...], frozenset[str]], ..
 )
 """A field is the first half whose name has a word of each of these sets, and no word but these."""
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_KNOWN: Final = (
+    CHAT_WORDS
+    | PEOPLE_WORDS
+    | OTHER_WORDS
+    | HISTORY_WORDS
+    | _SAID
+    | _ASKED
+    | _ANSWERED
+    | {"session", "room", "data", "store", "id"}
+)
+_FIRST: Final = ("chatbot", "chat", "conversation", "message", "user", "bot", "ai")
+"""Words that others are written behind, without a break."""
 _SINGULAR: Final = frozenset({"news"})
 
 
@@ -164,8 +174,8 @@ def plain(name: str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def words(name: str) -> tuple[str, ...]:
-    """The words of a name, in lower case and the singular."""
-    return tuple(_singular(word.lower()) for word in _WORD.findall(name))
+    """The words of a name, in lower case and the singular; `chatmessages` is two of them."""
+    return tuple(part for word in _WORD.findall(name) for part in _parts(_singular(word.lower())))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -201,6 +211,15 @@ def side(name: str) -> Side | None:
     """Which half of an exchange a field of this name is; None for other fields."""
     found = frozenset(words(name)) - _FILLING
     return next((half for half, needed, allowed in _HALVES if found <= allowed and all(found & one for one in needed)), None)
+
+
+def _parts(word: str) -> tuple[str, ...]:
+    if word not in _KNOWN:
+        for first in _FIRST:
+            rest = word[len(first) :]
+            if word.startswith(first) and rest in _KNOWN:
+                return first, rest
+    return (word,)
 
 
 def _singular(word: str) -> str:

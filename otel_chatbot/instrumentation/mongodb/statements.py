@@ -17,6 +17,10 @@ Space = tuple[str, str]
 """The names of a database and a collection."""
 
 
+_ANSWER = ""
+"""In place of an array's path: the document's answer has been counted."""
+
+
 class Memory(NamedTuple):
     """What `whole_arrays` shall remember of a document once it is written."""
 
@@ -75,7 +79,10 @@ class Statement:
             else:
                 added = added.plus(grown)
         if not memory and self._set and recogniser.answered(self._set, collection):
-            added = added.plus(RECEIVED)
+            seen = whole_arrays.find(space, self._query)
+            if seen is None or _ANSWER not in seen.arrays:  # a streamed answer is saved time and again
+                added = added.plus(RECEIVED)
+                memory[_ANSWER] = ()
         made = recogniser.document(self._whole(), collection).counts if self._upsert else NOTHING
         kept = None
         if (added is not NOTHING or made is not NOTHING or replaces) and not self._many:
