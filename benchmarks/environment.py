@@ -78,7 +78,7 @@ OURS = Side(
     {**OTLP_HTTP, "OTEL_LOGS_EXPORTER": "none"},
     instrument=True,
     folder=PACKAGE,
-    expects="otel_chatbot.instrumentation.exchange",
+    expects="otel_chatbot.instrumentation.flask.request",
     how="`opentelemetry-instrument`; all 16 metrics, exemplars, JSON access record to a file, redaction; traces and metrics over OTLP",
 )
 OURS_WITH_LOGS = Side(
@@ -86,7 +86,7 @@ OURS_WITH_LOGS = Side(
     OTLP_HTTP,
     instrument=True,
     folder=PACKAGE,
-    expects="otel_chatbot.instrumentation.exchange",
+    expects="otel_chatbot.instrumentation.flask.request",
     how="the same, and the access records leave over OTLP as well (the default where an endpoint is set)",
 )
 STOCK = Side(

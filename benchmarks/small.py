@@ -31,7 +31,7 @@ from otel_chatbot import _configure
 from otel_chatbot.logs.files import LogFiles
 from otel_chatbot.logs.formatters import JsonFormatter
 from otel_chatbot.metrics import record, series, store
-from otel_chatbot.metrics.segment import MemorySegment
+from otel_chatbot.metrics.shared.segment import MemorySegment
 from otel_chatbot.semconv import metrics as m
 
 CALLS, LINES = 10_000, 1_000

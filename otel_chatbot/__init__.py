@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     __version__: str
     from .distro import instrument
     from .health import HealthChecker, HealthStatus, create_health_blueprint, get_health_checker, require_healthy
-    from .instrumentation.completion import ChatCompletion, cached_answer, chat_completion
+    from .instrumentation.genai.completion import ChatCompletion, cached_answer, chat_completion
     from .logs import ChatbotLogger, ColoredFormatter, JsonFormatter, LogEvents, LogOperation, get_logger, setup_logger
     from .metrics.api import (
         Counter,
@@ -96,7 +96,7 @@ __all__ = [
 _ROOMS = {
     "distro": ("instrument",),
     "health": ("HealthChecker", "HealthStatus", "create_health_blueprint", "get_health_checker", "require_healthy"),
-    "instrumentation.completion": ("ChatCompletion", "cached_answer", "chat_completion"),
+    "instrumentation.genai.completion": ("ChatCompletion", "cached_answer", "chat_completion"),
     "logs": (
         "ChatbotLogger",
         "ColoredFormatter",

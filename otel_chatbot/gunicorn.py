@@ -88,7 +88,7 @@ def on_exit(server: Any) -> None:  # noqa: ARG001
 
 @never_raise
 def _fold() -> None:
-    from .metrics.fold import READER
+    from .metrics.shared.compaction import READER
 
     READER.fold_pile()
 

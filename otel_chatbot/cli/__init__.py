@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status."""
     options = parser().parse_args(arguments)
     if options.command == "doctor":
-        from .doctor import Asked, doctor
+        from .doctor.command import Asked, doctor
 
         return doctor(_fields(Asked, options))
     if options.command == "compare":

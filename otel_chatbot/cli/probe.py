@@ -1,6 +1,6 @@
 """`otel-chatbot probe URL`: asks a health route once, without proxies, and says what it answered.
 
-Fed by a running app; feeds container health checks and `doctor`.
+Fed by a running app; feeds container health checks and `doctor.command`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Questions to a Prometheus server over its HTTP API.
 
-Fed by `compare` and `doctor_signals`; feeds them figures. Mimir, Thanos and other servers with this API answer too.
+Fed by `compare` and `doctor.signals`; feeds them figures. Mimir, Thanos and other servers with this API answer too.
 """
 
 from __future__ import annotations

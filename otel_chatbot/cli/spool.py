@@ -9,14 +9,14 @@ import datetime as dt
 from collections import Counter
 from pathlib import Path
 
+from ..distro.delivery.spool import CorruptError, Spool, UnknownFormatError, signal_of
 from ..distro.environment import set_defaults
-from ..distro.spool import CorruptError, Spool, UnknownFormatError, signal_of
 
 
 def spool(action: str) -> int:
     """Run one action; 1 when something is left that should not be."""
-    from ..distro.transport import sender
-    from ..distro.transport import spool as the_spool
+    from ..distro.delivery.transport import sender
+    from ..distro.delivery.transport import spool as the_spool
 
     set_defaults()
     found = the_spool()

@@ -31,7 +31,7 @@ def configure() -> None:
     from .environment import Plan
 
     if config.current().endpoint_port:
-        from .endpoint_server import serve_apart
+        from .process.endpoint_server import serve_apart
 
         serve_apart()
 

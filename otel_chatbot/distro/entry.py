@@ -12,9 +12,9 @@ from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr
 from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 from opentelemetry.util._importlib_metadata import EntryPoint
 
-from .config_file import apply_config_file
 from .environment import set_defaults
 from .instrumentations import REPLACED
+from .providers.config_file import apply_config_file
 from .state import SETUP
 from .steps import AUTOMATIC
 

@@ -27,11 +27,11 @@ class Ours:
 
 
 OURS: Final = (
-    Ours("flask", "flask", "flask"),
-    Ours("pymongo", "pymongo", "pymongo"),
-    Ours("redis", "redis", "redis"),
+    Ours("flask", "flask.hooks", "flask"),
+    Ours("pymongo", "mongodb.hooks", "pymongo"),
+    Ours("redis", "redis.hooks", "redis"),
     Ours("cachelib", "cachelib", "cachelib"),
-    Ours("openai", "genai", "openai"),
+    Ours("openai", "genai.hooks", "openai"),
 )
 REPLACED: Final = frozenset(ours.name for ours in OURS)
 """Upstream's instrumentors, by entry point, that ours bring along themselves."""

@@ -1,7 +1,7 @@
 """Every private name of the OpenTelemetry SDK that the package touches, each with the reason and a test of its own.
 
-Fed by `distro.providers`, `distro.metrics_export` and `distro.shutdown`. When an SDK release moves one of these names,
-`tests/unit/test_distro_sdk_private.py` goes red and this file is the one to change.
+Fed by `distro.providers.global_providers`, `distro.metrics.export` and `distro.process.shutdown`. When an SDK release moves one of these names,
+`tests/unit/distro/test_sdk_private.py` goes red and this file is the one to change.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from ..semconv.attributes import PROCESS_PID
-from .servers import in_greenlets
+from .process.servers import in_greenlets
 
 Provider = TracerProvider | MeterProvider | LoggerProvider
 Batch = BatchSpanProcessor | BatchLogRecordProcessor
@@ -83,7 +83,7 @@ def _after_fork_in_child() -> None:
 
 
 def wait_for_no_thread_after_a_fork() -> None:
-    """Have the SDK's own hooks wait for no thread in a forked child where gevent runs; `distro.servers` says why.
+    """Have the SDK's own hooks wait for no thread in a forked child where gevent runs; `distro.process.servers` says why.
 
     They start the threads of batch processors and of periodic readers, and detect a new resource in a pool of threads.
     """

@@ -16,18 +16,19 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from .._guard import never_raise
-from ..metrics import shared, target, view
+from ..metrics import target_info, view
 from ..metrics.mirror import mirrored_names
+from ..metrics.shared import run as shared
 from ..semconv.attributes import SERVICE_INSTANCE_ID, Signal
-from . import exporters
-from .adopted import Provider
+from .delivery import exporters
 from .environment import Plan
-from .lead import Lead
-from .metrics_data import metrics_data
-from .metrics_export import MetricsExport
-from .mirror_reader import SCOPE
-from .resource import adopted_resource, app_resource, package_version, process_resource
-from .shutdown import Shutdown
+from .metrics.data import metrics_data
+from .metrics.export import MetricsExport
+from .metrics.leader import Lead
+from .metrics.mirror_reader import SCOPE
+from .process.shutdown import Shutdown
+from .providers.adopted import Provider
+from .providers.resource import adopted_resource, app_resource, package_version, process_resource
 
 
 class SetUp:
@@ -43,7 +44,7 @@ class SetUp:
         """Providers that somebody else made."""
         self.fed = False
         """Whether log records are fed to a logger provider."""
-        target.Target.ask = self.app_attributes
+        target_info.Target.ask = self.app_attributes
 
     @cached_property
     def plan(self) -> Plan:

@@ -20,20 +20,22 @@ from ..logs import sink
 from ..metrics import record, view
 from ..metrics.store import STORE
 from ..semconv.attributes import DropReason, Signal
-from . import exporters, providers, sdk_private
-from .adopted import Adopted, Provider
-from .endpoint_server import serve_apart
+from . import sdk_private
+from .delivery import exporters
+from .delivery.transport import sender
 from .environment import set_defaults
-from .forked_requests import flush_forked_requests
 from .instrumentations import INSTRUMENTATIONS, skip_in_other_distros
-from .late_providers import let_loggers_in, let_meters_in, let_tracers_in, share_spans
-from .lazy import LazySpanProcessor
-from .log_feed import feed_logs, somebody_else_feeds
-from .mirror_reader import MirrorReader
-from .reloader import watch_reloader, will_watch
-from .start_line import announce, warn_of_settings
+from .metrics.mirror_reader import MirrorReader
+from .process.endpoint_server import serve_apart
+from .process.forked_requests import flush_forked_requests
+from .process.reloader import watch_reloader, will_watch
+from .process.start_line import announce, warn_of_settings
+from .providers import global_providers
+from .providers.adopted import Adopted, Provider
+from .providers.app_providers import let_loggers_in, let_meters_in, let_tracers_in, share_spans
+from .providers.lazy_processors import LazySpanProcessor
+from .providers.log_feed import feed_logs, somebody_else_feeds
 from .state import SetUp
-from .transport import sender
 
 _logger = logging.getLogger("otel_chatbot")
 
@@ -46,10 +48,10 @@ def defaults(_: SetUp) -> None:
 def tracing(setup: SetUp) -> None:
     """A tracer provider, ours or the one that is there, that feeds our exporters."""
     there = trace.get_tracer_provider()
-    provider = None if setup.plan.disabled else providers.set_tracer_provider(setup.plan, setup.resource)
+    provider = None if setup.plan.disabled else global_providers.set_tracer_provider(setup.plan, setup.resource)
     if provider is not None:
         _adopt(setup, provider, there)
-        processors = providers.add_span_exporters(provider, exporters.make(setup.plan, Signal.TRACES), setup.plan)
+        processors = global_providers.add_span_exporters(provider, exporters.make(setup.plan, Signal.TRACES), setup.plan)
         setup.shutdown.add(*(processor.batch for processor in processors))
         if provider is trace.get_tracer_provider():
             let_tracers_in(provider, lambda theirs: _share_spans(setup, provider, theirs, processors))
@@ -76,11 +78,11 @@ def log_files(setup: SetUp) -> None:
 def log_export(setup: SetUp) -> None:
     """A logger provider, ours or the one that is there, fed by the sink."""
     there = _logs.get_logger_provider()
-    provider = None if setup.plan.disabled or setup.fed else providers.set_logger_provider(setup.plan, setup.resource)
+    provider = None if setup.plan.disabled or setup.fed else global_providers.set_logger_provider(setup.plan, setup.resource)
     if provider is not None:
         _adopt(setup, provider, there)
         setup.fed = True
-        processors = providers.add_log_exporters(provider, exporters.make(setup.plan, Signal.LOGS))
+        processors = global_providers.add_log_exporters(provider, exporters.make(setup.plan, Signal.LOGS))
         setup.shutdown.add(*(processor.batch for processor in processors))
         let_loggers_in(provider)
         if sdk_private.log_exporters(provider) and not somebody_else_feeds():
@@ -92,8 +94,8 @@ def private_log_export(setup: SetUp) -> None:
     wanted = [] if setup.plan.disabled or setup.fed else exporters.make(setup.plan, Signal.LOGS)
     if wanted:
         setup.fed = True
-        provider = providers.make_logger_provider(setup.plan, setup.resource)
-        processors = providers.add_log_exporters(provider, wanted)
+        provider = global_providers.make_logger_provider(setup.plan, setup.resource)
+        processors = global_providers.add_log_exporters(provider, wanted)
         setup.shutdown.add(*(processor.batch for processor in processors))
         sink.install(config.current())
         feed_logs(provider)
@@ -122,7 +124,7 @@ def metrics_provider(setup: SetUp) -> None:
     pulling = [reader for reader in setup.metric_exporters if isinstance(reader, MetricReader)]
     mirror = MirrorReader()
     there = metrics.get_meter_provider()
-    provider = providers.set_meter_provider(setup.resource, [mirror, *pulling], setup.export.start)
+    provider = global_providers.set_meter_provider(setup.resource, [mirror, *pulling], setup.export.start)
     if provider is None:
         _define_on_foreign_provider()
         return
@@ -138,7 +140,7 @@ def _mirror_also(setup: SetUp, mirror: MirrorReader, provider: MeterProvider) ->
     """Copy also what is measured with a provider that somebody has set later."""
     reader = MirrorReader()
     reader.watch(provider)
-    providers.read_also(provider, [reader], setup.export.start)
+    global_providers.read_also(provider, [reader], setup.export.start)
     mirror.add(reader)
     _give_ours(setup, provider, reader)
     setup.shutdown.add(Adopted(provider))

@@ -16,8 +16,8 @@ from ..health.clients import remember_cache
 from ..metrics import record
 from ..semconv import attributes as a
 from ..semconv import metrics as m
-from . import cache_size, turn
-from .patching import Method, Patches, imported_before, living
+from .common import cache_size, chat_turn
+from .common.patching import Method, Patches, imported_before, living
 
 _patches = Patches()
 
@@ -127,7 +127,7 @@ def _counting(name: str) -> Callable[[Method], Method]:
 @never_raise
 def _measure(name: str, seconds: float) -> None:
     record.observe(m.CACHE_OPERATION_TIME, seconds, {a.DB_OPERATION: name})
-    turn.spent(a.Phase.CACHE, seconds)
+    chat_turn.spent(a.Phase.CACHE, seconds)
 
 
 @never_raise

@@ -1,4 +1,4 @@
-"""Which conversation a log record belongs to: a question of the formatters and the export, answered by `instrumentation.turn`.
+"""Which conversation a log record belongs to: a question of the formatters and the export, answered by `instrumentation.common.chat_turn`.
 
 Fed by whoever sets `Conversation.find`; feeds a field of the JSON lines and an attribute of exported records.
 """

@@ -32,7 +32,7 @@ from .errors import safe_text
 from .json_lines import encode
 from .records import RESERVED, exception, extras, field_name, message, own_items, safe_copy, timestamp
 from .redaction import Redactor, policy
-from .walk import LONGEST_TEXT
+from .traversal import LONGEST_TEXT
 
 _COLORS = {"DEBUG": "36", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
 _PLAIN = str.maketrans(

@@ -19,7 +19,7 @@ from ..config import MASK, Settings
 from ..semconv import attributes as a
 from .errors import encodable, printable
 from .patterns import DIGIT_RUN, RULES, marked
-from .walk import LONGEST_TEXT, Walk
+from .traversal import LONGEST_TEXT, Walk
 
 _REMEMBERED_KEYS = 4_096
 _FEW = 16

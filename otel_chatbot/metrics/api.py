@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ..semconv import metrics as m
 from ..semconv.spec import Kind, MetricSpec
-from . import exposition, once, record, view
+from . import deduplication, exposition, record, view
 from .instruments import Counter, Gauge, Histogram
 from .observables import define_instruments
 from .registry import MetricsRegistry, registry
@@ -78,7 +78,7 @@ def reset_all_metrics() -> None:
         if instrument.spec.kind in (Kind.COUNTER, Kind.HISTOGRAM) or _is_by_hand(instrument.spec):
             for series in list(instrument.series.values()):
                 series.reset()
-        once.forget(instrument.spec.name)
+        deduplication.forget(instrument.spec.name)
 
 
 def _is_by_hand(spec: MetricSpec) -> bool:

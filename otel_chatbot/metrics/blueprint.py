@@ -14,7 +14,7 @@ import orjson
 
 from .. import _access
 from .._configure import ensure_configured
-from . import negotiation, target, view
+from . import negotiation, target_info, view
 from .exposition import metrics_json
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def prometheus_view(environ: Environ) -> Response:
 
     def write() -> tuple[bytes, str]:
         chosen = negotiation.choose(str(environ.get("HTTP_ACCEPT", "")))
-        return chosen.write([*view.read(), *target.families()]), chosen.content_type
+        return chosen.write([*view.read(), *target_info.families()]), chosen.content_type
 
     return _answer(environ, write)
 

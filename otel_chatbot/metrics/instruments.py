@@ -1,6 +1,6 @@
 """Counter, Gauge and Histogram: what an application counts by hand.
 
-Fed by the application's own calls; feeds `metrics.store`, with `metrics.once` in between where a metric also fills itself.
+Fed by the application's own calls; feeds `metrics.store`, with `metrics.deduplication` in between where a metric also fills itself.
 A recording call never raises: what cannot be recorded is counted in `chatbot.telemetry.dropped` and warned of once.
 """
 
@@ -18,8 +18,8 @@ from .. import _guard
 from .._configure import ensure_configured
 from ..semconv import attributes as a
 from ..semconv.spec import Kind, MetricSpec
-from . import exposition, once, record, view
-from .define import DEFINITIONS
+from . import deduplication, exposition, record, view
+from .definitions import DEFINITIONS
 from .registry import registry
 from .store import STORE, CounterSeries, GaugeSeries, HistogramSeries, Instrument, Series
 
@@ -94,7 +94,7 @@ class Metric(Generic[_S]):
     def _reset(self) -> None:
         for series in self._all_series():
             series.reset()
-        once.forget(self.spec.name)
+        deduplication.forget(self.spec.name)
 
 
 class Counter(Metric[CounterSeries]):
@@ -144,7 +144,7 @@ class Counter(Metric[CounterSeries]):
         try:
             series = self._labelled(attributes, labels) if labels or attributes else self._bare or self._first()
             if self._fills_itself():
-                number = once.current().tally(self.spec.name).add_hand(number)
+                number = deduplication.current().tally(self.spec.name).add_hand(number)
             series.add(number)
         except Exception as error:
             self._lost("inc", error)
@@ -254,7 +254,7 @@ class Histogram(Metric[HistogramSeries]):
             series = self._labelled(attributes, labels) if labels or attributes else self._bare or self._first()
             if self._sixteen and self._fills_itself():
                 context = get_current_span().get_span_context()
-                once.current().observe(self.spec.name, partial(series.observe, value, context))
+                deduplication.current().observe(self.spec.name, partial(series.observe, value, context))
             else:
                 series.observe(value)
         except Exception as error:

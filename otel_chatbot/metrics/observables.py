@@ -15,7 +15,7 @@ from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observa
 from ..semconv.attributes import OVERFLOW
 from ..semconv.spec import SCOPE, Kind, MetricSpec
 from . import record
-from .define import DEFINITIONS
+from .definitions import DEFINITIONS
 from .series import GONE, OVERFLOW_KEY, Series
 from .store import STORE
 

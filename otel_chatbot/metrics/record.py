@@ -17,7 +17,7 @@ from .. import config
 from ..semconv import attributes as a
 from ..semconv import metrics as m
 from ..semconv.spec import MetricSpec
-from . import once
+from . import deduplication
 from .store import STORE, CounterSeries, GaugeSeries, HistogramSeries, Key
 
 _own: ContextVar[bool] = ContextVar("otel_chatbot_own_traffic", default=False)
@@ -90,7 +90,7 @@ def count(spec: MetricSpec, amount: float = 1.0, attributes: Mapping[str, object
     if spec.python:
         if spec.name not in AUTOMATIC.active:
             return
-        amount = once.current().tally(spec.name).add_auto(amount)
+        amount = deduplication.current().tally(spec.name).add_auto(amount)
         if amount <= 0:
             return
     series = STORE.instrument(spec).labels(attributes)
@@ -105,7 +105,7 @@ def observe(
     if spec.python:
         if spec.name not in AUTOMATIC.active:
             return
-        once.current().tally(spec.name).add_auto(1.0)
+        deduplication.current().tally(spec.name).add_auto(1.0)
     series = STORE.instrument(spec).labels(attributes)
     assert isinstance(series, HistogramSeries)
     series.observe(value, context)

@@ -3,7 +3,7 @@
 Fed by `metrics.record` (automatic events) and `metrics.api` (the application's own calls);
 feeds `metrics.view`, which merges the cells of all processes. Needs no OpenTelemetry SDK.
 
-A series (`metrics.series`) takes its cells from a segment (`metrics.segment`, `metrics.shared`) at its first recording,
+A series (`metrics.series`) takes its cells from a segment (`metrics.shared.segment`, `metrics.shared.run`) at its first recording,
 so that a killed process leaves its last figure behind and nothing has to be flushed.
 """
 
@@ -20,7 +20,6 @@ from .. import _guard, config
 from ..semconv import attributes as a
 from ..semconv import metrics as m
 from ..semconv.spec import MetricSpec, label_name
-from .segment import MemorySegment, Segment
 from .series import (
     OVERFLOW_KEY,
     SERIES,
@@ -33,6 +32,7 @@ from .series import (
     Value,
     cell_count,
 )
+from .shared.segment import MemorySegment, Segment
 
 __all__ = [
     "OVERFLOW_KEY",
@@ -237,13 +237,13 @@ def _text(number: int) -> str:
 
 
 def _shared_segment() -> Segment:
-    from .shared import RUN  # late: a process that only describes metrics touches no folder
+    from .shared.run import RUN  # late: a process that only describes metrics touches no folder
 
     return RUN.segment()
 
 
 def _fold_pile() -> None:
-    from .fold import READER
+    from .shared.compaction import READER
 
     READER.fold_pile()
 

@@ -1,6 +1,6 @@
 """The figures as readers see them: one list of families, merged over the processes of the app.
 
-Fed by `metrics.fold` (all processes of the run) and the gauges' automatic sources; feeds `/metrics`, `/metrics/json`
+Fed by `metrics.shared.compaction` (all processes of the run) and the gauges' automatic sources; feeds `/metrics`, `/metrics/json`
 and the OTLP export. What `read` returns shares parts with later readings: it is not to be changed.
 """
 
@@ -16,9 +16,9 @@ from .. import _guard
 from ..semconv import metrics as m
 from ..semconv.spec import Kind, MetricSpec
 from . import record
-from .fold import READER, Reader
-from .merge import Slot, Sums, later
 from .series import Exemplar, Value
+from .shared.compaction import READER, Reader
+from .shared.merge import Slot, Sums, later
 from .store import STORE, Store
 
 __all__ = ["Exemplar", "Family", "HistogramPoint", "Point", "View", "read"]

@@ -24,8 +24,8 @@ from support.process import BIN, Process, clean_env, free_port, get
 
 from otel_chatbot import config
 from otel_chatbot.cli import parser as command_line
-from otel_chatbot.cli.doctor_settings import known_names
-from otel_chatbot.instrumentation.probes import PATHS
+from otel_chatbot.cli.doctor.settings import known_names
+from otel_chatbot.instrumentation.flask.probes import PATHS
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "scripts" / "operate")]

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 
-from otel_chatbot.instrumentation import genai, genai_call
+from otel_chatbot.instrumentation.genai import call, hooks
 from otel_chatbot.semconv import metrics as m
 from otel_chatbot.semconv.spec import Kind, MetricSpec
 
@@ -51,7 +51,7 @@ class AiWatch:
 
     @property
     def spans(self) -> list[ReadableSpan]:
-        genai_call.end_abandoned()
+        call.end_abandoned()
         return list(self._exporter.get_finished_spans())
 
     @property
@@ -65,7 +65,7 @@ class AiWatch:
         return figures(spec), seconds(spec) if spec.kind is Kind.HISTOGRAM else {}
 
     def _since(self, spec: MetricSpec, which: int) -> dict[tuple[Any, ...], float]:
-        genai_call.end_abandoned()
+        call.end_abandoned()
         now, before = self._now(spec)[which], self._before[spec][which]
         return {key: value - before.get(key, 0.0) for key, value in now.items() if value != before.get(key, 0.0)}
 
@@ -76,9 +76,9 @@ def watched(*, sampled: bool = True) -> Iterator[AiWatch]:
     exporter = InMemorySpanExporter()
     provider = TracerProvider(sampler=ALWAYS_ON if sampled else ALWAYS_OFF, shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    genai.uninstrument()
-    genai.instrument(provider)
+    hooks.uninstrument()
+    hooks.instrument(provider)
     try:
         yield AiWatch(exporter)
     finally:
-        genai.uninstrument()
+        hooks.uninstrument()

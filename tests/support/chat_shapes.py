@@ -1,4 +1,4 @@
-"""How chatbots write to MongoDB, and what looks like a chat and is none: the data of `stack/test_mongo_shapes.py`.
+"""How chatbots write to MongoDB, and what looks like a chat and is none: the data of `stack/instrumentation/mongodb/test_shapes.py`.
 
 A shape is a function that writes with the names and the habits of a family of public chatbots. What users say begins with
 `Q`, what the assistant says with `A`, each text is new: so a listener that knows nothing of fields can count them.

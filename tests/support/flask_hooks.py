@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 
-from otel_chatbot.instrumentation import flask as hooks
+from otel_chatbot.instrumentation.flask import hooks
 from otel_chatbot.metrics.store import STORE
 from otel_chatbot.semconv import metrics as m
 from otel_chatbot.semconv.spec import Kind, MetricSpec

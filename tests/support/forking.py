@@ -14,7 +14,8 @@ from .process import clean_env
 
 PRELUDE = """
 import json, os, signal, sys, threading, time
-from otel_chatbot.metrics import view, shared, record
+from otel_chatbot.metrics import view, record
+from otel_chatbot.metrics.shared.run import RUN
 from otel_chatbot.metrics.store import STORE
 from otel_chatbot.semconv import metrics as m
 
@@ -71,7 +72,7 @@ def idle():
         time.sleep(60)
 
 def files():
-    directory = shared.RUN.directory()
+    directory = RUN.directory()
     return sorted(os.listdir(directory.path))
 """
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from otel_chatbot import _configure
-from otel_chatbot.metrics import instruments, once
+from otel_chatbot.metrics import deduplication, instruments
 from otel_chatbot.metrics.record import AUTOMATIC
 from otel_chatbot.metrics.store import STORE
 from otel_chatbot.semconv import metrics as m
@@ -31,11 +31,11 @@ def fresh_metrics() -> Iterator[None]:
         patch.setattr(AUTOMATIC, "sources", {})
         patch.setattr(AUTOMATIC, "by_hand", set())
         patch.setattr(instruments, "_warned", set())
-        token = once._scope.set(None)
+        token = deduplication._scope.set(None)
         _zero()
         yield
         _zero()
-        once._scope.reset(token)
+        deduplication._scope.reset(token)
 
 
 def _zero() -> None:

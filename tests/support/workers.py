@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from otel_chatbot.distro.metrics_export import MIRROR_SECONDS
+from otel_chatbot.distro.metrics.export import MIRROR_SECONDS
 from otel_chatbot.testing import OtlpSink, attributes
 
 from .arbiter import children, state

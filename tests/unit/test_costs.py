@@ -23,14 +23,15 @@ from support.flask_hooks import hooked
 from support.logging_state import sink_into
 
 from otel_chatbot import Counter, Gauge, Histogram
-from otel_chatbot.distro.redacting import redact_span
-from otel_chatbot.instrumentation import mongo_commands, redis_spans
-from otel_chatbot.instrumentation.mongo_commands import CommandFigures
-from otel_chatbot.instrumentation.redis_commands import State, begin
+from otel_chatbot.distro.providers.redacting_exporters import redact_span
+from otel_chatbot.instrumentation.mongodb import commands
+from otel_chatbot.instrumentation.mongodb.commands import CommandFigures
+from otel_chatbot.instrumentation.redis import spans as redis_spans
+from otel_chatbot.instrumentation.redis.commands import State, begin
 from otel_chatbot.logs.files import LogFiles
 from otel_chatbot.logs.formatters import JsonFormatter
 from otel_chatbot.logs.redaction import Redactor
-from otel_chatbot.metrics import once
+from otel_chatbot.metrics import deduplication
 
 SPAN = trace.NonRecordingSpan(trace.SpanContext(1 << 100 | 5, 7, False, trace.TraceFlags(1)))
 UNSAMPLED = trace.NonRecordingSpan(trace.SpanContext(1 << 100 | 5, 7, False, trace.TraceFlags(0)))
@@ -79,12 +80,12 @@ def test_a_log_line(tmp_path: Path, in_a_sampled_span: None) -> None:
 @pytest.fixture(params=[None, TracerProvider(sampler=ALWAYS_OFF), TracerProvider()], ids=["figures", "unsampled", "span"])
 def spans(request: pytest.FixtureRequest) -> Iterator[None]:
     """Who makes the spans of commands: nobody, a provider that samples none, one that samples all."""
-    before = [dict(vars(spans)) for spans in (mongo_commands.SPANS, redis_spans.SPANS)]
-    for spans in (mongo_commands.SPANS, redis_spans.SPANS):
+    before = [dict(vars(spans)) for spans in (commands.SPANS, redis_spans.SPANS)]
+    for spans in (commands.SPANS, redis_spans.SPANS):
         spans.switch_on(request.param) if request.param else spans.switch_off()
-    with undisturbed(), once.request_scope(), trace.use_span(SPAN if "span" in request.node.name else UNSAMPLED):
+    with undisturbed(), deduplication.request_scope(), trace.use_span(SPAN if "span" in request.node.name else UNSAMPLED):
         yield
-    for spans, kept in zip((mongo_commands.SPANS, redis_spans.SPANS), before, strict=True):
+    for spans, kept in zip((commands.SPANS, redis_spans.SPANS), before, strict=True):
         vars(spans).update(kept)
 
 

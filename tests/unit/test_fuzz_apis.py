@@ -24,7 +24,7 @@ from otel_chatbot import config
 from otel_chatbot._guard import Guard
 from otel_chatbot.config import PREFIX, Settings
 from otel_chatbot.distro.environment import Plan
-from otel_chatbot.distro.metrics_data import metrics_data
+from otel_chatbot.distro.metrics.data import metrics_data
 from otel_chatbot.logs.formatters import ColoredFormatter
 from otel_chatbot.metrics import exposition, view
 from otel_chatbot.metrics.store import STORE

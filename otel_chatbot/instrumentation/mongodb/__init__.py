@@ -1,1 +1,1 @@
-"""MongoDB: what its commands write, as conversations and messages."""
+"""MongoDB (pymongo): commands, business documents, pools, transactions. `hooks` is the way in."""

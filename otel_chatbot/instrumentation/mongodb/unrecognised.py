@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .. import turn
+from ..common import chat_turn
 
 MOST: Final = 50
 """Collections that are remembered."""
@@ -18,7 +18,7 @@ _known: dict[str, tuple[str, ...]] = {}
 
 def note(collection: str, fields: tuple[str, ...]) -> None:
     """The running request, if there is one, wrote such a document."""
-    running = turn.running()
+    running = chat_turn.running()
     if running is not None and (collection in running.unread or len(running.unread) < _IN_A_TURN):
         running.unread[collection] = fields
 
@@ -39,4 +39,4 @@ def _keep(unread: dict[str, tuple[str, ...]]) -> None:
             _known[collection] = fields
 
 
-turn.Unread.keep = _keep
+chat_turn.Unread.keep = _keep

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from ...metrics import once
+from ...metrics import deduplication
 from .counts import Counts, total
 
 MOST: Final = 16
@@ -108,7 +108,7 @@ def _of(space: tuple[str, str], document: Mapping[str, Any], fields: dict[str, A
 
 
 def _keep(seen: Seen) -> None:
-    scope = once.current()
+    scope = deduplication.current()
     memory = scope.documents
     if memory is None:
         memory = scope.documents = deque(maxlen=MOST)
@@ -116,4 +116,4 @@ def _keep(seen: Seen) -> None:
 
 
 def _memory() -> deque[Seen] | None:
-    return once.current().documents  # type: ignore[return-value]
+    return deduplication.current().documents  # type: ignore[return-value]

@@ -1,0 +1,56 @@
+"""`otel-chatbot doctor`: what is installed, who won, what is set, what answers; and for each trouble, the remedy.
+
+Fed by the environment, the installed packages, the endpoints and, if asked, the running app; feeds the terminal.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ...distro.environment import set_defaults
+from . import app as doctor_app
+from . import places, process, servers, settings, setup, signals
+from .findings import Finding, as_json, as_text, is_well, section
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to look at beside the environment; all of it may be left empty.
+
+    `url` is the running app's, `app` a module or file to import under instrumentation, `port` one that the app is to have.
+    `prometheus`, `collector` and `traces` are addresses where the round trip is looked for, for `wait` seconds.
+    """
+
+    url: str = ""
+    app: str = ""
+    port: int = 0
+    prometheus: str = ""
+    collector: str = ""
+    traces: str = ""
+    wait: float = 30.0
+    json: bool = False
+
+
+def doctor(asked: Asked) -> int:
+    """Print all findings; 1 when there is a fault."""
+    given = dict(os.environ)
+    set_defaults()
+    looked_for = signals.Where(asked.prometheus, asked.collector, asked.traces, asked.wait)
+    sections: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
+        ("versions", setup.versions),
+        ("who sets up", setup.winners),
+        ("providers", lambda: process.providers(asked.app)),
+        ("settings", lambda: settings.settings(given)),
+        ("instrumentations", setup.instrumentations),
+        ("process", lambda: setup.process(given)),
+        ("places", lambda: places.places(asked.port)),
+        ("servers", servers.servers),
+        ("signals", lambda: signals.signals(looked_for)),
+    ]
+    if asked.url:
+        sections.append((f"the app at {asked.url}", lambda: doctor_app.app(asked.url)))
+    found = [section(title, findings()) for title, findings in sections]
+    print(as_json(found) if asked.json else as_text(found))
+    return 0 if is_well(found) else 1

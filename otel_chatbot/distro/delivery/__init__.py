@@ -1,0 +1,1 @@
+"""From an exporter to its endpoint: the spool on disk, the sender, OTLP over HTTP, the trace file."""

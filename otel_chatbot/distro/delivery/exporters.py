@@ -1,0 +1,91 @@
+"""The exporters that the environment names, made; one that cannot be made costs one clear line and nothing else.
+
+Fed by `distro.environment.Plan`; feeds `distro.providers.global_providers` and `distro.metrics.export`.
+"""
+
+from __future__ import annotations
+
+import logging
+from importlib.metadata import entry_points
+from typing import Any, Final
+
+from ...semconv.attributes import Signal
+from ..environment import GRPC, HTTP_PROTOBUF, OTLP, Plan
+from .transport import durable_transport
+
+_GROUPS: Final = {
+    Signal.TRACES: "opentelemetry_traces_exporter",
+    Signal.METRICS: "opentelemetry_metrics_exporter",
+    Signal.LOGS: "opentelemetry_logs_exporter",
+}
+_GRPC_MISSING = (
+    "OTLP over gRPC needs the extra: pip install 'otel-chatbot[grpc]', or set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"
+)
+
+_logger = logging.getLogger("otel_chatbot")
+_said: set[str] = set()
+
+
+def make(plan: Plan, signal: Signal) -> list[Any]:
+    """The exporters of a signal. For metrics these may be readers: see `distro.providers.global_providers`."""
+    made = [_make(plan, signal, name) for name in plan.exporters[signal]]
+    return [exporter for exporter in made if exporter is not None]
+
+
+def is_quick(exporter: object) -> bool:
+    """Whether an export costs no more than a write to the disk: the spool takes it, or a file."""
+    module = type(exporter).__module__
+    return module.startswith(
+        ("opentelemetry.exporter.otlp.proto.http", "opentelemetry.exporter.otlp.json.file", "otel_chatbot.distro")
+    )
+
+
+def _make(plan: Plan, signal: Signal, name: str) -> Any:
+    try:
+        if name.startswith(OTLP) and name in (OTLP, "otlp_proto_http", "otlp_proto_grpc"):
+            return _otlp(plan, signal, name)
+        found = next(iter(entry_points(group=_GROUPS[signal], name=name)), None)
+        if found is None:
+            _say(f"OTEL_{signal.value.upper()}_EXPORTER={name}: no installed package offers this exporter; it is left out")
+            return None
+        return found.load()()
+    except Exception as error:
+        _say(f"the {signal.value} exporter {name} cannot be used ({type(error).__name__}: {error}); it is left out")
+        return None
+
+
+def _otlp(plan: Plan, signal: Signal, name: str) -> Any:
+    if plan.grpc(signal, name):
+        return _grpc(signal)
+    if name == OTLP and plan.protocols[signal] != HTTP_PROTOBUF:
+        _say(f"OTLP protocol {plan.protocols[signal]!r} is not supported ({HTTP_PROTOBUF} and {GRPC} are); nothing is exported")
+        return None
+    return _http_class(signal)(_transport=durable_transport(signal))
+
+
+def _http_class(signal: Signal) -> Any:
+    if signal is Signal.TRACES:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+        return OTLPSpanExporter
+    if signal is Signal.METRICS:
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+
+        return OTLPMetricExporter
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+
+    return OTLPLogExporter
+
+
+def _grpc(signal: Signal) -> Any:
+    found = next(iter(entry_points(group=_GROUPS[signal], name="otlp_proto_grpc")), None)
+    if found is None:
+        _say(_GRPC_MISSING)
+        return None
+    return found.load()()
+
+
+def _say(line: str) -> None:
+    if line not in _said:
+        _said.add(line)
+        _logger.warning(line)

@@ -1,0 +1,1 @@
+"""The metrics of the whole app as OpenTelemetry's data, and their export by one process."""

@@ -1,0 +1,270 @@
+"""`/metrics*` and `/health/detailed` on a port of their own, for an app whose port the world can reach.
+
+Fed by the setting ENDPOINT_PORT and by the same views as the app's routes; feeds scrapers and people. The processes of an
+app share the port one after another: the one that gets it serves the merged view of all, and when it ends, the next one
+does. Nothing of the SDK is needed here, and nothing that gevent could not replace later (`socketserver` would be).
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import http.client
+import io
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler
+from typing import Any, Final
+
+from wrapt import when_imported, wrap_function_wrapper
+
+from ... import _access, config
+from ..._guard import never_raise, report
+from ...metrics.shared import run as shared
+from ...metrics.store import STORE
+from .fork_safety import IMPORTS, await_imports, forget_lock, late_lock
+from .servers import too_early
+
+_RETRY_SECONDS: Final = 1.0
+_REFUSALS: Final = 3
+"""Times that a port is found taken by somebody who does not answer as this package does, until that is said."""
+_POLL_SECONDS: Final = 0.25
+_PATIENCE_SECONDS: Final = 10.0
+_MOST_AT_ONCE: Final = 16
+_MOST_BODY: Final = 65536
+_JSON: Final = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+
+_logger = logging.getLogger("otel_chatbot")
+
+
+class EndpointServer:
+    """The server of this process: its thread starts at most once in it, and waits for its turn at the port."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = (host, port)
+        self._closed = False
+        self._explained = False
+        self._refusals = 0
+        self._listener: socket.socket | None = None
+        self._reset()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._after_fork)
+
+    def _reset(self) -> None:
+        forget_lock(self)
+        self._thread: threading.Thread | None = None
+        self._stop: threading.Event | None = None
+
+    def _after_fork(self) -> None:
+        self._reset()
+        if self._listener is not None:  # the parent serves: when it ends, this copy must not keep the port
+            self._listener.close()
+            self._listener = None
+
+    @never_raise
+    def start(self) -> None:
+        """Start this process's thread unless it runs, or the process is a server's master."""
+        if self._thread is None and not self._closed and not too_early():
+            with late_lock(self):
+                if self._thread is None:
+                    self._stop = threading.Event()
+                    run = functools.partial(self._run, self._stop)
+                    self._thread = threading.Thread(target=run, name="otel-chatbot-endpoints", daemon=True)
+                    self._thread.start()
+
+    def flush(self, deadline: float) -> None:
+        """Nothing: it serves on."""
+
+    def begin_shutdown(self) -> None:
+        """Serve nothing more; another process may have the port."""
+        self._closed = True
+        if self._stop is not None:
+            self._stop.set()
+
+    def finish_shutdown(self, deadline: float) -> None:
+        """Wait for that until `deadline` (of `time.monotonic`)."""
+        if self._thread is not None:
+            self._thread.join(max(0.0, deadline - time.monotonic()))
+
+    def abandon(self) -> None:
+        """The same as `begin_shutdown`: there is nothing to lose."""
+        self.begin_shutdown()
+
+    def _run(self, stop: threading.Event) -> None:
+        free = threading.BoundedSemaphore(_MOST_AT_ONCE)
+        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+        await_imports()
+        with IMPORTS:
+            _views()
+        while not stop.is_set():
+            try:
+                self._listener = socket.create_server(self._address, family=family)
+            except OSError as error:
+                self._explain(error)
+                stop.wait(_RETRY_SECONDS)
+                continue
+            with self._listener as listener:
+                listener.settimeout(_POLL_SECONDS)
+                while not stop.is_set():
+                    _accept(listener, free)
+            self._listener = None
+
+    def _explain(self, error: OSError) -> None:
+        """Say once why the port cannot be had, unless another process of this app has it.
+
+        One that has just taken the port, or was just killed, does not answer: a taken port is asked about several times.
+        """
+        if self._explained:
+            return
+        self._refusals += 1
+        taken = error.errno == errno.EADDRINUSE
+        ours = taken and _is_ours(self._address)
+        self._explained = ours or not taken or self._refusals == _REFUSALS
+        if self._explained and not ours:
+            _logger.warning(
+                "/metrics* and /health/detailed are not served: %s:%d cannot be had (%s); set CHATBOT_OTEL_ENDPOINT_PORT to a "
+                "free port",
+                *self._address,
+                os.strerror(error.errno) if error.errno and error.errno > 0 else error,  # its own text names the address again
+            )
+
+
+def _accept(listener: socket.socket, free: threading.BoundedSemaphore) -> None:
+    try:
+        connection, peer = listener.accept()
+    except OSError:  # nobody came for a while, or went again at once
+        return
+    if free.acquire(timeout=_RETRY_SECONDS):
+        threading.Thread(target=_serve, args=(connection, peer, free), name="otel-chatbot-endpoint", daemon=True).start()
+    else:
+        connection.close()
+
+
+def _serve(connection: socket.socket, peer: Any, free: threading.BoundedSemaphore) -> None:
+    try:
+        with connection:
+            _Handler(connection, peer, None)  # type: ignore[arg-type]  # no server: it serves from its constructor
+    except OSError:
+        pass  # the client went away
+    except Exception as error:
+        report("serving /metrics and /health/detailed", error)
+    finally:
+        free.release()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection, one request; what is no proper request gets a 4xx."""
+
+    timeout = _PATIENCE_SECONDS
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("do_"):  # whatever the method: the views know which they take
+            return self._answer
+        raise AttributeError(name)
+
+    def _answer(self) -> None:
+        path, _, query = self.path.partition("?")
+        view = _views().get(path)
+        if view is None:
+            self.send_error(404)
+            return
+        self._forget_body()
+        response = view(self._environ(path, query))
+        self._send(response.status_code, dict(response.headers), response.get_data())
+
+    def _environ(self, path: str, query: str) -> dict[str, Any]:
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": self.command,
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REMOTE_ADDR": self.client_address[0],
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(),
+            _access.APART: True,
+        }
+        for name, value in self.headers.items():
+            key = "HTTP_" + name.upper().replace("-", "_")
+            environ[key] = f"{environ[key]},{value}" if key in environ else value
+        return environ
+
+    def _forget_body(self) -> None:
+        """Read what was sent along: a connection that is closed before would take the answer with it."""
+        length = self.headers.get("Content-Length", "")
+        if length.isdecimal():
+            self.rfile.read(min(int(length[:9]), _MOST_BODY))
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """Answer with an error of the client's in JSON; a method or version that is not known is one, too."""
+        status = code if 400 <= code < 500 else 400
+        self._send(status, _JSON, f'{{"error":"{http.client.responses[status].lower()}"}}\n'.encode())
+
+    def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body)), "Connection": "close"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def version_string(self) -> str:
+        """Who answers: other processes of the app know each other by it."""
+        return _name()
+
+    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
+        """Stay silent: scrapes are no news."""
+
+
+@functools.lru_cache(maxsize=1)
+def _views() -> dict[str, Callable[[Mapping[str, Any]], Any]]:
+    """What is served here, by path; brings werkzeug with it."""
+    import werkzeug.wrappers  # noqa: F401
+
+    from ...health.views import VIEWS as HEALTH
+    from ...metrics.blueprint import VIEWS as METRICS
+
+    return {path: view for path, view in {**METRICS, **HEALTH}.items() if path in _access.SHUT}
+
+
+def _name() -> str:
+    return f"otel-chatbot/{shared.run_identity()[0]}"
+
+
+def _is_ours(address: tuple[str, int]) -> bool:
+    connection = http.client.HTTPConnection(*address, timeout=_RETRY_SECONDS)
+    try:
+        connection.request("HEAD", "/")
+        return connection.getresponse().getheader("Server") == _name()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+@functools.lru_cache(maxsize=1)
+def serve_apart() -> EndpointServer | None:
+    """Have this process serve the port, where one is set, from when it begins to work; None where none is set.
+
+    That is when werkzeug's server starts, when a worker of gunicorn has loaded the app, and else with the first figure.
+    """
+    settings = config.current()
+    if not settings.endpoint_port:
+        return None
+    server = EndpointServer(settings.endpoint_host, settings.endpoint_port)
+    STORE.beginnings.append(server.start)
+
+    def before(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
+        server.start()
+        return wrapped(*args, **kwargs)
+
+    def after(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
+        result = wrapped(*args, **kwargs)
+        server.start()
+        return result
+
+    when_imported("werkzeug.serving")(lambda module: wrap_function_wrapper(module, "BaseWSGIServer.serve_forever", before))
+    when_imported("gunicorn.workers.base")(lambda module: wrap_function_wrapper(module, "Worker.load_wsgi", after))
+    return server

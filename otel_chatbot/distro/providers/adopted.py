@@ -1,0 +1,56 @@
+"""A provider that somebody else made (the application, another tool, OTEL_CONFIG_FILE): at SIGTERM it is flushed with ours.
+
+Fed by `distro.steps`; feeds `distro.process.shutdown`. At an ordinary end such a provider closes itself, by its own exit hook, which
+Python leaves out at a signal.
+"""
+
+from __future__ import annotations
+
+import _thread
+import threading
+import time
+from typing import Protocol
+
+from ... import config
+from ..._guard import never_raise
+
+
+class Provider(Protocol):
+    """One of the SDK's providers."""
+
+    def force_flush(self, timeout_millis: int = ..., /) -> object:
+        """Export what is there."""
+
+
+class Adopted:
+    """Flushes a provider, and leaves its end to itself."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self._flushed = threading.Event()
+
+    @never_raise
+    def flush(self, deadline: float) -> None:
+        """Export what is there, on this thread."""
+        self._provider.force_flush(max(1, round(1000 * (deadline - time.monotonic()))))
+
+    def begin_shutdown(self) -> None:
+        """Begin to export on a thread: an exporter of theirs may take longer than there is time."""
+        self._flushed = threading.Event()
+        try:
+            _thread.start_new_thread(self._run, (self._flushed, time.monotonic() + config.current().shutdown_timeout))
+        except RuntimeError:  # the interpreter ends, and their own exit hook comes next
+            self._flushed.set()
+
+    def _run(self, flushed: threading.Event, deadline: float) -> None:
+        try:
+            self.flush(deadline)
+        finally:
+            flushed.set()
+
+    def finish_shutdown(self, deadline: float) -> None:
+        """Wait for that until `deadline` (of `time.monotonic`)."""
+        self._flushed.wait(max(0.0, deadline - time.monotonic()))
+
+    def abandon(self) -> None:
+        """Nothing of theirs is ours to end."""

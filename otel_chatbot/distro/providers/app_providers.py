@@ -1,0 +1,112 @@
+"""A provider that the application, or another tool in it, sets after ours is used: OpenTelemetry would refuse it.
+
+Fed by `opentelemetry.*.set_*_provider`, once ours is the global provider; feeds `distro.providers.global_providers`. Theirs becomes the
+global one. Spans: ours and theirs are one pipeline from then on, with their sampler, resource and processors, and with our
+exporters. Metrics: what is measured with theirs is mirrored as well. Logs: ours goes on beside theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from opentelemetry import _logs, metrics, trace
+from opentelemetry._logs import _internal as logs_api
+from opentelemetry.context import Context
+from opentelemetry.metrics import _internal as metrics_api
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+
+from ..._guard import never_raise
+from .. import sdk_private
+from . import global_providers
+from .lazy_processors import LazySpanProcessor
+from .probe_traces import ProbeTraceProcessor
+
+Setter = Callable[..., None]
+
+
+class OnLoan(SpanProcessor):
+    """One of our processors in somebody else's provider: the end of theirs is not the end of ours, which comes later."""
+
+    def __init__(self, processor: SpanProcessor) -> None:
+        self._processor = processor
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Pass on."""
+        self._processor.on_start(span, parent_context)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Pass on."""
+        self._processor.on_end(span)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Pass on."""
+        return self._processor.force_flush(timeout_millis)
+
+    def shutdown(self) -> None:
+        """Do nothing: `distro.process.shutdown` ends ours."""
+
+
+def share_spans(ours: TracerProvider, theirs: TracerProvider, processors: Sequence[LazySpanProcessor]) -> None:
+    """Make one pipeline of ours and another provider: its sampler, resource and processors, and our exporters.
+
+    Ours that send what its own exporters send are left out, as where it was there first.
+    """
+    there = sdk_private.span_exporters(theirs)
+    for processor in processors:
+        if not global_providers.sends_the_same(getattr(processor.exporter, "inner", processor.exporter), there):
+            theirs.add_span_processor(OnLoan(ProbeTraceProcessor(processor)))
+    sdk_private.yield_to(ours, theirs)
+
+
+def let_tracers_in(ours: TracerProvider, adopt: Callable[[TracerProvider], None]) -> None:
+    """Let the next tracer provider that is set take the place of ours, and `adopt` it."""
+
+    def take(theirs: Any) -> bool:
+        inside = global_providers.inner(theirs, TracerProvider)
+        if trace.get_tracer_provider() is not ours or theirs is ours or not isinstance(inside, TracerProvider):
+            return False
+        trace._TRACER_PROVIDER = theirs
+        never_raise(adopt)(inside)
+        return True
+
+    _replace(trace, "_set_tracer_provider", take)
+
+
+def let_meters_in(ours: MeterProvider, adopt: Callable[[MeterProvider], None]) -> None:
+    """Let the next meter provider that is set take the place of ours, and `adopt` it."""
+
+    def take(theirs: Any) -> bool:
+        inside = global_providers.inner(theirs, MeterProvider)
+        if metrics.get_meter_provider() is not ours or theirs is ours or not isinstance(inside, MeterProvider):
+            return False
+        metrics_api._METER_PROVIDER = theirs
+        never_raise(adopt)(inside)
+        return True
+
+    _replace(metrics_api, "_set_meter_provider", take)
+
+
+def let_loggers_in(ours: LoggerProvider) -> None:
+    """Let the next logger provider that is set take the place of ours; the sink goes on feeding ours."""
+
+    def take(theirs: Any) -> bool:
+        if _logs.get_logger_provider() is not ours or theirs is ours:
+            return False
+        logs_api._LOGGER_PROVIDER = theirs
+        return True
+
+    _replace(logs_api, "_set_logger_provider", take)
+
+
+def _replace(module: Any, name: str, take: Callable[[Any], bool]) -> None:
+    """Ask `take` first whenever a provider is set, by whichever way: the public functions all end in this private one."""
+    original: Setter = getattr(module, name)
+
+    def set_provider(provider: Any, log: bool) -> None:
+        if not take(provider):
+            original(provider, log)
+
+    setattr(module, name, set_provider)

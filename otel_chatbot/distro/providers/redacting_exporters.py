@@ -1,0 +1,146 @@
+"""Span and log exporters that redact copies of what passes, on the export's thread, before anything leaves.
+
+Fed by the batch processors of `distro.providers.global_providers`; feeds the real exporters. The policy is `logs.redaction`.
+`Span.end()` freezes a span's attributes, and other processors may read the same span: hence copies.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.trace import Link, Status
+
+from ..._guard import report
+from ...logs.errors import encodable
+from ...logs.redaction import Redactor
+from ...metrics.record import dropped
+from ...semconv import attributes as a
+from ...semconv.attributes import DropReason, Signal
+from ..delivery.otlp_values import fit
+from ..delivery.trace_file import TraceFileExporter
+
+_CANNOT_BE_WRITTEN: Final = (ValueError, TypeError)
+"""What encoders raise for data that their format cannot hold. Not what a connection raises, which would be tried for each."""
+
+
+class RedactingSpanExporter(SpanExporter):
+    """Exports redacted copies of spans: names, attributes, events, links and status."""
+
+    def __init__(self, inner: SpanExporter, redactor: Redactor) -> None:
+        self.inner = inner
+        self._redactor = redactor
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Redact and pass on; what the real exporter does not take is counted."""
+        try:
+            result = self.inner.export([redact_span(span, self._redactor) for span in spans])
+        except Exception as error:
+            if isinstance(error, _CANNOT_BE_WRITTEN) and len(spans) > 1:  # then it takes no other with it
+                middle = len(spans) // 2
+                halves = {self.export(spans[:middle]), self.export(spans[middle:])}
+                return SpanExportResult.FAILURE if SpanExportResult.FAILURE in halves else SpanExportResult.SUCCESS
+            result = SpanExportResult.FAILURE
+            report(f"{type(self.inner).__name__}.export", error)
+        if result is SpanExportResult.FAILURE and not _counts_itself(self.inner):
+            dropped(Signal.TRACES, DropReason.EXPORT_FAILED, len(spans))
+        return result
+
+    def shutdown(self) -> None:
+        """Shut the real exporter down."""
+        self.inner.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Flush the real exporter."""
+        return self.inner.force_flush(timeout_millis)
+
+
+class RedactingLogExporter(LogRecordExporter):
+    """Exports redacted copies of log records: bodies and attributes."""
+
+    def __init__(self, inner: LogRecordExporter, redactor: Redactor) -> None:
+        self.inner = inner
+        self._redactor = redactor
+
+    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
+        """Redact and pass on; what the real exporter does not take is counted."""
+        try:
+            result = self.inner.export([redact_log(record, self._redactor) for record in batch])
+        except Exception as error:
+            if isinstance(error, _CANNOT_BE_WRITTEN) and len(batch) > 1:
+                middle = len(batch) // 2
+                halves = {self.export(batch[:middle]), self.export(batch[middle:])}
+                return (
+                    LogRecordExportResult.FAILURE if LogRecordExportResult.FAILURE in halves else LogRecordExportResult.SUCCESS
+                )
+            result = LogRecordExportResult.FAILURE
+            report(f"{type(self.inner).__name__}.export", error)
+        if result is LogRecordExportResult.FAILURE and not _counts_itself(self.inner):
+            dropped(Signal.LOGS, DropReason.EXPORT_FAILED, len(batch))
+        return result
+
+    def shutdown(self) -> None:
+        """Shut the real exporter down."""
+        self.inner.shutdown()  # type: ignore[no-untyped-call]
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Flush the real exporter, where it can."""
+        flush = getattr(self.inner, "force_flush", None)
+        return bool(flush(timeout_millis)) if flush is not None else True
+
+
+def _counts_itself(exporter: object) -> bool:
+    return isinstance(exporter, TraceFileExporter)
+
+
+def redact_span(span: ReadableSpan, redactor: Redactor) -> ReadableSpan:
+    """A copy of an ended span that holds nothing the policy masks; the span itself where that is sure at a glance."""
+    status = span.status
+    plain = not (span.events or span.links or status.description)
+    if plain and redactor.leaves(_copied(span.attributes)) and redactor.harmless(span.name):
+        return span
+    return ReadableSpan(
+        name=encodable(redactor.text(span.name)),
+        context=span.context,
+        parent=span.parent,
+        resource=span.resource,
+        attributes=_attributes(span.attributes, redactor),
+        events=[
+            Event(encodable(redactor.text(event.name)), _attributes(event.attributes, redactor), event.timestamp)
+            for event in span.events
+        ],
+        links=[Link(link.context, _attributes(link.attributes, redactor)) for link in span.links],
+        kind=span.kind,
+        status=Status(status.status_code, encodable(redactor.text(status.description))) if status.description else status,
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )
+
+
+def _copied(attributes: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """A dictionary where there is a quick way to one: to go through a span's own attributes takes calls and a lock."""
+    copied = getattr(attributes, "copy", None)
+    return attributes or {} if copied is None else copied()
+
+
+def redact_log(record: ReadableLogRecord, redactor: Redactor) -> ReadableLogRecord:
+    """A copy of a log record that holds nothing the policy masks: a body may be a mapping, deep."""
+    clean = copy.copy(record.log_record)
+    clean.body = fit(redactor.value("body", clean.body))
+    clean.attributes = _attributes(clean.attributes, redactor)
+    return ReadableLogRecord(
+        log_record=clean, resource=record.resource, instrumentation_scope=record.instrumentation_scope, limits=record.limits
+    )
+
+
+def _attributes(attributes: Mapping[str, Any] | None, redactor: Redactor) -> dict[str, Any]:
+    if not attributes:
+        return {}
+    kind = attributes.get(a.EXCEPTION_TYPE)
+    return {encodable(name): fit(redactor.attribute(name, value, kind)) for name, value in attributes.items()}

@@ -1,0 +1,206 @@
+"""Distinct ids seen in a sliding window, in this process and in the others of its run.
+
+Fed by `instrumentation.active.gauges`; feeds the gauges of active users and conversations.
+
+Each process keeps its ids in memory, in order of last sight, and publishes them as slots of 16 bytes (a digest, the unix
+time of the last sight) in a file of its own in the run's folder. Nobody else writes to it, so no lock is shared, and the
+union of the files' digests is exact. Ids never leave this process: digests are keyed with a random key of the run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import mmap
+import os
+import secrets
+import struct
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from ...metrics.shared.run import write_all
+from ...semconv.logs import PACKAGE_LOGGER
+
+LIMIT: Final = 65_536
+"""Ids of one kind that a process knows at most; beyond it the longest unseen one is forgotten."""
+_SLOT: Final = struct.Struct("=8sd")
+_SUFFIX: Final = ".ids"
+_KEY_FILE: Final = "ids.key"
+
+_logger = logging.getLogger(PACKAGE_LOGGER)
+
+
+_CHUNK: Final = mmap.ALLOCATIONGRANULARITY
+"""Bytes by which a file of slots grows."""
+
+
+class _Slots:
+    """A process's file of slots, mapped into memory: an id is seen in every request, and a system call is dear."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
+        self._chunks: list[mmap.mmap] = []
+
+    def put(self, slot: int, digest: bytes, seen: float) -> None:
+        """Write a slot; OSError when the disk is full."""
+        chunk, place = divmod(slot * _SLOT.size, _CHUNK)
+        while chunk >= len(self._chunks):
+            # Written before it is mapped: what is missing on the disk would be a signal later.
+            write_all(self._file, bytes(_CHUNK), _CHUNK * len(self._chunks))
+            self._chunks.append(mmap.mmap(self._file, _CHUNK, offset=_CHUNK * len(self._chunks)))
+        _SLOT.pack_into(self._chunks[chunk], place, digest, seen)
+
+    def close(self) -> None:
+        """Give the file back; what was written stays."""
+        os.close(self._file)
+
+
+class _Sight:
+    """When an id was last seen, and in which slot of the file that stands."""
+
+    __slots__ = ("slot", "time")
+
+    def __init__(self, slot: int, seen: float) -> None:
+        self.slot = slot
+        self.time = seen
+
+
+class ActiveIds:
+    """The ids of one kind seen within `window` seconds. `folder` tells the run's folder, None where nothing is shared."""
+
+    def __init__(self, kind: str, window: float, folder: Callable[[], Path | None], limit: int = LIMIT) -> None:
+        self._kind = kind
+        self._window = window
+        self._find_folder = folder
+        self._limit = limit
+        self.renew()
+
+    def renew(self) -> None:
+        """Start empty, as a process does: after a fork the ids are the parent's, who still has them."""
+        if (inherited := getattr(self, "_file", None)) is not None:
+            inherited.close()
+        self._lock = threading.RLock()
+        self._seen: OrderedDict[bytes, _Sight] = OrderedDict()
+        self._free: list[int] = []
+        self._slots = 0
+        self._file: _Slots | None = None
+        self._name = ""
+        self._folder: Path | None = None
+        self._key = b""
+
+    def see(self, text: str, now: float | None = None) -> None:
+        """Note that an id is active."""
+        now = time.time() if now is None else now
+        with self._lock:
+            if not self._key:
+                self._open()
+            digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=self._key).digest()
+            sight = self._seen.get(digest)
+            if sight is None:
+                self._forget_old(now)
+                self._seen[digest] = sight = _Sight(self._take_slot(), now)
+            else:
+                sight.time = now
+                self._seen.move_to_end(digest)
+            self._publish(sight.slot, digest, now)
+
+    def count(self, now: float | None = None) -> int:
+        """How many distinct ids were seen within the window, by this process and the others of its run."""
+        since = (time.time() if now is None else now) - self._window
+        with self._lock:
+            if not self._key:
+                self._open()
+            found = {digest for digest, sight in self._seen.items() if sight.time > since}
+        for digests in self._others(since):
+            found |= digests
+        return len(found)
+
+    def _forget_old(self, now: float) -> None:
+        since = now - self._window
+        while self._seen:
+            digest, sight = next(iter(self._seen.items()))
+            if sight.time > since and len(self._seen) < self._limit:
+                return
+            del self._seen[digest]
+            self._free.append(sight.slot)
+
+    def _take_slot(self) -> int:
+        if self._free:
+            return self._free.pop()
+        self._slots += 1
+        return self._slots - 1
+
+    def _open(self) -> None:
+        """Take the run's key and make this process's file; without a folder, or if it fails, share nothing."""
+        self._folder = self._find_folder()
+        if self._folder is not None:
+            try:
+                self._key = _shared_key(self._folder)
+                self._name = f"{self._kind}-{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
+                self._file = _Slots(self._folder / self._name)
+            except OSError as error:
+                self._share_no_more(error)
+        self._key = self._key or secrets.token_bytes(32)
+
+    def _publish(self, slot: int, digest: bytes, now: float) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.put(slot, digest, now)
+        except OSError as error:
+            self._share_no_more(error)
+
+    def _share_no_more(self, error: OSError) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+        _logger.warning("active %s are counted in process %d alone: %s cannot be written (%s)",
+                        self._kind, os.getpid(), self._folder, error.strerror)  # fmt: skip
+
+    def _others(self, since: float) -> Iterator[set[bytes]]:
+        if self._folder is None:
+            return
+        for path in self._folder.glob(f"{self._kind}-*{_SUFFIX}"):
+            if path.name == self._name:
+                continue
+            try:
+                data = path.read_bytes()
+            except OSError:  # its run has been cleared meanwhile
+                continue
+            whole = len(data) - len(data) % _SLOT.size
+            digests = {digest for digest, seen in _SLOT.iter_unpack(data[:whole]) if seen > since}
+            if digests:
+                yield digests
+            elif not _lives(path):
+                path.unlink(missing_ok=True)
+
+
+def _shared_key(folder: Path) -> bytes:
+    """The key of a run: made by its first process, read by all."""
+    path = folder / _KEY_FILE
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_bytes()
+    beside = folder / f"{_KEY_FILE}.{os.getpid()}-{secrets.token_hex(4)}"
+    beside.write_bytes(secrets.token_bytes(32))
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(beside, path)
+    finally:
+        beside.unlink()
+    return path.read_bytes()
+
+
+def _lives(path: Path) -> bool:
+    """Whether the process that a file is named after is there; when in doubt it is."""
+    try:
+        os.kill(int(path.name.split("-")[1]), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, ValueError, IndexError):
+        return True
+    return True

@@ -1,0 +1,142 @@
+"""The same distinct ids over several machines, in sorted sets of the app's Redis.
+
+Fed by `instrumentation.active.gauges`; feeds the gauges of active users and conversations where there is a Redis.
+
+A thread of its own sends what came in, at most once a second, and asks how many there are; no request ever waits for
+Redis. Keys begin with `otel_chatbot:` and always expire. Members are digests, keyed with a random key that Redis keeps, so
+that machines agree; the ids themselves stay in this process until they are sent.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ...metrics.record import own_traffic
+from ...semconv.logs import PACKAGE_LOGGER
+
+PREFIX: Final = "otel_chatbot:active:"
+_KEY: Final = PREFIX + "key"
+_PAUSE: Final = 1.0
+_AFTER_FAILURE: Final = 10.0
+_MOST_WAITING: Final = 20_000
+_FRESH: Final = 1.0
+_PATIENCE: Final = 0.25
+"""Seconds for which a view waits for a fresh count; the last one serves when it does not come."""
+
+_logger = logging.getLogger(PACKAGE_LOGGER)
+
+
+class ActiveInRedis:
+    """Ids on their way to Redis, and what it last said. `connect` gives a client of our own, None where there is no Redis."""
+
+    def __init__(self, kinds: tuple[str, ...], window: float, connect: Callable[[], Any], wanted: Callable[[], bool]) -> None:
+        self._kinds = kinds
+        self._window = window
+        self._connect = connect
+        self._wanted = wanted
+        self.renew()
+
+    def renew(self) -> None:
+        """Start empty: after a fork there is no thread, and what waits is the parent's to send."""
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._waiting: dict[str, dict[str, float]] = {kind: {} for kind in self._kinds}
+        self._asked = False
+        self._thread: threading.Thread | None = None
+        self._counts: Mapping[str, int] = {}
+        self._counted_at = 0.0
+        self._retry_at = 0.0
+        self._client: Any = None
+        self._failed = False
+
+    def offer(self, kind: str, text: str, now: float) -> None:
+        """Have an id sent soon; does nothing where there is no Redis, or while it is down and enough waits."""
+        if not self._wanted():
+            return
+        with self._changed:
+            waiting = self._waiting[kind]
+            if len(waiting) < _MOST_WAITING or text in waiting:
+                waiting[text] = now
+            self._wake()
+
+    def count(self, kind: str) -> int:
+        """How many distinct ids Redis knows within the window; 0 where it has not said within twice the pause."""
+        if not self._wanted():
+            return 0
+        with self._changed:
+            now = time.monotonic()
+            if now - self._counted_at > _FRESH and now >= self._retry_at:
+                before = self._counted_at
+                self._asked = True
+                self._wake()
+                self._changed.wait_for(lambda: self._counted_at != before or self._retry_at > now, _PATIENCE)
+            return self._counts.get(kind, 0) if time.monotonic() - self._counted_at < self._window else 0
+
+    def _wake(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="otel_chatbot-active", daemon=True)
+            self._thread.start()
+        self._changed.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._asked or any(self._waiting.values()))
+                batch, self._waiting = self._waiting, {kind: {} for kind in self._kinds}
+                self._asked = False
+            try:
+                with own_traffic():
+                    counts = self._exchange(batch)
+                pause, self._failed = _PAUSE, False
+            except Exception as error:  # any fault of the network, the server or its rights
+                counts, pause = None, _AFTER_FAILURE
+                self._give_up(error)
+            with self._changed:
+                now = time.monotonic()
+                self._retry_at = now + pause if counts is None else 0.0
+                if counts is not None:
+                    self._counts, self._counted_at = counts, now
+                self._changed.notify_all()
+            time.sleep(pause)
+
+    def _give_up(self, error: Exception) -> None:
+        self._client = None
+        if not self._failed:
+            self._failed = True
+            _logger.warning(
+                "active users and conversations are counted on this machine alone: Redis does not answer (%s)",
+                type(error).__name__,
+            )
+
+    def _exchange(self, batch: Mapping[str, Mapping[str, float]]) -> dict[str, int] | None:
+        """Send the ids that came in, drop the expired ones, and ask for the counts."""
+        if self._client is None:
+            self._client = self._connect()
+        client = self._client
+        if client is None:
+            return None
+        now = time.time()
+        lifetime = int(self._window * 10) + 3600
+        client.set(_KEY, secrets.token_hex(32), nx=True, ex=lifetime)
+        client.expire(_KEY, lifetime)
+        key = client.get(_KEY)
+        key = key.encode() if isinstance(key, str) else key
+        counts = {}
+        for kind, ids in batch.items():
+            name = PREFIX + kind
+            if ids:
+                client.zadd(name, {_digest(key, text): seen for text, seen in ids.items()})
+                client.expire(name, int(self._window) + 60)
+            client.zremrangebyscore(name, "-inf", now - self._window)
+            counts[kind] = int(client.zcount(name, f"({now - self._window}", "+inf"))
+        return counts
+
+
+def _digest(key: bytes, text: str) -> str:
+    return hmac.digest(key, text.encode("utf-8", "surrogatepass"), "sha256")[:12].hex()

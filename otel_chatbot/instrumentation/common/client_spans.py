@@ -1,0 +1,101 @@
+"""The spans of database commands, begun and ended by the hooks that also count them.
+
+Fed by `mongodb.commands` and `redis.commands`; feeds the tracer. Scope, names and attributes are those of OpenTelemetry's
+instrumentation of the library, in the stable vocabulary. Where that instrumentation makes spans itself, because the
+application has asked it to, none are made here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+from opentelemetry import trace
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_current
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
+
+from ..._guard import report
+from ...metrics.series import SPAN_KEY
+from ...semconv import attributes as a
+from .patching import being_imported
+
+_SUPPRESSED: Final = (_SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
+"""Where the context says that nothing is to be instrumented (opentelemetry.instrumentation.utils asks for both)."""
+_SCHEMA: Final = "https://opentelemetry.io/schemas/1.25.0"
+_FOLLOWS: Final = "localParentNotSampled:AlwaysOffSampler"
+"""In the description of a sampler that samples nothing under a span of this process that is not sampled itself."""
+
+
+class ClientSpans:
+    """Makes the spans of one library. `module`, `instrumentor`: where OpenTelemetry's instrumentation of it stands."""
+
+    def __init__(self, module: str, instrumentor: str) -> None:
+        self._module, self._instrumentor = module, instrumentor
+        self._provider: TracerProvider | None = None
+        self._tracer: Tracer | None = None
+        self._theirs: Any = None
+        self._follows = False
+        self._on = False
+
+    def switch_on(self, provider: TracerProvider | None) -> None:
+        """Make spans from now on, with this provider or else the global one."""
+        self._provider, self._tracer, self._on = provider, None, True
+        if not being_imported(self._module):  # it may be what imports the library
+            try:
+                self._begin()
+            except Exception as error:
+                report(f"preparing the spans of {self._module}", error)
+
+    def switch_off(self) -> None:
+        """Make no more spans."""
+        self._on = False
+
+    def _begin(self) -> Tracer:
+        upstream = importlib.import_module(self._module)
+        self._theirs = getattr(upstream, self._instrumentor)()
+        provider = self._provider or trace.get_tracer_provider()
+        sampler = getattr(getattr(provider, "sampler", None), "get_description", str)()
+        self._follows = sampler == "AlwaysOffSampler" or _FOLLOWS in sampler
+        self._tracer = provider.get_tracer(self._module, upstream.__version__, _SCHEMA)
+        return self._tracer
+
+    def start(self, name: str, attributes: Mapping[str, Any]) -> Span | None:
+        """Begin a span; None where there is to be none. Never raises."""
+        if not self._on:
+            return None
+        try:
+            tracer = self._tracer or self._begin()
+            context = get_current()
+            if self._theirs.is_instrumented_by_opentelemetry or any(map(context.get, _SUPPRESSED)):
+                return None
+            if self._follows:
+                # A span that is not sampled and that nothing runs in would be made for nobody.
+                parent: Any = context.get(SPAN_KEY)
+                _, span_id, is_remote, flags, _, _ = (parent or trace.INVALID_SPAN).get_span_context()
+                if span_id and not is_remote and not flags & 1:
+                    return None
+            return tracer.start_span(
+                name, context, SpanKind.CLIENT, attributes, record_exception=False, set_status_on_exception=False
+            )
+        except Exception as error:
+            report("starting a client span", error)
+            return None
+
+
+def mark_failed(span: Span, kind: str, more: Mapping[str, Any] | None = None) -> None:
+    """Say on a span that its operation failed: the kind of error, never its message, which may hold documents and keys."""
+    try:
+        if span.is_recording():
+            span.set_status(Status(StatusCode.ERROR, kind))
+            span.set_attributes({a.ERROR_TYPE: kind, **(more or {})})
+    except Exception as error:
+        report("marking a client span", error)
+
+
+def end(span: Span) -> None:
+    """End a span."""
+    try:
+        span.end()
+    except Exception as error:
+        report("ending a client span", error)

@@ -1,0 +1,80 @@
+"""The figures of one connection pool, in the names of OpenTelemetry's database conventions: one shape for every database.
+
+Fed by `instrumentation.mongodb.pool` and `instrumentation.redis.pool`; feeds the store. Pools are on the path of every
+command, so their series are looked up once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from ...metrics.series import move_all
+from ...metrics.store import STORE, CounterSeries, GaugeSeries, HistogramSeries
+from ...semconv import attributes as a
+from ...semconv import metrics as m
+from ...semconv.spec import MetricSpec
+
+
+class PoolSeries:
+    """The series of one pool, and what it has added to the gauges: `close` takes that back."""
+
+    def __init__(self, system: a.DbSystem, name: str) -> None:
+        self._pool = {a.DB_SYSTEM: system.value, a.POOL_NAME: name}
+        self._idle = self._gauge(m.CONNECTION_COUNT, a.ConnectionState.IDLE)
+        self._used = self._gauge(m.CONNECTION_COUNT, a.ConnectionState.USED)
+        self._pending = self._gauge(m.CONNECTION_PENDING)
+        self.waited: Final = self._histogram(m.CONNECTION_WAIT_TIME).observe
+        """Takes the seconds after which a connection was handed out, the time to open it included."""
+        self.was_used: Final = self._histogram(m.CONNECTION_USE_TIME).observe
+        """Takes the seconds for which a connection was used."""
+        self.idle = self.used = self.pending = self.least = self.most = 0
+
+    def _gauge(self, spec: MetricSpec, state: a.ConnectionState | None = None) -> GaugeSeries:
+        series = STORE.instrument(spec).labels(self._pool if state is None else {**self._pool, a.CONNECTION_STATE: state.value})
+        assert isinstance(series, GaugeSeries)
+        return series
+
+    def _histogram(self, spec: MetricSpec) -> HistogramSeries:
+        series = STORE.instrument(spec).labels(self._pool)
+        assert isinstance(series, HistogramSeries)
+        return series
+
+    def move(self, idle: int, used: int, pending: int = 0, also: Iterable[tuple[GaugeSeries, float]] = ()) -> None:
+        """So many more (or fewer) connections are idle, are used, are waited for (never fewer than none); `also`: more gauges."""
+        pending = max(pending, -self.pending) if pending < 0 else pending
+        self.idle += idle
+        self.used += used
+        self.pending += pending
+        move_all(((self._idle, idle), (self._used, used), (self._pending, pending), *also))
+
+    def hold(self, idle: int, used: int, pending: int = 0) -> None:
+        """The pool holds so many connections now; so many more (or fewer) wait for one."""
+        self.move(idle - self.idle, used - self.used, pending)
+
+    def limits(self, least: int, most: int) -> None:
+        """The fewest idle and the most connections that the pool keeps; 0 for no maximum, which has no figure."""
+        self._gauge(m.CONNECTION_IDLE_MIN).move(least - self.least)
+        if most != self.most:
+            self._gauge(m.CONNECTION_MAX).move(most - self.most)
+            self._gauge(m.CONNECTION_IDLE_MAX).move(most - self.most)
+        self.least, self.most = least, most
+
+    def opened(self, seconds: float) -> None:
+        """A new connection was opened."""
+        self._histogram(m.CONNECTION_CREATE_TIME).observe(seconds)
+
+    def timed_out(self) -> None:
+        """Every connection was in use for too long."""
+        series = STORE.instrument(m.CONNECTION_TIMEOUTS).labels(self._pool)
+        assert isinstance(series, CounterSeries)
+        series.add(1.0)
+
+    def close(self) -> None:
+        """Take back what the pool has added to the gauges."""
+        self.hold(0, 0, -self.pending)
+        self.limits(0, 0)
+
+    def forget(self) -> None:
+        """In a forked child: what was added is the parent's."""
+        self.idle = self.used = self.pending = self.least = self.most = 0

@@ -1,0 +1,1 @@
+"""Flask: every request counted, measured and traced to its last byte. `hooks` is the way in."""

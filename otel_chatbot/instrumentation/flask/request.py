@@ -1,0 +1,262 @@
+"""One request and its answer: what is counted, measured and told of it, once, when the answer has really ended.
+
+Fed by `instrumentation.flask.hooks` (the hooks of an app) and `instrumentation.flask.streaming` (the last byte); feeds the metrics
+of requests, the request's span and the access record. No figure comes from a span: all are right when nothing is sampled.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.trace import INVALID_SPAN, Span
+
+from ..._guard import never_raise
+from ...logs.access import access_record
+from ...metrics import deduplication
+from ...metrics.bound_series import keep
+from ...metrics.record import AUTOMATIC
+from ...metrics.series import CounterSeries, GaugeSeries, HistogramSeries
+from ...metrics.store import STORE
+from ...semconv import attributes as a
+from ...semconv import metrics as m
+from ..common import chat_turn
+from . import routes, server_span
+from .server_span import Environ, ServerSpans
+from .shown_path import shown_path
+
+_EMPTY_BODY: Final = frozenset({204, 304})
+
+
+class _Figures(NamedTuple):
+    """The series in which requests of one kind are counted."""
+
+    requests: CounterSeries
+    response_time: HistogramSeries
+    duration: HistogramSeries
+
+
+_Kind = tuple[str, str | None, int, str | None, str | None, str | None]
+_figures: dict[_Kind, _Figures] = {}
+_abandoned: deque[Exchange] = deque()
+
+
+class Exchange:
+    """A request from its arrival to its last byte. `adopts`: another instrumentation makes the span, we end it."""
+
+    __slots__ = (
+        "_active", "_headers", "_start_response", "adopts", "begun", "closes", "disconnected", "error", "expected",
+        "finished", "method", "path", "probe", "protocol", "reached", "route", "scheme", "scope", "sent", "shown", "span",
+        "span_attributes", "spans", "start_ns", "started", "status", "streamed", "token",
+    )  # fmt: skip
+
+    def __init__(self, environ: Environ, start_response: Callable[..., Any], spans: ServerSpans, *, probe: bool) -> None:
+        self.started = time.perf_counter()
+        self.start_ns = time.time_ns()
+        self.spans = spans
+        self.scope = deduplication.Scope(ends=True)
+        self.method = server_span.known_method(environ)
+        self.scheme = server_span.scheme(environ)
+        self.protocol = server_span.protocol_version(environ)
+        self.path = self.shown = str(environ.get("PATH_INFO", ""))
+        self.route: str | None = None
+        self.status: int | None = None
+        self.error: BaseException | None = None
+        self.span: Span = INVALID_SPAN
+        self.span_attributes: dict[str, Any] = {}
+        self.token: object = None
+        self.sent = 0
+        """Bytes of the body so far."""
+        self.expected: int | None = None
+        """The answer's Content-Length, where it has one."""
+        self.streamed: bool | None = None
+        """Whether Flask's answer has no known end; None when no answer of Flask was seen."""
+        self.closes = False
+        """Whether the app wants to be called when the answer is closed."""
+        self.begun = self.finished = self.disconnected = self.adopts = self.reached = False
+        self.probe = probe
+        self._start_response = start_response
+        self._active: GaugeSeries | None = None
+        if not probe:
+            series = STORE.instrument(m.HTTP_SERVER_ACTIVE).at((self.method, self.scheme))
+            assert isinstance(series, GaugeSeries)
+            self._active = series
+            series.move(1.0)
+
+    def become_probe(self) -> None:
+        """Take the request out of the app's figures: it is one of our routes under another path."""
+        self.probe = True
+        self._leave_active()
+
+    def begin(self, environ: Environ, route: str | None, endpoint: str | None, *, adopts: bool) -> None:
+        """The request has been matched: begin its span, unless another instrumentation does."""
+        if self.begun:
+            return
+        self.begun, self.route, self.adopts = True, route, adopts
+        self.shown = shown_path(self.shown, route)
+        if not adopts:
+            self.span, running = self.spans.start(
+                environ, self.method, route, endpoint, self.start_ns, shown=self.shown, probe=self.probe
+            )
+            self.token = otel_context.attach(running)
+
+    def start_response(self, status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+        """The server's `start_response`, which tells us status and headers as the client gets them."""
+        self._note(status, headers)
+        return self._start_response(status, headers, *more)
+
+    @never_raise
+    def _note(self, status: str, headers: list[tuple[str, str]]) -> None:
+        self.status = int(status[:3])
+        for name, value in headers:
+            if name.lower() == "content-length" and value.isdecimal():
+                self.expected = int(value)
+        if self.adopts:
+            server_span.tell_browser(self.span, headers)
+        elif self.span is not INVALID_SPAN:
+            self.spans.answer(self.span, headers)
+
+    def has_body(self) -> bool:
+        """Whether an answer with this method and status may have a body at all."""
+        return self.method != "HEAD" and self.status not in _EMPTY_BODY
+
+    def fail(self, error: BaseException) -> None:
+        """An exception that nobody handled; the first one counts."""
+        if self.error is None:
+            self.error = error
+
+    def disconnect(self) -> None:
+        """The client went away before the last byte."""
+        self.disconnected = True
+        self.span_attributes[a.CLIENT_DISCONNECTED] = True
+
+    def abandon(self) -> None:
+        """Nobody will ever read or close the answer. Runs in a finalizer: what takes locks is left to `finish_abandoned`."""
+        _abandoned.append(self)
+
+    def leave(self) -> None:
+        """Make the context that was there before the request the current one again."""
+        token, self.token = self.token, None
+        if token is not None:
+            otel_context.detach(token)  # type: ignore[arg-type]
+
+    @property
+    def error_type(self) -> str | None:
+        """The kind of failure: an exception's class, else a 5xx status; None when there was none."""
+        if self.error is not None:
+            return type(self.error).__qualname__
+        status = self.status
+        return str(status) if status is not None and status >= 500 else None
+
+    def finish(self) -> None:
+        """The answer has ended: count and measure it, write its access record, end its span. Later calls do nothing."""
+        if self.finished:
+            return
+        self.finished = True
+        elapsed = time.perf_counter() - self.started
+        if self.status is None:
+            self.status = 500  # what servers answer for an application that raises
+        self._leave_active()
+        if self.probe:
+            routes.watch(self.path, self.status, reached=self.reached)
+        else:
+            self._count(elapsed)
+            self._turn(elapsed)
+            self._tell(elapsed)
+        self._end_span()
+        self.scope.close()
+
+    def _leave_active(self) -> None:
+        series, self._active = self._active, None
+        if series is not None:
+            series.move(-1.0)
+
+    @never_raise
+    def _count(self, elapsed: float) -> None:
+        context = self.span.get_span_context()
+        error_type = self.error_type
+        assert self.status is not None
+        kind = (self.method, self.route, self.status, error_type, self.scheme, self.protocol)
+        figures = _figures.get(kind) or _figures_of(kind)
+        figures.duration.observe(elapsed, context)
+        active, tally = AUTOMATIC.active, self.scope.tally
+        if m.API_REQUESTS.name in active and tally(m.API_REQUESTS.name).add_auto(1.0):
+            figures.requests.add(1.0)
+        if m.RESPONSE_TIME.name in active:
+            tally(m.RESPONSE_TIME.name).add_auto(1.0)
+            figures.response_time.observe(elapsed, context)
+        if error_type is not None and m.ERRORS.name in active:
+            errors = tally(m.ERRORS.name)
+            # A failed AI call of this request has counted already: the failure that it causes is not a second one.
+            if not errors.auto and errors.add_auto(1.0):
+                series = STORE.instrument(m.ERRORS).at((error_type,))
+                assert isinstance(series, CounterSeries)
+                series.add(1.0)
+
+    @never_raise
+    def _turn(self, elapsed: float) -> None:
+        chat_turn.finish(self.scope, elapsed, self.span.get_span_context(), self.span_attributes)
+
+    @never_raise
+    def _tell(self, elapsed: float) -> None:
+        assert self.status is not None
+        inside = trace.get_current_span() is self.span
+        access_record(
+            self.shown,
+            self.method,
+            self.status,
+            elapsed * 1000,
+            self.sent,
+            route=self.route,
+            aborted=self.disconnected,
+            context=None if inside else trace.set_span_in_context(self.span),
+        )
+
+    @never_raise
+    def _end_span(self) -> None:
+        span = self.span
+        if span is INVALID_SPAN:
+            return
+        if self.adopts:
+            if "end" not in vars(span):  # an answer that was not streamed: the other instrumentation has ended it
+                return
+            del span.end
+        assert self.status is not None
+        server_span.end_span(span, self.status, self.error_type, self.error, self.span_attributes)
+
+    def adopt(self, span: Span) -> None:
+        """Take over the span of another Flask instrumentation; that of a streamed answer ends when the answer does."""
+        self.span = span
+        server_span.show_less(span, self.shown)
+        if self.streamed:
+            span.end = _not_yet  # type: ignore[assignment, method-assign]
+
+
+def _not_yet(_end_time: int | None = None) -> None:
+    """Stand in for `Span.end` until the last byte."""
+
+
+def finish_abandoned() -> None:
+    """Finish the requests whose answers were thrown away unread, as tests do."""
+    while _abandoned:
+        try:
+            exchange = _abandoned.popleft()
+        except IndexError:
+            return
+        exchange.finish()
+
+
+def _figures_of(kind: _Kind) -> _Figures:
+    method, route, status, error_type, scheme, protocol = kind
+    key = (method, route, status)
+    requests = STORE.instrument(m.API_REQUESTS).at(key)
+    response_time = STORE.instrument(m.RESPONSE_TIME).at(key)
+    duration = STORE.instrument(m.HTTP_SERVER_DURATION).at((method, route, status, error_type, scheme, protocol))
+    assert isinstance(requests, CounterSeries)
+    assert isinstance(response_time, HistogramSeries)
+    assert isinstance(duration, HistogramSeries)
+    return keep(_figures, kind, _Figures(requests, response_time, duration))

@@ -1,0 +1,178 @@
+"""The six routes: mounted into an app at its first call, told apart from the app's own traffic, and watched for refusals.
+
+Fed by `instrumentation.flask.hooks`; feeds the app's URL map, and `doctor` with the routes that prober or scraper cannot reach.
+
+At the first call, because the app's own routes and blueprints are there by then: they win, and nothing clashes. A route
+alone would not do for the health probes, which must answer although a catch-all rule, a login hook, trusted hosts or host
+matching stand before it: those three are answered before Flask looks at the request.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from flask import request
+
+from ... import _access, config
+from ..._guard import never_raise
+from ...health.version import remember_app
+from ...health.views import VIEWS as HEALTH_VIEWS
+from ...metrics.blueprint import VIEWS as METRICS_VIEWS
+from ...semconv.logs import PACKAGE_LOGGER
+from .probes import ALWAYS, PATHS
+from .server_span import KEY
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from werkzeug.wrappers import Response
+
+View = Callable[[Mapping[str, Any]], "Response"]
+
+_EXTENSION: Final = "otel_chatbot"
+_GROUPS: Final[tuple[Mapping[str, View], ...]] = (HEALTH_VIEWS, METRICS_VIEWS)
+_OUR_MODULES: Final = frozenset(view.__module__ for group in _GROUPS for view in group.values())
+
+_logger = logging.getLogger(PACKAGE_LOGGER)
+_lock = threading.Lock()
+
+
+class _Mounted:
+    """A view function that answers one of our paths."""
+
+    __module__ = __name__
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def __call__(self) -> Response:
+        exchange = request.environ.get(KEY)
+        if exchange is not None:
+            exchange.reached = True
+        return self._view(request.environ)
+
+
+class Mount:
+    """What is ours in one app."""
+
+    def __init__(self) -> None:
+        self.always: dict[str, tuple[str, View]] = {}
+        """The probes that answer before Flask does: path to endpoint and view."""
+        self.ours: dict[str, bool] = {}
+        """Whether an endpoint of the app is one of our views, as far as asked."""
+
+
+_NOTHING: Final = Mount()
+
+
+def mounted(app: Flask) -> Mount:
+    """What is ours in an app; mounts it at the first call."""
+    found = app.extensions.get(_EXTENSION)
+    return found if isinstance(found, Mount) else _mount_once(app)
+
+
+def _mount_once(app: Flask) -> Mount:
+    with _lock:
+        found = app.extensions.get(_EXTENSION)
+        if not isinstance(found, Mount):
+            found = _mount(app) or _NOTHING
+            app.extensions[_EXTENSION] = found
+        return found
+
+
+@never_raise
+def _mount(app: Flask) -> Mount:
+    mount = Mount()
+    kept: list[str] = []
+    apart = config.current().endpoint_port
+    for group in _GROUPS:
+        modules = {view.__module__ for view in group.values()}
+        by_hand = any(getattr(view, "__module__", None) in modules for view in app.view_functions.values())
+        for path, view in group.items():
+            if apart and path in _access.SHUT:
+                continue
+            if by_hand or _has_own(app, path):
+                kept.append(path)
+                continue
+            endpoint = _EXTENSION + path.replace("/", "_")
+            rule = app.url_rule_class(path, endpoint=endpoint, methods=["GET"])
+            rule.provide_automatic_options = False  # type: ignore[attr-defined]
+            app.url_map.add(rule)
+            app.view_functions[endpoint] = _Mounted(view)
+            if path in ALWAYS:
+                mount.always[path] = endpoint, view
+    remember_app(app)
+    if kept:
+        _logger.info("app %s answers %s itself; the package's routes there are not mounted", app.name, ", ".join(kept))
+    return mount
+
+
+def _has_own(app: Flask, path: str) -> bool:
+    """Whether the app has a rule for exactly this path; one with a converter, as a catch-all has, is not."""
+    return any(
+        rule.rule.rstrip("/") == path and (rule.methods is None or "GET" in rule.methods) for rule in app.url_map.iter_rules()
+    )
+
+
+def is_ours(app: Flask, endpoint: str) -> bool:
+    """Whether an endpoint is one of our views, wherever the app has registered it."""
+    known = mounted(app).ours
+    found = known.get(endpoint)
+    if found is None:
+        view = app.view_functions.get(endpoint)
+        module = getattr(view, "__module__", None)
+        found = known[endpoint] = module in _OUR_MODULES or isinstance(view, _Mounted)
+    return found
+
+
+class Refusal(NamedTuple):
+    """A route of ours that somebody could not reach, and what to do about it."""
+
+    path: str
+    status: int
+    remedy: str
+
+
+_refusals: dict[str, Refusal] = {}
+
+
+def refusals() -> list[Refusal]:
+    """The routes that answered a redirect, 400, 401, 403 or 404 in this process, the latest answer of each."""
+    return list(_refusals.values())
+
+
+def watch(path: str, status: int, *, reached: bool) -> None:
+    """Keep in mind how one of the six paths was answered; one log line when the app's own hooks refuse it.
+
+    `reached`: our view itself answered, and has said so in a log line of its own.
+    """
+    if path not in PATHS:
+        return
+    if status < 300 or status >= 500 or (status >= 400 and status not in _REMEDIES):
+        _refusals.pop(path, None)
+        return
+    before = _refusals.get(path)
+    remedy = _REMEDIES.get(status, _LOGIN)
+    _refusals[path] = Refusal(path, status, remedy)
+    if not reached and (before is None or before.status != status):
+        _logger.warning("%s answers %d: %s", path, status, remedy)
+
+
+_LOGIN = (
+    "the app's own hooks send it elsewhere, probably to a login; exempt this path in the app's before_request, "
+    "or protect it with CHATBOT_OTEL_ENDPOINT_TOKEN instead"
+)
+_REMEDIES: Final = {
+    400: "the app does not trust the host name that was asked for; add it to the app's TRUSTED_HOSTS",
+    401: "it needs credentials; send the token of CHATBOT_OTEL_ENDPOINT_TOKEN, or exempt this path in the app's before_request",
+    403: "the client is not allowed; set CHATBOT_OTEL_ENDPOINT_TOKEN and send it, or exempt this path in the app's before_request",
+    404: "no route matches it; with host or subdomain matching ask the app's own host name, "
+    "or register create_metrics_blueprint() and create_health_blueprint() there",
+}
+
+
+def remedy(status: int) -> str:
+    """What to do about a route of ours that answers with this status."""
+    return _REMEDIES.get(status, _LOGIN)

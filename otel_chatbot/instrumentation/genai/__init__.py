@@ -1,0 +1,1 @@
+"""Calls of language models: times, tokens, cost, failures, spans. `hooks` is the way in."""

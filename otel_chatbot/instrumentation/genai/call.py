@@ -1,0 +1,239 @@
+"""One call of a model, from its request to the end of its answer: what is measured, counted and told of it, once.
+
+Fed by `genai.openai_calls` (the calls of the openai client) and `genai.completion` (calls that the application tells of itself); feeds
+the metrics of AI calls, their span, and the request's turn. No figure comes from a span: all are right when nothing is
+sampled.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from typing import Any, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+
+from ..._guard import never_raise
+from ...metrics import deduplication, record
+from ...semconv import attributes as a
+from ...semconv import metrics as m
+from ..common import chat_turn
+from . import cost
+from . import spans as genai_spans
+from .cost import Usage
+
+_CHARACTERS_A_TOKEN: Final = 4
+"""The usual estimate for English text."""
+_LONGEST_TOKEN: Final = 8
+"""Chunks with more characters than this, on average, hold more than one token each."""
+
+_abandoned: deque[Call] = deque()
+_current: ContextVar[Call | None] = ContextVar("otel_chatbot_ai_call", default=None)
+
+
+class Call:
+    """A call of a model. Ends once: by `end`, whoever calls it first."""
+
+    def __init__(
+        self,
+        provider: str,
+        model: str,
+        operation: a.GenAiOperation = a.GenAiOperation.CHAT,
+        url: Any = None,
+        *,
+        spans: bool = True,
+    ) -> None:
+        """Begin a call. `url`: the endpoint, as httpx has it. `spans=False`: another tool makes the span."""
+        end_abandoned()
+        current()  # so that nothing begins inside a block that has ended
+        deduplication.current()  # where no request runs, the scope is made here rather than in the copy below
+        self.provider = provider
+        self.model = model
+        self.operation = operation
+        self.response_model: str | None = None
+        self.usage: Usage | None = None
+        self.asked_characters = 0
+        """Characters of what the model was asked: its input, where it does not tell the tokens."""
+        self.failure: str | None = None
+        """A failure that the answer itself tells of."""
+        self._url = "" if url is None else str(url)
+        self._turn = chat_turn.running()
+        if self._turn is not None:
+            self._turn.calls += 1
+        self.span = genai_spans.start(provider, model, operation, url) if spans else None
+        self._context = copy_context()  # the request's scope, also where a stream ends outside of it
+        self._chunks = self._characters = 0
+        self._first_chunk = self._last_chunk = 0.0
+        self._ended = self._left = False
+        self.started = time.perf_counter()
+
+    def enter(self) -> None:
+        """From here to `leave_block` the model is being asked: the call's span is the current one."""
+        self._outer = current(), otel_context.get_current()
+        _current.set(self)
+        if self.span is not None:
+            otel_context.attach(self.span.context)
+        self._inside = otel_context.get_current()
+
+    def leave_block(self) -> None:
+        """Undo `enter`. Where this is not the place (a generator closed in another thread), `current` will undo it there."""
+        self._left = True
+        if _current.get() is self:
+            self._step_out()
+        current()
+
+    def _step_out(self) -> None:
+        outer, context = self._outer
+        _current.set(outer)
+        otel_context.attach(context)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """A block in which the model is asked; an exception ends the call."""
+        self.enter()
+        try:
+            yield
+        except BaseException as error:
+            self.end(error)
+            raise
+        finally:
+            self.leave_block()
+
+    @never_raise
+    def chunk(self, characters: int) -> None:
+        """A chunk of the answer with so many characters has arrived."""
+        now = time.perf_counter()
+        if not self._chunks:
+            self._first_chunk = now
+        spec, since = (m.GEN_AI_CHUNK, self._last_chunk) if self._chunks else (m.GEN_AI_FIRST_CHUNK, self.started)
+        record.observe(spec, now - since, self._attributes(), self._span_context())
+        self._last_chunk = now
+        self._chunks += 1
+        self._characters += characters
+
+    def end(self, error: BaseException | None = None) -> None:
+        """The answer has ended: whole, with a failure, or abandoned; `error` is what ended it.
+
+        What is not an `Exception` (GeneratorExit, a cancelled task) comes from the application, which has lost interest.
+        """
+        if self._ended:
+            return
+        self._ended = True
+        if isinstance(error, Exception):
+            self.failure = type(error).__qualname__
+        self._context.run(self._finish, time.perf_counter(), abandoned=error is not None and self.failure is None)
+
+    def leave(self) -> None:
+        """The application does not want the rest of the answer."""
+        self.end(GeneratorExit())
+
+    def abandon(self) -> None:
+        """Nobody will read the rest. Runs in a finalizer: what takes locks is left to `end_abandoned`."""
+        if not self._ended:
+            _abandoned.append(self)
+
+    @never_raise
+    def _finish(self, now: float, *, abandoned: bool) -> None:
+        estimated = self.usage is None and self._estimate()
+        attributes: dict[str, Any] = {}
+        if estimated:
+            attributes[a.TOKENS_ESTIMATED] = True
+        if abandoned:
+            attributes[a.ABANDONED] = True
+        if self._first_chunk:
+            attributes[a.GEN_AI_FIRST_CHUNK] = self._first_chunk - self.started
+        self._measure(now - self.started)
+        self._price(attributes)
+        self._time_turn(now)
+        genai_spans.end(self.span, self, attributes)
+
+    def _estimate(self) -> bool:
+        """Estimate the tokens of an answer of which something arrived, where the model has not told them."""
+        if not self._chunks:
+            return False
+        few = self._characters <= _LONGEST_TOKEN * self._chunks
+        output = self._chunks if few else math.ceil(self._characters / _CHARACTERS_A_TOKEN)
+        self.usage = Usage(math.ceil(self.asked_characters / _CHARACTERS_A_TOKEN), output)
+        return True
+
+    @never_raise
+    def _measure(self, elapsed: float) -> None:
+        context = self._span_context()
+        own = {a.GEN_AI_PROVIDER: self.provider, a.GEN_AI_REQUEST_MODEL: self.model, a.ERROR_TYPE: self.failure}
+        record.observe(m.AI_RESPONSE_TIME, elapsed, own, context)
+        if self.failure is not None:
+            record.count(m.ERRORS, 1.0, {a.ERROR_TYPE: self.failure})
+        attributes = self._attributes()
+        record.observe(m.GEN_AI_DURATION, elapsed, {**attributes, a.ERROR_TYPE: self.failure}, context)
+        if self.usage is not None:
+            record.observe(
+                m.GEN_AI_TOKENS, self.usage.input, {**attributes, a.GEN_AI_TOKEN_TYPE: a.TokenType.INPUT.value}, context
+            )
+            if self.operation is a.GenAiOperation.CHAT:
+                output = {**attributes, a.GEN_AI_TOKEN_TYPE: a.TokenType.OUTPUT.value}
+                record.observe(m.GEN_AI_TOKENS, self.usage.output, output, context)
+
+    @never_raise
+    def _price(self, attributes: dict[str, Any]) -> None:
+        if self.usage is None:
+            if self.failure is None:
+                record.count(m.AI_UNPRICED, 1.0, {a.GEN_AI_REQUEST_MODEL: self.model})
+            return
+        models = (self.response_model, self.model) if self.response_model else (self.model,)
+        dollars = cost.cost(self.provider, self._url, models, self.usage)
+        if dollars is None:
+            record.count(m.AI_UNPRICED, 1.0, {a.GEN_AI_REQUEST_MODEL: self.model})
+            return
+        attributes[a.COST] = float(dollars)
+        record.count(m.AI_COST, float(dollars), {a.GEN_AI_PROVIDER: self.provider, a.GEN_AI_REQUEST_MODEL: self.model})
+        if self._turn is not None:
+            self._turn.cost = dollars + (self._turn.cost or 0)
+
+    @never_raise
+    def _time_turn(self, now: float) -> None:
+        if self._turn is None:
+            return
+        if self._first_chunk:
+            self._turn.spent(a.Phase.FIRST_CHUNK, self._first_chunk - self.started)
+        self._turn.spent(a.Phase.GENERATION, now - (self._first_chunk or self.started))
+
+    def _attributes(self) -> dict[str, Any]:
+        return {
+            a.GEN_AI_OPERATION: self.operation.value,
+            a.GEN_AI_PROVIDER: self.provider,
+            a.GEN_AI_REQUEST_MODEL: self.model,
+            a.GEN_AI_RESPONSE_MODEL: self.response_model,
+        }
+
+    def _span_context(self) -> trace.SpanContext | None:
+        return None if self.span is None else self.span.span.get_span_context()
+
+
+def current() -> Call | None:
+    """The call in whose block this code runs. Blocks that a generator left elsewhere are left here too."""
+    call = _current.get()
+    while call is not None and call._left and otel_context.get_current() is call._inside:
+        call._step_out()
+        call = _current.get()
+    while call is not None and call._left:
+        call = call._outer[0]
+    return call
+
+
+def end_abandoned() -> None:
+    """End the calls whose streams were thrown away unread."""
+    while _abandoned:
+        try:
+            call = _abandoned.popleft()
+        except IndexError:
+            return
+        call.leave()
+
+
+chat_turn.Pending.end = end_abandoned
+chat_turn.Pending.leave = current

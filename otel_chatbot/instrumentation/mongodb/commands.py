@@ -1,0 +1,273 @@
+"""MongoDB commands: their spans, how many, how long, how they ended, and what business documents they wrote.
+
+Fed by pymongo's command events, in the context of the code that sent the command (threads and tasks alike);
+feeds the store and the tracer. Imported when pymongo is. No figure depends on a span.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any, Final, NamedTuple
+
+from opentelemetry.trace import Span
+from pymongo import monitoring
+
+from ... import config
+from ..._guard import never_raise
+from ...metrics import deduplication, record
+from ...metrics.bound_series import keep
+from ...metrics.record import AUTOMATIC
+from ...metrics.series import current_context
+from ...metrics.store import STORE, CounterSeries, HistogramSeries
+from ...semconv import attributes as a
+from ...semconv import metrics as m
+from ..common import chat_turn
+from ..common.client_spans import ClientSpans, end, mark_failed
+from . import unrecognised, whole_arrays
+from .documents import Counts, Write, write_of
+from .recognise import Recogniser
+from .transactions import Transactions, identity_of, in_transaction
+
+NOT_COUNTED: Final = frozenset({"hello", "ismaster", "saslstart", "saslcontinue", "authenticate", "endsessions", "killcursors"})
+"""Commands that the driver sends for itself, in lower case."""
+_MONGODB: Final = a.DbSystem.MONGODB.value
+_DUPLICATE_KEY: Final = {11000: "DuplicateKey", 11001: "DuplicateKey", 12582: "DuplicateKey"}
+"""Write errors come without the name of their code; this one is worth its name."""
+
+TRANSACTIONS: Final = Transactions()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=TRANSACTIONS.forget)
+
+
+SPANS: Final = ClientSpans("opentelemetry.instrumentation.pymongo", "PymongoInstrumentor")
+
+
+class _Running(NamedTuple):
+    request_id: int
+    span: Span | None
+    counts: bool
+    collection: str | None = None
+    write: Write | None = None
+    transaction: Mapping[str, Any] | None = None
+    """What names the transaction of which the command is a part, None outside of one."""
+    read: _Read | None = None
+
+
+class _Read(NamedTuple):
+    """A command whose reply shows documents."""
+
+    space: tuple[str, str]
+    query: Mapping[str, Any]
+    whole: bool
+    """Whether it shows them with all of their fields."""
+
+
+# A command ends in the context in which it started, and none runs inside another. One slot a context, overwritten by the
+# next command, cannot grow when a command is torn down without an event (a cancelled task, a killed greenlet).
+_running: ContextVar[_Running | None] = ContextVar("otel_chatbot_mongo_command", default=None)
+
+
+class CommandFigures(monitoring.CommandListener):
+    """Counts the commands of the clients that it was given to, and makes their spans."""
+
+    enabled = True
+
+    @never_raise
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        """Begin the command's span, and keep what its end will not tell."""
+        if not CommandFigures.enabled or record.is_own_traffic():
+            _running.set(None)
+            return
+        name, command = event.command_name, event.command
+        collection = _collection(name, command)
+        span = _begin_span(event, name, collection)
+        if name.lower() in NOT_COUNTED:
+            _running.set(_Running(event.request_id, span, counts=False))
+            return
+        write = write_of(name, command, _recogniser())
+        if write is not None:
+            chat_turn.met(write.conversation)
+        transaction = identity_of(command) if in_transaction(command) else None
+        _running.set(_Running(event.request_id, span, True, collection, write, transaction, _read(name, command, write)))
+
+    @never_raise
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """Count the command and the documents that its reply acknowledges; end its span."""
+        running = _taken(event.request_id)
+        if running is None:
+            return
+        reply = event.reply
+        if running.counts:
+            code, kind = _write_error(reply)
+            _measure(event, running, code, kind)
+        if running.span is not None:
+            end(running.span)
+        if running.read is not None:
+            whole_arrays.read(*running.read[:2], _shown(reply), whole=running.read.whole)
+        if running.write is not None:
+            _settle(running.write, reply, running.transaction)
+        elif running.transaction is not None and event.command_name == "commitTransaction":
+            _count_documents(TRANSACTIONS.commit(running.transaction))
+        elif running.transaction is not None and event.command_name == "abortTransaction":
+            TRANSACTIONS.abort(running.transaction)
+
+    @never_raise
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        """Count the command with its error; what it wrote, if anything, was not acknowledged. End its span."""
+        running = _taken(event.request_id)
+        if running is None:
+            return
+        code, kind = error_of(event.failure)
+        if running.counts:
+            _measure(event, running, code, kind)
+        if running.span is not None:
+            # The server's message may hold a document or a key's value: the span tells the kind alone.
+            mark_failed(running.span, kind, {a.DB_STATUS: code} if code is not None else None)
+            end(running.span)
+        if running.transaction is not None and event.command_name == "abortTransaction":
+            TRANSACTIONS.abort(running.transaction)
+
+
+def _begin_span(event: monitoring.CommandStartedEvent, name: str, collection: str | None) -> Span | None:
+    database, (host, port) = event.database_name, event.connection_id
+    attributes: dict[str, Any] = {a.DB_SYSTEM: _MONGODB, a.DB_NAMESPACE: database, a.DB_QUERY_TEXT: name}
+    if collection:
+        attributes[a.DB_COLLECTION] = collection
+    attributes[a.SERVER_ADDRESS] = host
+    if port:
+        attributes[a.SERVER_PORT] = port
+    return SPANS.start(f"{database}.{name}", attributes)
+
+
+def error_of(failure: Mapping[str, Any]) -> tuple[str | None, str]:
+    """The status code of a failed command and its kind: the server's name of the code, or the driver's exception."""
+    code = failure.get("code")
+    kind = failure.get("codeName") or failure.get("errtype") or (_code_name(code) if code is not None else "UnknownError")
+    return (None if code is None else str(code)), str(kind)
+
+
+def _write_error(reply: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    # A batch whose documents were refused is a success on the wire and an exception to the application.
+    errors = reply.get("writeErrors")
+    if not errors:
+        return None, None
+    code = errors[0].get("code")
+    return str(code), _code_name(code)
+
+
+def _code_name(code: Any) -> str:
+    return _DUPLICATE_KEY.get(code, str(code))
+
+
+def _taken(request_id: int) -> _Running | None:
+    running = _running.get()
+    if running is None or running.request_id != request_id:
+        return None
+    _running.set(None)
+    return running
+
+
+def _collection(name: str, command: Mapping[str, Any]) -> str | None:
+    value = command.get("collection") if name == "getMore" else command.get(name)
+    if name == "bulkWrite":
+        spaces = {item.get("ns", "") for item in command.get("nsInfo") or ()}
+        value = spaces.pop().partition(".")[2] if len(spaces) == 1 else None
+    return value if isinstance(value, str) else None
+
+
+class _Figures(NamedTuple):
+    """The series in which commands of one kind are counted."""
+
+    queries: CounterSeries
+    query_time: HistogramSeries
+    duration: HistogramSeries
+
+
+_Kind = tuple[str, str | None, str, str | None, str | None, str, int | None]
+_figures: Final[dict[_Kind, _Figures]] = {}
+
+
+def _figures_of(kind: _Kind) -> _Figures:
+    operation, collection, database, code, error, host, port = kind
+    queries = STORE.instrument(m.DB_QUERIES).at((operation, collection, error))
+    query_time = STORE.instrument(m.DB_QUERY_TIME).at((operation, collection))
+    duration = STORE.instrument(m.DB_CLIENT_DURATION).at((_MONGODB, operation, collection, database, code, error, host, port))
+    assert isinstance(queries, CounterSeries)
+    assert isinstance(query_time, HistogramSeries)
+    assert isinstance(duration, HistogramSeries)
+    return keep(_figures, kind, _Figures(queries, query_time, duration))
+
+
+def _measure(
+    event: monitoring.CommandSucceededEvent | monitoring.CommandFailedEvent,
+    running: _Running,
+    code: str | None,
+    error: str | None,
+) -> None:
+    operation, seconds = event.command_name, event.duration_micros / 1e6
+    host, port = event.connection_id
+    kind = (operation, running.collection, event.database_name, code, error, host, port)
+    figures = _figures.get(kind) or _figures_of(kind)
+    context = current_context() if running.span is None else running.span.get_span_context()
+    active, scope = AUTOMATIC.active, deduplication.current()
+    if m.DB_QUERY_TIME.name in active:
+        scope.tally(m.DB_QUERY_TIME.name).add_auto(1.0)
+        figures.query_time.observe(seconds, context)
+    if operation in chat_turn.READS:
+        chat_turn.spent(a.Phase.HISTORY, seconds)
+    if m.DB_QUERIES.name in active and scope.tally(m.DB_QUERIES.name).add_auto(1.0):
+        figures.queries.add(1.0)
+    figures.duration.observe(seconds, context)
+
+
+def _settle(write: Write, reply: Mapping[str, Any], transaction: Mapping[str, Any] | None) -> None:
+    counts = write.settle(reply)
+    chat_turn.met(write.new_conversation(reply))
+    if write.unread is not None:
+        unrecognised.note(*write.unread)
+    if transaction is None:
+        _count_documents(counts)
+    else:
+        TRANSACTIONS.add(transaction, counts)
+
+
+class _Known:
+    """The recogniser of the settings that are current."""
+
+    settings: config.Settings | None = None
+    recogniser: Recogniser
+
+
+def _recogniser() -> Recogniser:
+    settings = config.current()
+    if _Known.settings is not settings:
+        _Known.recogniser = Recogniser(settings)
+        _Known.settings = settings
+    return _Known.recogniser
+
+
+def _read(name: str, command: Mapping[str, Any], write: Write | None) -> _Read | None:
+    """What a command will show; one that also writes shows what it wrote only where it is asked for that."""
+    if name == "find":
+        return _Read((command.get("$db", ""), command["find"]), command.get("filter") or {}, "projection" not in command)
+    if name == "findAndModify" and write is not None and (command.get("new") or not write.counts):
+        return _Read((command.get("$db", ""), command[name]), command.get("query") or {}, "fields" not in command)
+    return None
+
+
+def _shown(reply: Mapping[str, Any]) -> Sequence[Any]:
+    cursor = reply.get("cursor")
+    if cursor is not None:
+        return cursor.get("firstBatch") or ()
+    return (reply.get("value"),)
+
+
+def _count_documents(counts: Counts) -> None:
+    if counts.conversations:
+        record.count(m.CONVERSATIONS_CREATED, counts.conversations)
+    if counts.sent:
+        record.count(m.MESSAGES_SENT, counts.sent)
+    if counts.received:
+        record.count(m.MESSAGES_RECEIVED, counts.received)

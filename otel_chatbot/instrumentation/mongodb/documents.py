@@ -1,0 +1,246 @@
+"""Which conversations and messages a MongoDB command has written: read from the command and the reply, never from spans.
+
+Fed by `instrumentation.mongodb.commands` (the command at its start, the reply at its end); feeds the three counters of
+business events. What a document is, `recognise` tells; here stands what the reply says was written. The rules stand in the
+documentation under "What counts".
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from . import whole_arrays
+from .counts import NOTHING, Counts, total
+from .recognise import Found, Recogniser
+from .statements import Change, Memory, Statement
+from .whole_arrays import Array
+
+__all__ = ["NOTHING", "Change", "Counts", "Write", "write_of"]
+
+_logger = logging.getLogger("otel_chatbot")
+_warned: set[str] = set()
+
+_REPLACED = (
+    "a conversation's whole array of messages was replaced, and no read in the same request showed what it held: what is new "
+    "in it cannot be counted; $push new messages, read the conversation first, or count them with messages_sent and "
+    "messages_received"
+)
+_AMBIGUOUS = (
+    "MongoDB's reply does not say which of several different updates changed something, so the messages in them are not "
+    "counted; send them one by one, ask for verbose results, or count them with messages_sent and messages_received"
+)
+
+
+class Write:
+    """A command that may write conversations or messages, kept from its start until its reply."""
+
+    __slots__ = ("_changes", "_command", "_kind", "conversation", "makes_conversation", "unread")
+
+    def __init__(self, kind: str, changes: Sequence[Change], command: Mapping[str, Any]) -> None:
+        self._kind = kind
+        self._changes = changes
+        # Only what settling needs: a reference to the command would keep the documents alive.
+        self._command = {name: command[name] for name in ("ordered", "errorsOnly", "writeConcern") if name in command}
+        self.conversation: object = None
+        """The id of the conversation that the command names."""
+        self.makes_conversation = False
+        """Whether the document that the server makes, with an id that it gives, is a conversation."""
+        self.unread: tuple[str, tuple[str, ...]] | None = None
+        """A collection, and the fields of a document in it that was not recognised."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it can count for anything, or is to be remembered."""
+        return any(change.created is not NOTHING or change.changed is not NOTHING or change.replaces or change.memory
+                   for change in self._changes)  # fmt: skip
+
+    def new_conversation(self, reply: Mapping[str, Any]) -> object:
+        """The id that the server gave to a conversation made by an upsert."""
+        if not self.makes_conversation:
+            return None
+        if self._kind == "findandmodify":
+            return (reply.get("lastErrorObject") or {}).get("upserted")
+        upserted = reply.get("upserted") or ()
+        return upserted[0].get("_id") if upserted else None
+
+    def settle(self, reply: Mapping[str, Any]) -> Counts:
+        """What the reply says has been written."""
+        if not reply.get("writeErrors"):
+            for change in self._changes:
+                if change.memory is not None:
+                    whole_arrays.written(*change.memory[:3], whole=change.memory.whole)
+        if (self._command.get("writeConcern") or {}).get("w") == 0:
+            # The driver answers {ok: 1} itself: what was sent is all that can be known.
+            return total(change.created for change in self._changes if change.inserts)
+        if self._kind == "findandmodify":
+            return self._settle_find_and_modify(reply)
+        if self._kind == "bulkwrite":
+            return self._settle_bulk(reply)
+        return self._settle_batch(reply)
+
+    def _settle_batch(self, reply: Mapping[str, Any]) -> Counts:
+        ran = self._ran(error.get("index", 0) for error in reply.get("writeErrors") or ())
+        if self._kind == "insert":
+            return total(change.created for change in ran.values())
+        made = {item.get("index") for item in reply.get("upserted") or ()}
+        counts = total(change.created for index, change in ran.items() if index in made)
+        rest = [change for index, change in ran.items() if index not in made]
+        return counts.plus(_changed(rest, int(reply.get("nModified", 0))))
+
+    def _settle_find_and_modify(self, reply: Mapping[str, Any]) -> Counts:
+        outcome = reply.get("lastErrorObject") or {}
+        if outcome.get("upserted") is not None:
+            return self._changes[0].created
+        return _changed(self._changes, 1 if outcome.get("updatedExisting") else 0)
+
+    def _settle_bulk(self, reply: Mapping[str, Any]) -> Counts:
+        cursor = reply.get("cursor") or {}
+        results = cursor.get("firstBatch") or ()
+        ran = self._ran(item.get("idx", 0) for item in results if not item.get("ok"))
+        inserts = [change for change in ran.values() if change.inserts]
+        counts = _spread([change.created for change in inserts], int(reply.get("nInserted", 0)))
+        updates = {index: change for index, change in ran.items() if not (change.inserts or change.deletes)}
+        modified = int(reply.get("nModified", 0))
+        if not self._command.get("errorsOnly") and not cursor.get("id"):
+            made = {item.get("idx") for item in results if item.get("upserted") is not None}
+            counts = counts.plus(total(change.created for index, change in updates.items() if index in made))
+            for item in results:
+                change = updates.get(item.get("idx"))
+                if change is not None and item.get("idx") not in made:
+                    counts = counts.plus(_changed([change], int(item.get("nModified", 0))))
+            return counts
+        upserted = int(reply.get("nUpserted", 0))
+        may = [change for change in updates.values() if change.upserts]
+        counts = counts.plus(_spread([change.created for change in may], upserted))
+        rest = [change for change in updates.values() if not (change.upserts and upserted >= len(may))]
+        return counts.plus(_changed(rest, modified))
+
+    def _ran(self, failed: Iterable[int]) -> dict[int, Change]:
+        """The statements that ran without an error: an ordered batch stops at the first one."""
+        errors = set(failed)
+        stop = min(errors) if errors and self._command.get("ordered", True) else len(self._changes)
+        return {index: change for index, change in enumerate(self._changes[:stop]) if index not in errors}
+
+
+def write_of(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:
+    """The write that a command is, or None when it is none."""
+    return (_WRITES.get(name) or _WRITES.get(name.lower(), _nothing))(name, command, recogniser)
+
+
+def _nothing(_name: str, _command: Mapping[str, Any], _recogniser: Recogniser) -> Write | None:
+    return None
+
+
+def _insert(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:
+    collection, documents = command.get(name), command.get("documents") or ()
+    if not isinstance(collection, str):
+        return None
+    batch = len(documents) > 1
+    found = [recogniser.document(document, collection, batch=batch) for document in documents]
+    space = (command.get("$db", ""), collection)
+    changes = [_made(one, document, space) for one, document in zip(found, documents, strict=True)]
+    write = Write("insert", changes, command)
+    write.conversation = next(
+        (_conversation(recogniser, d, one) for d, one in zip(documents, found, strict=True) if one.chat), None
+    )
+    if documents and not any(one.chat for one in found):
+        write.unread = recogniser.unread(documents[0], collection)
+    return write
+
+
+def _updates(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:
+    collection, updates = command.get(name), command.get("updates") or ()
+    if not isinstance(collection, str):
+        return None
+    statements = [Statement(u.get("q"), u.get("u"), bool(u.get("upsert")), bool(u.get("multi"))) for u in updates]
+    return _update(statements, "update", command, collection, recogniser)
+
+
+def _find_and_modify(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:
+    collection, update = command.get(name), command.get("update")
+    if update is None or not isinstance(collection, str):
+        return None
+    statement = Statement(command.get("query"), update, bool(command.get("upsert")), many=False)
+    return _update([statement], "findandmodify", command, collection, recogniser)
+
+
+def _update(
+    statements: Sequence[Statement], kind: str, command: Mapping[str, Any], collection: str, recogniser: Recogniser
+) -> Write:
+    space = (command.get("$db", ""), collection)
+    write = Write(kind, [statement.change(space, recogniser) for statement in statements], command)
+    if len(statements) == 1 and write.counts:
+        write.conversation = statements[0].conversation(collection, recogniser)
+        write.makes_conversation = write.conversation is None and bool(write._changes[0].created.conversations)
+    return write
+
+
+def _bulk(_name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:
+    spaces = [str(item.get("ns", "")).partition(".")[::2] for item in command.get("nsInfo") or ()]
+    inserts = sum("insert" in op for op in command.get("ops") or ())
+    changes = []
+    for op in command.get("ops") or ():
+        if "insert" in op:
+            space, document = spaces[op["insert"]], op.get("document") or {}
+            changes.append(_made(recogniser.document(document, space[1], batch=inserts > 1), document, space))
+        elif "update" in op:
+            statement = Statement(op.get("filter"), op.get("updateMods"), bool(op.get("upsert")), bool(op.get("multi")))
+            changes.append(statement.change(spaces[op["update"]], recogniser))
+        else:
+            changes.append(Change(deletes=True))
+    return Write("bulkwrite", changes, command)
+
+
+_WRITES: Final[dict[str, Callable[[str, Mapping[str, Any], Recogniser], Write | None]]] = {
+    "insert": _insert,
+    "update": _updates,
+    "findandmodify": _find_and_modify,
+    "findAndModify": _find_and_modify,
+    "bulkwrite": _bulk,
+    "bulkWrite": _bulk,
+}
+
+
+def _made(found: Found, document: Mapping[str, Any], space: tuple[str, str]) -> Change:
+    memory = None
+    if found.counts.conversations or (found.counts and found.chat and any(isinstance(v, list) for v in document.values())):
+        arrays: dict[str, Array | None] = {name: tuple(value) for name, value in document.items() if isinstance(value, list)}
+        memory = Memory(space, whole_arrays.simple(document), arrays, whole=True)
+    return Change(found.counts, inserts=True, memory=memory)
+
+
+def _conversation(recogniser: Recogniser, document: Mapping[str, Any], found: Found) -> object:
+    named = recogniser.conversation_id(document)
+    return document.get("_id") if named is None and found.counts.conversations else named
+
+
+def _changed(changes: Sequence[Change], modified: int) -> Counts:
+    """What `modified` documents changed by some of these statements count for."""
+    if modified <= 0:
+        return NOTHING
+    if any(change.replaces for change in changes):
+        _warn(_REPLACED)
+    if any(change.many for change in changes) and len({change.changed for change in changes}) > 1:
+        _warn(_AMBIGUOUS)
+        return NOTHING
+    return _spread([change.changed for change in changes], modified)
+
+
+def _spread(counts: Sequence[Counts], number: int) -> Counts:
+    """The sum of `number` of these, where that is the same whichever they are; else a warning and nothing."""
+    if number <= 0 or not counts:
+        return NOTHING
+    if len(set(counts)) == 1:
+        return counts[0].times(number)
+    if number >= len(counts):
+        return total(counts)
+    _warn(_AMBIGUOUS)
+    return NOTHING
+
+
+def _warn(text: str) -> None:
+    if text not in _warned:
+        _warned.add(text)
+        _logger.warning("%s (said once)", text)

@@ -1,0 +1,192 @@
+"""Figures of MongoDB connection pools: how many connections are idle or used, what waits, how long it took.
+
+Fed by pymongo's pool events (connection monitoring and pooling); feeds `metrics.record`. Imported when pymongo is.
+One listener a client, so that connection numbers, which start anew in every client, cannot be mixed up.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+import weakref
+from typing import Any, Final
+
+from pymongo import monitoring
+
+from ..._guard import never_raise
+from ...metrics import record
+from ...metrics.store import STORE, GaugeSeries
+from ...semconv import attributes as a
+from ...semconv import metrics as m
+from ..common.pool_figures import PoolSeries
+
+_DEFAULT_MAX: Final = 100
+"""pymongo's maxPoolSize when a client does not set one; the event lists what differs from the defaults."""
+
+_IDLE: Final = {a.CONNECTION_STATE: a.ConnectionState.IDLE.value}
+_USED: Final = {a.CONNECTION_STATE: a.ConnectionState.USED.value}
+
+_Address = tuple[str, int | None]
+_alive: weakref.WeakSet[PoolFigures] = weakref.WeakSet()
+
+
+class _Pool:
+    """One pool, and the connections that it has open in this process."""
+
+    def __init__(self, address: _Address) -> None:
+        host, port = address
+        self.series = PoolSeries(a.DbSystem.MONGODB, host if port is None else f"{host}:{port}")
+        idle, used = (STORE.instrument(m.DB_CONNECTIONS).labels(state) for state in (_IDLE, _USED))
+        assert isinstance(idle, GaugeSeries)
+        assert isinstance(used, GaugeSeries)
+        self._idle, self._used = idle, used
+        # The time at which each open connection was checked out; None while it is idle.
+        self.connections: dict[int, float | None] = {}
+
+    def move(self, idle: int, used: int, pending: int = 0) -> None:
+        """So many more (or fewer) connections are idle, are used, are waited for."""
+        counted = m.DB_CONNECTIONS.name in record.AUTOMATIC.active
+        self.series.move(idle, used, pending, ((self._idle, idle), (self._used, used)) if counted else ())
+
+    def drop(self, number: int) -> None:
+        """A connection was closed."""
+        if number in self.connections:
+            used = self.connections.pop(number) is not None
+            self.move(0 if used else -1, -1 if used else 0)
+
+
+class PoolFigures(monitoring.ConnectionPoolListener):
+    """Follows the pools of one client."""
+
+    enabled = True
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._pools: dict[_Address, _Pool] = {}
+        _alive.add(self)
+
+    def _pool(self, event: Any) -> _Pool:
+        found = self._pools.get(event.address)
+        if found is None:
+            found = self._pools[event.address] = _Pool(event.address)
+        return found
+
+    @never_raise
+    def pool_created(self, event: monitoring.PoolCreatedEvent) -> None:
+        """Publish the pool's limits; a pool without a maximum has none to publish."""
+        if not PoolFigures.enabled:
+            return
+        most = event.options.get("maxPoolSize", _DEFAULT_MAX) or 0
+        with self._lock:
+            least = int(event.options.get("minPoolSize", 0))
+            self._pool(event).series.limits(least, 0 if most == math.inf else int(most))
+
+    @never_raise
+    def pool_closed(self, event: monitoring.PoolClosedEvent) -> None:
+        """Take the pool's limits back; connections still in use are closed when they come back."""
+        with self._lock:
+            pool = self._pools.get(event.address)
+            if pool is not None:
+                pool.series.limits(0, 0)
+
+    @never_raise
+    def connection_created(self, event: monitoring.ConnectionCreatedEvent) -> None:
+        """A connection is idle until it is checked out, also while it is being opened."""
+        if not PoolFigures.enabled:
+            return
+        with self._lock:
+            pool = self._pool(event)
+            pool.connections[event.connection_id] = None
+            pool.move(1, 0)
+
+    @never_raise
+    def connection_ready(self, event: monitoring.ConnectionReadyEvent) -> None:
+        """The connection is open: record how long that took."""
+        if PoolFigures.enabled and not record.is_own_traffic():
+            with self._lock:
+                self._pool(event).series.opened(event.duration or 0.0)
+
+    @never_raise
+    def connection_closed(self, event: monitoring.ConnectionClosedEvent) -> None:
+        """Forget the connection; one that this process did not open (a fork's inheritance) was never counted."""
+        with self._lock:
+            self._pool(event).drop(event.connection_id)
+
+    @never_raise
+    def connection_check_out_started(self, event: monitoring.ConnectionCheckOutStartedEvent) -> None:
+        """Something waits for a connection."""
+        if PoolFigures.enabled and not record.is_own_traffic():
+            with self._lock:
+                self._pool(event).series.move(0, 0, 1)
+
+    @never_raise
+    def connection_check_out_failed(self, event: monitoring.ConnectionCheckOutFailedEvent) -> None:
+        """It got none; waiting for too long is a timeout, a server that cannot be reached is not."""
+        if record.is_own_traffic():
+            return
+        with self._lock:
+            series = self._pool(event).series
+            series.move(0, 0, -1)
+            if PoolFigures.enabled and event.reason == monitoring.ConnectionCheckOutFailedReason.TIMEOUT:
+                series.timed_out()
+
+    @never_raise
+    def connection_checked_out(self, event: monitoring.ConnectionCheckedOutEvent) -> None:
+        """A connection is used; the package's own short use of the application's pool is left out."""
+        if record.is_own_traffic():
+            return
+        with self._lock:
+            pool = self._pool(event)
+            known = event.connection_id in pool.connections
+            if known:
+                pool.connections[event.connection_id] = time.perf_counter()
+            pool.move(-known, known, -1)
+            if PoolFigures.enabled:
+                pool.series.waited(event.duration or 0.0)
+
+    @never_raise
+    def connection_checked_in(self, event: monitoring.ConnectionCheckedInEvent) -> None:
+        """The connection is idle again."""
+        with self._lock:
+            pool = self._pool(event)
+            since = pool.connections.get(event.connection_id)
+            if since is None:
+                return
+            pool.connections[event.connection_id] = None
+            pool.move(1, -1)
+            if PoolFigures.enabled:
+                pool.series.was_used(time.perf_counter() - since)
+
+    @never_raise
+    def pool_ready(self, event: monitoring.PoolReadyEvent) -> None:
+        """Nothing to count."""
+
+    @never_raise
+    def pool_cleared(self, event: monitoring.PoolClearedEvent) -> None:
+        """Nothing to count: every connection that goes is an event of its own."""
+
+    @never_raise
+    def give_back(self) -> None:
+        """Take back what the client's pools added: the client was thrown away without being closed."""
+        with self._lock:
+            for pool in self._pools.values():
+                for number in list(pool.connections):
+                    pool.drop(number)
+                pool.series.close()
+            self._pools.clear()
+
+    def start_anew(self) -> None:
+        """In a forked child: the connections are the parent's, and so may be the holder of the lock."""
+        self._lock = threading.RLock()
+        self._pools = {}
+
+
+def _after_fork() -> None:
+    for figures in list(_alive):
+        figures.start_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,1 @@
+"""Redis (redis-py): commands, cache reads, pools. `hooks` is the way in."""

@@ -1,0 +1,213 @@
+"""Redis operations: span, time, errors, cache hits and misses, one entry for what the application called once.
+
+Fed by `instrumentation.redis.hooks`, which wraps redis-py's calls; feeds the store and, by `redis.spans`, the tracer. A command that redis-py retries
+inside one call is one operation, a pipeline is one operation, and each key that it reads is a hit or a miss.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextvars import ContextVar, Token
+from typing import Any, Final, NamedTuple
+
+from opentelemetry.context import Context, attach, detach
+from opentelemetry.trace import Span, set_span_in_context
+
+from ... import config
+from ..._guard import never_raise
+from ...metrics import deduplication, record
+from ...metrics.bound_series import keep
+from ...metrics.record import AUTOMATIC
+from ...metrics.series import current_context
+from ...metrics.store import STORE, HistogramSeries
+from ...semconv import attributes as a
+from ...semconv import metrics as m
+from ..common import chat_turn
+from ..common.client_spans import end, mark_failed
+from .pool import address as address_of
+from .spans import Address, begin_command, begin_pipeline, operation_name
+
+NOT_COUNTED: Final = frozenset({"HELLO", "AUTH", "SELECT", "CLIENT"})
+"""What sets a connection up."""
+_ONE_KEY: Final = frozenset({"GET", "GETEX", "GETDEL", "HGET", "HGETALL"})
+_WATCHED: Final = "WatchError"
+_SYSTEM: Final = {a.DB_SYSTEM: a.DbSystem.REDIS.value}
+
+
+class State:
+    """Whether operations are counted."""
+
+    on = False
+
+
+class Operation:
+    """One call of the application, from its start to its end, and its span. `counts`: whether it has figures, too."""
+
+    __slots__ = ("_address", "_client", "_commands", "_context", "_counts", "_name", "_span", "_start", "_token", "replies")
+
+    def __init__(
+        self,
+        client: Any,
+        name: str,
+        commands: Sequence[Sequence[Any]],
+        address: Address | None,
+        span: Span | None,
+        counts: bool,
+    ) -> None:
+        self._client = client
+        self._name = name
+        self._commands = commands
+        self._address = address
+        self._span = span
+        self._counts = counts
+        self.replies: Sequence[Any] | None = None
+        """The replies of a pipeline that is about to raise because of one of them."""
+        self._token: Token[Operation | bool] | None = _running.set(self)
+        self._context: Token[Context] | None = None if span is None else attach(set_span_in_context(span))
+        self._start = time.perf_counter()
+
+    @never_raise
+    def succeeded(self, replies: Sequence[Any]) -> None:
+        """Record the operation; `replies` has one item for each of its commands."""
+        self._measure(None)
+        if self._span is not None:
+            end(self._span)
+        self._read(replies)
+
+    @never_raise
+    def failed(self, error: BaseException) -> None:
+        """Record the operation with its error, and what other commands of its pipeline have read."""
+        kind = type(error).__qualname__
+        self._measure(kind)
+        if self._span is not None:
+            # A watched key that was changed is an answer; what is no `Exception` (a cancelled task) comes from the application.
+            if isinstance(error, Exception) and kind != _WATCHED:
+                mark_failed(self._span, kind)
+            end(self._span)
+        if self.replies is not None:
+            self._read(self.replies)
+
+    def _measure(self, error: str | None) -> None:
+        seconds = time.perf_counter() - self._start
+        if self._token is not None:
+            _running.reset(self._token)
+            self._token = None
+        if self._context is not None:
+            detach(self._context)
+        if not self._counts:
+            return
+        context = current_context() if self._span is None else self._span.get_span_context()
+        kind = (self._name, error, *(self._address or _address(self._client)))
+        figures = _figures.get(kind) or _figures_of(kind)
+        if m.CACHE_OPERATION_TIME.name in AUTOMATIC.active:
+            deduplication.current().tally(m.CACHE_OPERATION_TIME.name).add_auto(1.0)
+            figures.operation_time.observe(seconds, context)
+        chat_turn.spent(a.Phase.CACHE, seconds)
+        figures.duration.observe(seconds, context)
+
+    def _read(self, replies: Sequence[Any]) -> None:
+        hits = misses = 0
+        for command, reply in zip(self._commands, replies, strict=False):
+            if not isinstance(reply, Exception):
+                hit, miss = reads(command, reply)
+                hits += hit
+                misses += miss
+        if hits:
+            record.count(m.CACHE_HITS, hits, _SYSTEM)
+        if misses:
+            record.count(m.CACHE_MISSES, misses, _SYSTEM)
+
+
+class _Figures(NamedTuple):
+    """The series in which operations of one kind are counted."""
+
+    operation_time: HistogramSeries
+    duration: HistogramSeries
+
+
+_Kind = tuple[str, str | None, str | None, int | None, str | None]
+_figures: Final[dict[_Kind, _Figures]] = {}
+
+
+def _figures_of(kind: _Kind) -> _Figures:
+    name, error, host, port, db = kind
+    operation_time = STORE.instrument(m.CACHE_OPERATION_TIME).labels({a.DB_OPERATION: name})
+    duration = STORE.instrument(m.DB_CLIENT_DURATION).at((_SYSTEM[a.DB_SYSTEM], name, None, db, None, error, host, port))
+    assert isinstance(operation_time, HistogramSeries)
+    assert isinstance(duration, HistogramSeries)
+    return keep(_figures, kind, _Figures(operation_time, duration))
+
+
+# The operation of this context; True inside of redis-py's own preparations. What redis-py sends meanwhile is part of it.
+_running: ContextVar[Operation | bool] = ContextVar("otel_chatbot_redis_operation", default=False)
+
+
+@never_raise
+def begin(client: Any, name: str, commands: Sequence[Sequence[Any]], *, pipeline: bool = False) -> Operation | None:
+    """Start an operation, unless it is the package's own or a part of another; what sets a connection up has a span alone."""
+    if not State.on or _running.get() or record.is_own_traffic():
+        return None
+    pool = getattr(client, "connection_pool", None)
+    address = None if pool is None else address_of(pool.connection_kwargs)
+    span = begin_pipeline(commands, address) if pipeline else begin_command(commands[0], address)
+    counts = name not in NOT_COUNTED
+    return Operation(client, name, commands, address, span, counts) if counts or span is not None else None
+
+
+@never_raise
+def note_replies(replies: Sequence[Any]) -> None:
+    """Keep the replies of the running pipeline: one of them may be raised, and the others would be lost."""
+    operation = _running.get()
+    if isinstance(operation, Operation):
+        operation.replies = list(replies)
+
+
+def inside_library() -> Token[Operation | bool]:
+    """From here to `outside_library`, commands are redis-py's own."""
+    return _running.set(True)
+
+
+def outside_library(token: Token[Operation | bool]) -> None:
+    """Undo `inside_library`."""
+    _running.reset(token)
+
+
+def is_inside() -> bool:
+    """Whether the running code is inside an operation or redis-py's own preparations."""
+    return bool(_running.get())
+
+
+def reads(command: Sequence[Any], reply: Any) -> tuple[int, int]:
+    """Hits and misses of a command: one for each key (or field, HMGET) that it asked for."""
+    name = operation_name(command)
+    if name not in _ONE_KEY and name not in ("MGET", "HMGET"):
+        return 0, 0
+    first = command[0].decode() if isinstance(command[0], bytes) else command[0]
+    arguments = [*first.split()[1:], *command[1:]]  # redis-py also takes "GET key" as one argument
+    if name == "MGET":
+        found = [value is not None for key, value in zip(arguments, reply or (), strict=False) if _is_cache(key)]
+    elif not arguments or not _is_cache(arguments[0]):
+        return 0, 0
+    elif name == "HMGET":
+        found = [value is not None for value in reply or ()]
+    else:
+        found = [bool(reply) if name == "HGETALL" else reply is not None]
+    hits = sum(found)
+    return hits, len(found) - hits
+
+
+def _is_cache(key: Any) -> bool:
+    prefix = config.current().cache_prefix
+    if not prefix:
+        return True
+    if isinstance(key, (bytes, bytearray, memoryview)):
+        return bytes(key).startswith(prefix.encode())
+    return str(key).startswith(prefix)
+
+
+def _address(client: Any) -> Address:
+    """Where a cluster's client sends what has no key."""
+    manager = getattr(client, "nodes_manager", None) or getattr(getattr(client, "cluster_client", None), "nodes_manager", None)
+    node = getattr(manager, "default_node", None)
+    return (None, None, None) if node is None else (node.host, int(node.port), "0")

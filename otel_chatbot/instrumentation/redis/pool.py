@@ -1,0 +1,291 @@
+"""Figures of Redis connection pools, in the shape of MongoDB's: idle and used connections, waits, times.
+
+Fed by redis-py's pools, sync and asyncio, plain and blocking; feeds `metrics.record`. redis-py has no pool events, so
+after each call that may change a pool its own books are read, and the gauges move by the difference.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+import weakref
+from collections.abc import Collection
+from typing import Any, Final
+
+from ..._guard import never_raise
+from ...metrics import record
+from ...semconv import attributes as a
+from ..common.patching import Method, Patches
+from ..common.pool_figures import PoolSeries
+
+_NO_CONNECTION: Final = ("No connection available.", "Too many connections")
+"""What the blocking and the plain pool say when every connection is in use (redis-py has no type of error for it)."""
+_LOOK_SECONDS: Final = 1.0
+"""For so long it may go unseen that something else closed a connection that waits in its pool."""
+_UNLIMITED: Final = 2**31
+"""redis-py's max_connections, before version 8, of a pool that has no maximum."""
+
+
+class State:
+    """Whether pools are followed."""
+
+    on = False
+
+
+class _Pool:
+    """What this process has recorded of one pool."""
+
+    def __init__(self, pool: Any) -> None:
+        self.lock = threading.RLock()
+        self.series = PoolSeries(a.DbSystem.REDIS, pool_name(pool.connection_kwargs))
+        most = int(pool.max_connections)
+        self.series.limits(0, most if most < _UNLIMITED else 0)
+        self.since: dict[int, float] = {}
+        self._closed = 0
+        self._looked = -math.inf
+
+    def hold(self, pool: Any, pending: int = 0, *, look: bool = False) -> None:
+        """Move the figures to where the pool's books are. `look`: a connection may have been closed in between.
+
+        Closed connections stay in their pool, to be opened again. They are rare, and to find one takes a look at all.
+        """
+        now = time.perf_counter()
+        with self.lock:
+            idle, used = _books(pool)
+            if look or self._closed or now - self._looked > _LOOK_SECONDS:
+                idle = list(idle)  # as it is now: other threads go on
+                self._closed, self._looked = len(idle) - sum(map(_is_open, idle)), now
+            self.series.hold(len(idle) - self._closed, used, pending)
+
+    @never_raise
+    def give_back(self) -> None:
+        """The pool was thrown away: take back what it added."""
+        self.series.close()
+
+    def forget(self) -> None:
+        """In a forked child: what was recorded is the parent's."""
+        self.lock = threading.RLock()
+        self.series.forget()
+        self.since = {}
+
+
+_followed: weakref.WeakKeyDictionary[Any, _Pool] = weakref.WeakKeyDictionary()
+
+
+def pool_name(connection: dict[str, Any]) -> str:
+    """A pool's address: `host:port/db` or a socket's path; never a credential."""
+    host, port, db = address(connection)
+    return f"{host}:{port}/{db}" if port is not None else f"{host}/{db}"
+
+
+def address(connection: dict[str, Any]) -> tuple[str | None, int | None, str]:
+    """Host (or path, with no port) and database index from the arguments of a pool's connections."""
+    db = str(connection.get("db") or 0)
+    if connection.get("path"):
+        return str(connection["path"]), None, db
+    host = connection.get("host")
+    return (None if host is None else str(host)), int(connection.get("port") or 6379), db
+
+
+def follow(patches: Patches) -> None:
+    """Wrap redis-py's pools and connections; `patches.restore` undoes it."""
+    from redis import connection as sync
+    from redis.asyncio import connection as aio_connection
+
+    for kind in ("ConnectionPool", "BlockingConnectionPool"):
+        pool, aio_pool = getattr(sync, kind), getattr(aio_connection, kind)
+        patches.wrap(pool, "get_connection", _getting)
+        patches.wrap(pool, "release", _releasing)
+        patches.wrap(pool, "disconnect", _changing)
+        patches.wrap(aio_pool, "get_connection", _getting_async)
+        patches.wrap(aio_pool, "release", _releasing_async)
+        patches.wrap(aio_pool, "disconnect", _changing_async)
+        for owner in (pool, aio_pool):
+            patches.wrap(owner, "reset", _changing)
+    # The method that opens the socket, for a command and for `connect` alike.
+    opening = "connect_check_health" if hasattr(sync.AbstractConnection, "connect_check_health") else "connect"
+    patches.wrap(sync.AbstractConnection, opening, _connecting)
+    opening = "connect_check_health" if hasattr(aio_connection.AbstractConnection, "connect_check_health") else "connect"
+    patches.wrap(aio_connection.AbstractConnection, opening, _connecting_async)
+
+
+def _quiet() -> bool:
+    return not State.on or record.is_own_traffic()
+
+
+def _getting(original: Method) -> Method:
+    def get_connection(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if _quiet():
+            return original(self, *args, **kwargs)
+        state, start = _ask(self), time.perf_counter()
+        try:
+            connection = original(self, *args, **kwargs)
+        except BaseException as error:
+            _refused(self, state, error)
+            raise
+        _given(self, state, connection, start)
+        return connection
+
+    return get_connection
+
+
+def _getting_async(original: Method) -> Method:
+    async def get_connection(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if _quiet():
+            return await original(self, *args, **kwargs)
+        state, start = _ask(self), time.perf_counter()
+        try:
+            connection = await original(self, *args, **kwargs)
+        except BaseException as error:
+            _refused(self, state, error)
+            raise
+        _given(self, state, connection, start)
+        return connection
+
+    return get_connection
+
+
+def _releasing(original: Method) -> Method:
+    def release(self: Any, connection: Any) -> Any:
+        state = _followed.get(self)
+        if state is None:
+            return original(self, connection)
+        _done(state, connection)
+        try:
+            return original(self, connection)
+        finally:
+            _changed(self, state, look=not _is_open(connection))
+
+    return release
+
+
+def _releasing_async(original: Method) -> Method:
+    async def release(self: Any, connection: Any) -> Any:
+        state = _followed.get(self)
+        if state is None:
+            return await original(self, connection)
+        _done(state, connection)
+        try:
+            return await original(self, connection)
+        finally:
+            _changed(self, state, look=not _is_open(connection))
+
+    return release
+
+
+def _changing(original: Method) -> Method:
+    def change(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(self, *args, **kwargs)
+        finally:
+            _changed(self, _followed.get(self), look=True)
+
+    return change
+
+
+def _changing_async(original: Method) -> Method:
+    async def change(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await original(self, *args, **kwargs)
+        finally:
+            _changed(self, _followed.get(self), look=True)
+
+    return change
+
+
+def _connecting(original: Method) -> Method:
+    def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if _is_open(self) or _quiet():
+            return original(self, *args, **kwargs)
+        start = time.perf_counter()
+        result = original(self, *args, **kwargs)
+        _opened(self, start)
+        return result
+
+    return connect
+
+
+def _connecting_async(original: Method) -> Method:
+    async def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if _is_open(self) or _quiet():
+            return await original(self, *args, **kwargs)
+        start = time.perf_counter()
+        result = await original(self, *args, **kwargs)
+        _opened(self, start)
+        return result
+
+    return connect
+
+
+@never_raise
+def _ask(pool: Any) -> _Pool:
+    state = _followed.get(pool)
+    if state is None:
+        state = _followed[pool] = _Pool(pool)
+        weakref.finalize(pool, state.give_back).atexit = False
+    with state.lock:
+        state.series.move(0, 0, 1)
+    return state
+
+
+@never_raise
+def _refused(pool: Any, state: _Pool | None, error: BaseException) -> None:
+    if state is not None:
+        state.hold(pool, -1, look=True)
+        if error.args and error.args[0] in _NO_CONNECTION:
+            state.series.timed_out()
+
+
+@never_raise
+def _given(pool: Any, state: _Pool | None, connection: Any, start: float) -> None:
+    if state is not None:
+        now = time.perf_counter()
+        state.since[id(connection)] = now
+        state.hold(pool, -1)
+        state.series.waited(now - start)
+
+
+@never_raise
+def _done(state: _Pool, connection: Any) -> None:
+    since = state.since.pop(id(connection), None)
+    if since is not None:
+        state.series.was_used(time.perf_counter() - since)
+
+
+@never_raise
+def _opened(connection: Any, start: float) -> None:
+    known = {name: getattr(connection, name, None) for name in ("host", "port", "path", "db")}
+    PoolSeries(a.DbSystem.REDIS, pool_name(known)).opened(time.perf_counter() - start)
+
+
+@never_raise
+def _changed(pool: Any, state: _Pool | None, *, look: bool) -> None:
+    if state is not None:
+        state.hold(pool, look=look)
+
+
+def _books(pool: Any) -> tuple[Collection[Any], int]:
+    """The connections that wait in a pool, and how many are handed out, by the pool's own books."""
+    queue = getattr(pool, "pool", None)
+    if queue is None:
+        return pool._available_connections, len(pool._in_use_connections)
+    idle = [connection for connection in list(queue.queue) if connection is not None]
+    return idle, len(pool._connections) - len(idle)
+
+
+def _is_open(connection: Any) -> bool:
+    """Whether a connection has a socket."""
+    known = getattr(connection, "is_connected", None)
+    return bool(known) if known is not None else getattr(connection, "_sock", None) is not None
+
+
+def _after_fork() -> None:
+    for state in list(_followed.values()):
+        state.forget()
+    _followed.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,65 @@
+"""Threads of ours import nothing while the application does: each of the two could get half of a package."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from support.process import clean_env
+
+from otel_chatbot.distro.process.fork_safety import await_imports
+
+SCRIPT = """
+import sys, threading
+from otel_chatbot.distro.process.fork_safety import await_imports
+
+def import_a_part():
+    {wait}
+    import package.part
+
+thread = threading.Thread(target=import_a_part)
+sys.path.insert(0, sys.argv[1])
+thread.start()
+import package
+thread.join()
+print(package.part.VALUE, package.VALUE)
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A package that takes its time to import a module, which needs the package."""
+    folder = tmp_path / "package"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("import time\nVALUE = 1\ntime.sleep(0.3)\nfrom .part import VALUE as PART\n")
+    (folder / "part.py").write_text("from package import VALUE\nimport time\ntime.sleep(0.3)\nVALUE = VALUE + 1\n")
+    return tmp_path
+
+
+def run(package: Path, wait: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", SCRIPT.format(wait=wait), str(package)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=clean_env())
+
+
+def test_a_thread_that_waits_for_the_imports_breaks_none(package: Path) -> None:
+    done = run(package, "import time; time.sleep(0.1); await_imports()")
+    assert done.stdout == "2 1\n", done.stderr
+
+
+def test_it_waits_for_other_threads_alone_and_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "never_ready.py").write_text("import time\nfor _ in range(50):\n    time.sleep(0.05)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    began = time.monotonic()
+    await_imports()
+    assert time.monotonic() - began < 2, "nobody imports"
+    thread = threading.Thread(target=__import__, args=("never_ready",))
+    thread.start()
+    time.sleep(0.1)
+    began = time.monotonic()
+    await_imports(0.5)
+    assert 0.5 <= time.monotonic() - began < 2.4
+    thread.join()
