@@ -41,6 +41,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=TRANSACTIONS.forget)
 
 
+_SHOWING: Final = frozenset({"find", "findAndModify"})
+"""Commands whose replies show documents that the application may write back."""
 SPANS: Final = ClientSpans("opentelemetry.instrumentation.pymongo", "PymongoInstrumentor")
 
 
@@ -87,10 +89,11 @@ class CommandFigures(monitoring.CommandListener):
             _running.set(_Running(event.request_id, span, counts=False))
             return
         write = write_of(name, command, _recogniser())
-        if write is not None:
+        if write is not None and write.conversation is not None:
             chat_turn.met(write.conversation)
+        read = _read(name, command, write) if name in _SHOWING else None
         transaction = identity_of(command) if in_transaction(command) else None
-        _running.set(_Running(event.request_id, span, True, collection, write, transaction, _read(name, command, write)))
+        _running.set(_Running(event.request_id, span, True, collection, write, transaction, read))
 
     @never_raise
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
@@ -224,9 +227,10 @@ def _measure(
 
 def _settle(write: Write, reply: Mapping[str, Any], transaction: Mapping[str, Any] | None) -> None:
     counts = write.settle(reply)
-    chat_turn.met(write.new_conversation(reply))
     if write.unread is not None:
         unrecognised.note(*write.unread)
+    elif (made := write.new_conversation(reply)) is not None:
+        chat_turn.met(made)
     if transaction is None:
         _count_documents(counts)
     else:
@@ -252,7 +256,7 @@ def _read(name: str, command: Mapping[str, Any], write: Write | None) -> _Read |
     """What a command will show; one that also writes shows what it wrote only where it is asked for that."""
     if name == "find":
         return _Read((command.get("$db", ""), command["find"]), command.get("filter") or {}, "projection" not in command)
-    if name == "findAndModify" and write is not None and (command.get("new") or not write.counts):
+    if command.get("new") or write is None:
         return _Read((command.get("$db", ""), command[name]), command.get("query") or {}, "fields" not in command)
     return None
 

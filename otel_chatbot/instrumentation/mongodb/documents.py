@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from . import whole_arrays
-from .counts import NOTHING, Counts, total
+from .counts import BOTH, NOTHING, RECEIVED, SENT, Counts, total
 from .recognise import Found, Recogniser
-from .statements import Change, Memory, Statement
-from .whole_arrays import Array
+from .statements import Change, Memory, Space, Statement
 
 __all__ = ["NOTHING", "Change", "Counts", "Write", "write_of"]
 
 _logger = logging.getLogger("otel_chatbot")
 _warned: set[str] = set()
 
+_SETTLING: Final = ("ordered", "errorsOnly", "writeConcern")
 _REPLACED = (
     "a conversation's whole array of messages was replaced, and no read in the same request showed what it held: what is new "
     "in it cannot be counted; $push new messages, read the conversation first, or count them with messages_sent and "
@@ -36,18 +36,23 @@ _AMBIGUOUS = (
 class Write:
     """A command that may write conversations or messages, kept from its start until its reply."""
 
-    __slots__ = ("_changes", "_command", "_kind", "conversation", "makes_conversation", "unread")
+    __slots__ = ("_changes", "_command", "_kind", "conversation", "unread")
 
-    def __init__(self, kind: str, changes: Sequence[Change], command: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        kind: str,
+        changes: Sequence[Change],
+        command: Mapping[str, Any],
+        conversation: object = None,
+        unread: tuple[str, tuple[str, ...]] | None = None,
+    ) -> None:
         self._kind = kind
         self._changes = changes
         # Only what settling needs: a reference to the command would keep the documents alive.
-        self._command = {name: command[name] for name in ("ordered", "errorsOnly", "writeConcern") if name in command}
-        self.conversation: object = None
+        self._command = {name: command[name] for name in _SETTLING if name in command}
+        self.conversation = conversation
         """The id of the conversation that the command names."""
-        self.makes_conversation = False
-        """Whether the document that the server makes, with an id that it gives, is a conversation."""
-        self.unread: tuple[str, tuple[str, ...]] | None = None
+        self.unread = unread
         """A collection, and the fields of a document in it that was not recognised."""
 
     @property
@@ -58,7 +63,7 @@ class Write:
 
     def new_conversation(self, reply: Mapping[str, Any]) -> object:
         """The id that the server gave to a conversation made by an upsert."""
-        if not self.makes_conversation:
+        if self.conversation is not None or len(self._changes) != 1 or not self._changes[0].created.conversations:
             return None
         if self._kind == "findandmodify":
             return (reply.get("lastErrorObject") or {}).get("upserted")
@@ -67,10 +72,11 @@ class Write:
 
     def settle(self, reply: Mapping[str, Any]) -> Counts:
         """What the reply says has been written."""
-        if not reply.get("writeErrors"):
-            for change in self._changes:
-                if change.memory is not None:
-                    whole_arrays.written(*change.memory[:3], whole=change.memory.whole)
+        failed = reply.get("writeErrors")
+        if not failed:
+            self._remember()
+            if self._kind == "insert":
+                return self._changes[0].created if len(self._changes) == 1 else total(c.created for c in self._changes)
         if (self._command.get("writeConcern") or {}).get("w") == 0:
             # The driver answers {ok: 1} itself: what was sent is all that can be known.
             return total(change.created for change in self._changes if change.inserts)
@@ -79,6 +85,14 @@ class Write:
         if self._kind == "bulkwrite":
             return self._settle_bulk(reply)
         return self._settle_batch(reply)
+
+    def _remember(self) -> None:
+        for change in self._changes:
+            memory = change.memory
+            if isinstance(memory, Memory):
+                whole_arrays.written(memory.space, memory.fields, memory.arrays, whole=memory.whole)
+            elif memory is not None:
+                whole_arrays.keep(memory)
 
     def _settle_batch(self, reply: Mapping[str, Any]) -> Counts:
         ran = self._ran(error.get("index", 0) for error in reply.get("writeErrors") or ())
@@ -134,20 +148,20 @@ def _nothing(_name: str, _command: Mapping[str, Any], _recogniser: Recogniser) -
 
 
 def _insert(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:
-    collection, documents = command.get(name), command.get("documents") or ()
-    if not isinstance(collection, str):
+    collection, documents = command.get(name), command.get("documents")
+    if not isinstance(collection, str) or not documents:
         return None
-    batch = len(documents) > 1
-    found = [recogniser.document(document, collection, batch=batch) for document in documents]
-    space = (command.get("$db", ""), collection)
-    changes = [_made(one, document, space) for one, document in zip(found, documents, strict=True)]
-    write = Write("insert", changes, command)
-    write.conversation = next(
-        (_conversation(recogniser, d, one) for d, one in zip(documents, found, strict=True) if one.chat), None
-    )
-    if documents and not any(one.chat for one in found):
-        write.unread = recogniser.unread(documents[0], collection)
-    return write
+    space, batch = (command.get("$db", ""), collection), len(documents) > 1
+    conversation, chat, changes = None, False, []
+    for document in documents:
+        found = recogniser.document(document, collection, batch=batch)
+        changes.append(_made(found, document, space))
+        if found.chat and not chat:
+            chat, conversation = True, _conversation(recogniser, document, found)
+    if chat:
+        return Write("insert", changes, command, conversation)
+    unread = recogniser.unread(documents[0], collection)
+    return None if unread is None else Write("insert", changes, command, unread=unread)
 
 
 def _updates(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:
@@ -168,12 +182,13 @@ def _find_and_modify(name: str, command: Mapping[str, Any], recogniser: Recognis
 
 def _update(
     statements: Sequence[Statement], kind: str, command: Mapping[str, Any], collection: str, recogniser: Recogniser
-) -> Write:
+) -> Write | None:
     space = (command.get("$db", ""), collection)
     write = Write(kind, [statement.change(space, recogniser) for statement in statements], command)
-    if len(statements) == 1 and write.counts:
+    if not write.counts:
+        return None
+    if len(statements) == 1:
         write.conversation = statements[0].conversation(collection, recogniser)
-        write.makes_conversation = write.conversation is None and bool(write._changes[0].created.conversations)
     return write
 
 
@@ -203,12 +218,13 @@ _WRITES: Final[dict[str, Callable[[str, Mapping[str, Any], Recogniser], Write | 
 }
 
 
-def _made(found: Found, document: Mapping[str, Any], space: tuple[str, str]) -> Change:
-    memory = None
-    if found.counts.conversations or (found.counts and found.chat and any(isinstance(v, list) for v in document.values())):
-        arrays: dict[str, Array | None] = {name: tuple(value) for name, value in document.items() if isinstance(value, list)}
-        memory = Memory(space, whole_arrays.simple(document), arrays, whole=True)
-    return Change(found.counts, inserts=True, memory=memory)
+def _made(found: Found, document: Mapping[str, Any], space: Space) -> Change:
+    if not found.holds:
+        return _INSERTS.get(found.counts) or Change(found.counts, inserts=True)
+    return Change(found.counts, inserts=True, memory=whole_arrays.made(space, document))
+
+
+_INSERTS: Final = {counts: Change(counts, inserts=True) for counts in (NOTHING, SENT, RECEIVED, BOTH)}
 
 
 def _conversation(recogniser: Recogniser, document: Mapping[str, Any], found: Found) -> object:

@@ -16,8 +16,7 @@ _LIMIT: Final = 4096
 """Shapes that are remembered; beyond it all are forgotten. Who stores under keys of its users' making has many."""
 _SPEAKERS: Final = {name: number for number, name in enumerate((*shapes.SPEAKERS, *shapes.LOOSE_SPEAKERS))}
 _FLAGS: Final = shapes.USER_FLAGS | shapes.BOT_FLAGS
-RANKS: Final = {name: number for number, name in enumerate(shapes.CONVERSATION_IDS)}
-"""Fields that name the conversation, in plain spelling, and how well."""
+_RANKS: Final = {name: number for number, name in enumerate(shapes.CONVERSATION_IDS)}
 
 
 class Plan(NamedTuple):
@@ -38,8 +37,8 @@ class Plan(NamedTuple):
     personal: bool
     """It is somebody's account, not a part of a chat."""
     talk: bool
-    named: bool
-    """It names its conversation."""
+    ids: tuple[str, ...]
+    """Fields that name its conversation, the best first."""
     telling: bool
     """It has a field that may make it a part of a chat."""
 
@@ -94,7 +93,9 @@ class Plans:
             called=bool(has & shapes.CALLED),
             personal=bool(has & shapes.PERSONAL),
             talk=bool(has & shapes.PEOPLE_TALK),
-            named=any(p in RANKS and not isinstance(v, (list, tuple, Mapping)) for _, p, v in fields),
+            ids=tuple(
+                n for n, p, v in sorted((f for f in fields if f[1] in _RANKS), key=lambda f: _RANKS[f[1]]) if _may_be_id(v)
+            ),
             telling=False,
         )
         telling = bool(plan.speakers or plan.flags or plan.nested or plan.sides or plan.arrays)
@@ -104,3 +105,7 @@ class Plans:
 def may_say(value: Any) -> bool:
     """Whether a field of this kind can hold a text."""
     return value is None or isinstance(value, (str, list, tuple, Mapping))
+
+
+def _may_be_id(value: Any) -> bool:
+    return value is not None and not isinstance(value, (bool, list, tuple, Mapping))

@@ -14,11 +14,13 @@ import orjson
 from ...config import Settings
 from . import shapes
 from .counts import BOTH, CONVERSATION, NOTHING, RECEIVED, SENT, Counts, total
-from .plans import RANKS, Plan, Plans
+from .plans import Plan, Plans
 from .shapes import Place, Side, plain
 
 _MOST_FIELDS: Final = 20
+_MOST_PLACES: Final = 1024
 _DEPTH: Final = 3
+_LONGEST_ROLE: Final = 64
 _LONGEST_JSON: Final = 1024 * 1024
 _CONVERSATIONS: Final = "conversations"
 _MESSAGES: Final = "messages"
@@ -31,9 +33,29 @@ class Found(NamedTuple):
     counts: Counts = NOTHING
     chat: bool = False
     """Whether it is part of a chat, even when it counts for nothing (a system's message)."""
+    holds: bool = False
+    """Whether it is a document with arrays of messages, now or later."""
+
+
+class _Collection(NamedTuple):
+    """What a collection's name and the settings say of it."""
+
+    place: Place
+    chat: bool
+    named: bool
+    """Its name speaks of conversations, or is in the settings."""
+    holds_conversations: bool
+    """By the settings: whatever its documents look like."""
+    holds_messages: bool
+    """By the settings or by its name: a role is enough."""
+    speaks: bool
+    """Its documents may be messages and exchanges."""
+    converses: bool
+    """Its documents may be conversations."""
 
 
 _NONE: Final = Found()
+_SAID: Final = {counts: Found(counts, chat=True) for counts in (NOTHING, SENT, RECEIVED, BOTH)}
 
 
 class Recogniser:
@@ -43,27 +65,29 @@ class Recogniser:
         self._conversations = settings.conversations_collection
         self._messages = settings.messages_collection
         self._array = settings.messages_field
-        self._sent = frozenset(map(_word, settings.user_roles))
-        self._received = frozenset(map(_word, settings.assistant_roles))
-        self._given = self._sent | self._received
+        sent, received = (frozenset(map(_word, roles)) for roles in (settings.user_roles, settings.assistant_roles))
+        self._given = sent | received
+        self._roles = {
+            **dict.fromkeys(shapes.SILENT_ROLES, NOTHING),
+            **dict.fromkeys(received or shapes.ASSISTANT_ROLES, RECEIVED),
+            **dict.fromkeys(sent or shapes.USER_ROLES, SENT),
+        }
         self._plans = Plans(settings)
+        self._places: dict[str, _Collection] = {}
 
     def document(self, document: Mapping[str, Any], collection: str, *, batch: bool = False) -> Found:
         """What a whole document of a collection is; `batch`: it comes with others."""
         plan = self._plans.of(document)
-        if not plan.telling and not self._named(collection):
+        here = self._places.get(collection) or self._place(collection)
+        if not (plan.telling or here.named):
             return _NONE
-        here = shapes.place(collection)
-        sure = collection == (self._messages or _MESSAGES)
-        if self._conversations and collection == self._conversations:
-            return Found(CONVERSATION.plus(self._embedded(document, plan, collection)), chat=True)
-        if (sure or not self._messages) and (sure or here in (Place.CHAT, Place.OPEN)) and not plan.personal:
-            said = self._said(document, plan, here is Place.CHAT, sure=sure, batch=batch)
+        if here.holds_conversations:
+            return Found(CONVERSATION.plus(self._embedded(document, plan, collection)), chat=True, holds=True)
+        if here.speaks and not plan.personal:
+            said = self._said(document, plan, here.chat, sure=here.holds_messages, batch=batch)
             if said.chat:
                 return said
-        return (
-            _NONE if self._conversations or (sure and self._messages) else self._conversation(document, plan, collection, here)
-        )
+        return self._conversation(document, plan, collection, here.place) if here.converses else _NONE
 
     def pushed(self, items: Sequence[Any], array: str, collection: str) -> Counts:
         """What elements of an array of a collection's documents count for; the array may be named by its path."""
@@ -92,12 +116,7 @@ class Recogniser:
 
     def conversation_id(self, document: Mapping[str, Any]) -> object:
         """The id of the conversation that a document names."""
-        best, found = len(shapes.CONVERSATION_IDS), None
-        for name, value in document.items():
-            rank = RANKS.get(plain(name), best)
-            if rank < best and value is not None and not isinstance(value, (bool, list, tuple, Mapping)):
-                best, found = rank, value
-        return found
+        return next((value for name in self._plans.of(document).ids if (value := document[name]) is not None), None)
 
     def holds_conversations(self, collection: str) -> bool:
         """Whether the documents of a collection may be conversations: by its name they are nothing else."""
@@ -108,6 +127,21 @@ class Recogniser:
         if shapes.place(collection) in (Place.CHAT, Place.OPEN):
             return collection, tuple(list(document)[:_MOST_FIELDS])
         return None
+
+    def _place(self, collection: str) -> _Collection:
+        place, sure = shapes.place(collection), collection == (self._messages or _MESSAGES)
+        if len(self._places) >= _MOST_PLACES:
+            self._places.clear()
+        found = self._places[collection] = _Collection(
+            place=place,
+            chat=place is Place.CHAT,
+            named=self._named(collection),
+            holds_conversations=bool(self._conversations) and collection == self._conversations,
+            holds_messages=sure,
+            speaks=sure or (not self._messages and place in (Place.CHAT, Place.OPEN)),
+            converses=not self._conversations and not (sure and self._messages),
+        )
+        return found
 
     def _total(self, items: Sequence[Any], chat: bool, *, sure: bool) -> Counts:
         return total(self._item(item, chat, 1, sure=sure).counts for item in items)
@@ -120,7 +154,7 @@ class Recogniser:
         if plan.texts or sure:
             found = self._spoken(document, plan, chat or sure, sure=sure)
             if found is not None:
-                return Found(found, chat=True)
+                return _SAID[found]
         for name in plan.nested:
             inner = self._item(document[name], chat, _DEPTH)
             if inner.chat:
@@ -130,19 +164,16 @@ class Recogniser:
     def _spoken(self, document: Mapping[str, Any], plan: Plan, chat: bool, *, sure: bool) -> Counts | None:
         """By whom the document was said; None where nobody speaks. In a place of messages a role is enough."""
         for name, found in plan.speakers:
-            value = _at(document, name)
+            value = document[name] if name in document else _at(document, name)
             if isinstance(value, Mapping):
                 value = next((value[key] for key in ("role", "kind", "type") if isinstance(value.get(key), str)), None)
             role = _word(value) if isinstance(value, str) else ""
-            counts = self._counts_of(role)
+            counts = self._roles.get(role)
             if counts is None or not (plan.texts or found == "role"):
                 continue
-            loose = (role in shapes.LOOSE_ROLES and role not in self._given) or (
-                found in shapes.LOOSE_SPEAKERS and role not in shapes.PLAIN_ROLES
-            )
-            if not chat and (loose or plan.event):
+            if not chat and (plan.event or self._loose(found, role)):
                 continue
-            if not sure and found in shapes.LETTERS_HAVE and self._addressed(document, plan):
+            if plan.letter and not sure and found in shapes.LETTERS_HAVE and self._addressed(document, plan):
                 return None
             if plan.tools and any(document[tool] for tool in plan.tools) and not any(_says(document[t]) for t in plan.texts):
                 return NOTHING
@@ -152,17 +183,16 @@ class Recogniser:
                 return SENT if document[name] is by_user else RECEIVED
         return None
 
-    def _counts_of(self, role: str) -> Counts | None:
-        if role in (self._sent or shapes.USER_ROLES):
-            return SENT
-        if role in (self._received or shapes.ASSISTANT_ROLES):
-            return RECEIVED
-        return NOTHING if role in shapes.SILENT_ROLES else None
+    def _loose(self, field: str, role: str) -> bool:
+        """Whether a role, or one in this field, may be said of something else."""
+        if field in shapes.LOOSE_SPEAKERS:
+            return role not in shapes.PLAIN_ROLES
+        return role in shapes.LOOSE_ROLES and role not in self._given
 
     def _addressed(self, document: Mapping[str, Any], plan: Plan) -> bool:
         for name in plan.letter:
             value = document[name]
-            if value is not None and not (isinstance(value, str) and self._counts_of(_word(value)) is not None):
+            if value is not None and not (isinstance(value, str) and self._roles.get(_word(value)) is not None):
                 return True
         return False
 
@@ -176,24 +206,24 @@ class Recogniser:
             answer = Side.ANSWER
         clear = question is Side.QUESTION or answer is Side.ANSWER
         if not clear:
-            named = plan.named
+            named = bool(plan.ids)
             if plan.knowledge or not (chat or named) or (batch and not named):
                 return _NONE
             if question is None or answer is None:
                 asked = any(found is Side.LOOSE_ANSWER and document[name] in (None, "") for name, found in plan.sides)
-                return Found(SENT, chat=True) if question is not None and asked else _NONE
+                return _SAID[SENT] if question is not None and asked else _NONE
         if question is not None and answer is not None:
-            return Found(BOTH, chat=True)
+            return _SAID[BOTH]
         if question is Side.QUESTION:
-            return Found(SENT, chat=True)
-        return Found(RECEIVED, chat=True) if answer is Side.ANSWER else _NONE
+            return _SAID[SENT]
+        return _SAID[RECEIVED] if answer is Side.ANSWER else _NONE
 
     def _conversation(self, document: Mapping[str, Any], plan: Plan, collection: str, here: Place) -> Found:
         items = self._embedded(document, plan, collection)
         if here in (Place.OTHER, Place.PEOPLE) or plan.personal:
-            return Found(items, chat=True) if items is not NOTHING else _NONE
+            return Found(items, chat=True, holds=True) if items is not NOTHING else _NONE
         if not (plan.called or plan.talk) and (items is not NOTHING or self._begins(document, plan, collection, here)):
-            return Found(CONVERSATION.plus(items), chat=True)
+            return Found(CONVERSATION.plus(items), chat=True, holds=True)
         return _NONE
 
     def _begins(self, document: Mapping[str, Any], plan: Plan, collection: str, here: Place) -> bool:
@@ -205,7 +235,7 @@ class Recogniser:
         arrays = [document[name] for name in plan.arrays if shapes.is_history(name)]
         if any(array and self._item(array[0], True, _DEPTH).chat for array in arrays):
             return True
-        return not all(arrays) and (here is Place.CHAT or plan.named)
+        return not all(arrays) and (here is Place.CHAT or bool(plan.ids))
 
     def _embedded(self, document: Mapping[str, Any], plan: Plan, collection: str) -> Counts:
         if self._array:
@@ -225,7 +255,7 @@ class Recogniser:
         if sure:
             spoken = self._spoken(document, plan, True, sure=True)
             if spoken is not None:
-                return Found(spoken, chat=True)
+                return _SAID[spoken]
         if plan.personal:
             return _NONE
         said = self._said(document, plan, chat)
@@ -240,7 +270,7 @@ _ANSWERS: Final = (Side.ANSWER, Side.LOOSE_ANSWER)
 
 
 def _word(role: str) -> str:
-    return plain(role.strip())
+    return plain(role.strip()) if len(role) <= _LONGEST_ROLE else ""
 
 
 def _says(value: Any, half: Side | None = None) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from . import whole_arrays
 from .counts import NOTHING, RECEIVED, Counts
 from .recognise import Recogniser
-from .whole_arrays import Array
+from .whole_arrays import Array, Seen
 
 Space = tuple[str, str]
 """The names of a database and a collection."""
@@ -45,7 +45,7 @@ class Change(NamedTuple):
     upserts: bool = False
     many: bool = False
     replaces: bool = False
-    memory: Memory | None = None
+    memory: Memory | Seen | None = None
 
 
 class Statement:

@@ -27,7 +27,7 @@ class Seen:
 
     __slots__ = ("arrays", "fields", "space", "whole")
 
-    def __init__(self, space: tuple[str, str], fields: dict[str, Any], arrays: dict[str, Array], *, whole: bool) -> None:
+    def __init__(self, space: tuple[str, str], fields: Mapping[str, Any], arrays: dict[str, Array], *, whole: bool) -> None:
         self.space = space
         self.fields = fields
         self.arrays = arrays
@@ -46,14 +46,29 @@ def read(space: tuple[str, str], query: Mapping[str, Any], documents: Sequence[A
         return
     for document in documents:
         if isinstance(document, Mapping):
-            _keep(_of(space, document, simple(query) if len(documents) == 1 else {}, whole=whole))
+            keep(
+                Seen(space, {**document, **simple(query)} if len(documents) == 1 else document, _arrays(document), whole=whole)
+            )
+
+
+def made(space: tuple[str, str], document: Mapping[str, Any]) -> Seen:
+    """What to remember of a document once it is inserted."""
+    return Seen(space, document, _arrays(document), whole=True)
+
+
+def keep(seen: Seen) -> None:
+    """Remember a document."""
+    memory = deduplication.current().documents
+    if memory is None:
+        memory = deduplication.current().documents = deque(maxlen=MOST)
+    memory.append(seen)  # type: ignore[attr-defined]
 
 
 def written(space: tuple[str, str], fields: Mapping[str, Any], arrays: Mapping[str, Array | None], *, whole: bool) -> None:
     """A document was written: `arrays` by path, None for one that is no longer known."""
     known = find(space, fields)
     if known is None:
-        _keep(Seen(space, dict(fields), {path: array for path, array in arrays.items() if array is not None}, whole=whole))
+        keep(Seen(space, dict(fields), {path: array for path, array in arrays.items() if array is not None}, whole=whole))
         return
     for path, array in arrays.items():
         if array is None:
@@ -102,17 +117,8 @@ def growth(before: Array, now: Array, counts: Callable[[Any], Counts]) -> Counts
     return total(found for _, found in new[len(old) :]) if len(new) > len(old) else None
 
 
-def _of(space: tuple[str, str], document: Mapping[str, Any], fields: dict[str, Any], *, whole: bool) -> Seen:
-    arrays = {name: tuple(value) for name, value in document.items() if isinstance(value, list)}
-    return Seen(space, {**fields, **simple(document)}, arrays, whole=whole)
-
-
-def _keep(seen: Seen) -> None:
-    scope = deduplication.current()
-    memory = scope.documents
-    if memory is None:
-        memory = scope.documents = deque(maxlen=MOST)
-    memory.append(seen)  # type: ignore[attr-defined]
+def _arrays(document: Mapping[str, Any]) -> dict[str, Array]:
+    return {name: tuple(value) for name, value in document.items() if isinstance(value, list)}
 
 
 def _memory() -> deque[Seen] | None:
