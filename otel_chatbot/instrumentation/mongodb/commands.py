@@ -237,7 +237,7 @@ def _settle(write: Write, reply: Mapping[str, Any], transaction: Mapping[str, An
         TRANSACTIONS.add(transaction, counts)
 
 
-class _Known:
+class Known:
     """The recogniser of the settings that are current."""
 
     settings: config.Settings | None = None
@@ -246,10 +246,10 @@ class _Known:
 
 def _recogniser() -> Recogniser:
     settings = config.current()
-    if _Known.settings is not settings:
-        _Known.recogniser = Recogniser(settings)
-        _Known.settings = settings
-    return _Known.recogniser
+    if Known.settings is not settings:
+        Known.recogniser = Recogniser(settings)
+        Known.settings = settings
+    return Known.recogniser
 
 
 def _read(name: str, command: Mapping[str, Any], write: Write | None) -> _Read | None:

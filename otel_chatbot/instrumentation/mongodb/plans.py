@@ -28,6 +28,8 @@ class Plan(NamedTuple):
     nested: tuple[str, ...]
     sides: tuple[tuple[str, Side], ...]
     arrays: tuple[str, ...]
+    chats: bool
+    """It has an array that is named after a chat."""
     letter: tuple[str, ...]
     texts: tuple[str, ...]
     tools: tuple[str, ...]
@@ -62,7 +64,7 @@ class Plans:
 
     def of(self, document: Mapping[str, Any]) -> Plan:
         """Where to look in a document."""
-        known = (tuple(document), tuple(map(type, document.values())))
+        known = (*document, *map(type, document.values()))
         plan = self._plans.get(known)
         if plan is None:
             if len(self._plans) >= _LIMIT:
@@ -85,6 +87,7 @@ class Plans:
             nested=tuple(n for n, p, v in fields if p in shapes.NESTED and isinstance(v, (str, Mapping))),
             sides=tuple((n, found) for n, _, v in fields if (found := self.side(n)) is not None and may_say(v)),
             arrays=tuple(n for n, _, v in fields if isinstance(v, (list, tuple))),
+            chats=any(isinstance(v, (list, tuple)) and shapes.names_conversations(n) for n, _, v in fields),
             letter=tuple(n for n, p, _ in fields if p in shapes.ADDRESSED),
             texts=tuple(n for n, p, v in fields if p in shapes.TEXTS and may_say(v)),
             tools=tuple(n for n, p, _ in fields if p in shapes.TOOLS),

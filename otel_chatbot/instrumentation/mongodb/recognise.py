@@ -14,17 +14,15 @@ import orjson
 from ...config import Settings
 from . import shapes
 from .counts import BOTH, CONVERSATION, NOTHING, RECEIVED, SENT, Counts, total
+from .places import CONVERSATIONS, Places
 from .plans import Plan, Plans
 from .shapes import Place, Side, plain
 
 _MOST_FIELDS: Final = 20
-_MOST_PLACES: Final = 1024
+_MOST_ROLES: Final = 1024
 _DEPTH: Final = 3
 _LONGEST_ROLE: Final = 64
 _LONGEST_JSON: Final = 1024 * 1024
-_CONVERSATIONS: Final = "conversations"
-_MESSAGES: Final = "messages"
-"""The collections that hold conversations, and messages, whatever their documents look like."""
 
 
 class Found(NamedTuple):
@@ -37,23 +35,6 @@ class Found(NamedTuple):
     """Whether it is a document with arrays of messages, now or later."""
 
 
-class _Collection(NamedTuple):
-    """What a collection's name and the settings say of it."""
-
-    place: Place
-    chat: bool
-    named: bool
-    """Its name speaks of conversations, or is in the settings."""
-    holds_conversations: bool
-    """By the settings: whatever its documents look like."""
-    holds_messages: bool
-    """By the settings or by its name: a role is enough."""
-    speaks: bool
-    """Its documents may be messages and exchanges."""
-    converses: bool
-    """Its documents may be conversations."""
-
-
 _NONE: Final = Found()
 _SAID: Final = {counts: Found(counts, chat=True) for counts in (NOTHING, SENT, RECEIVED, BOTH)}
 
@@ -62,7 +43,6 @@ class Recogniser:
     """The table and the settings together."""
 
     def __init__(self, settings: Settings) -> None:
-        self._conversations = settings.conversations_collection
         self._messages = settings.messages_collection
         self._array = settings.messages_field
         sent, received = (frozenset(map(_word, roles)) for roles in (settings.user_roles, settings.assistant_roles))
@@ -73,13 +53,15 @@ class Recogniser:
             **dict.fromkeys(sent or shapes.USER_ROLES, SENT),
         }
         self._plans = Plans(settings)
-        self._places: dict[str, _Collection] = {}
+        self._said_by: dict[str, tuple[str, Counts | None]] = {}
+        """Roles as they were written."""
+        self._places = Places(settings)
 
     def document(self, document: Mapping[str, Any], collection: str, *, batch: bool = False) -> Found:
         """What a whole document of a collection is; `batch`: it comes with others."""
         plan = self._plans.of(document)
-        here = self._places.get(collection) or self._place(collection)
-        if not (plan.telling or here.named):
+        here = self._places.collection(collection)
+        if not (plan.telling or here.named) or (here.closed and not plan.chats):
             return _NONE
         if here.holds_conversations:
             return Found(CONVERSATION.plus(self._embedded(document, plan, collection)), chat=True, holds=True)
@@ -91,18 +73,15 @@ class Recogniser:
 
     def pushed(self, items: Sequence[Any], array: str, collection: str) -> Counts:
         """What elements of an array of a collection's documents count for; the array may be named by its path."""
-        if self._conversations and collection != self._conversations:
+        known = self._places.array(array, collection)
+        if not known.counts:
             return NOTHING
-        if self._array:
-            return self._total(items, True, sure=True) if array == self._array else NOTHING
-        name = next((part for part in reversed(array.split(".")) if part[:1] not in "$0123456789"), array)
-        here, own = shapes.place(collection), shapes.place(name)
-        told = here is Place.CHAT and shapes.is_history(name)
-        if (own is Place.OTHER and not told) or (here is Place.OTHER and not shapes.names_conversations(name)):
-            return NOTHING
-        chat = own is Place.CHAT or told
-        sure = collection in (self._conversations, _CONVERSATIONS) and plain(name) == _MESSAGES
-        return self._total(items, chat, sure=sure)
+        found = NOTHING
+        for item in items:
+            counts = self._item(item, known.chat, 1, sure=known.sure).counts
+            if counts is not NOTHING:
+                found = counts if found is NOTHING else found.plus(counts)
+        return found
 
     def answered(self, changes: Mapping[str, Any], collection: str) -> bool:
         """Whether these fields, set in a document that is there, are the answer of an exchange whose question was stored."""
@@ -120,34 +99,13 @@ class Recogniser:
 
     def holds_conversations(self, collection: str) -> bool:
         """Whether the documents of a collection may be conversations: by its name they are nothing else."""
-        return self._named(collection) or shapes.place(collection) is Place.OPEN
+        return (here := self._places.collection(collection)).named or here.place is Place.OPEN
 
     def unread(self, document: Mapping[str, Any], collection: str) -> tuple[str, tuple[str, ...]] | None:
         """The fields of a document that was not recognised, where its collection's name does not say why."""
         if shapes.place(collection) in (Place.CHAT, Place.OPEN):
             return collection, tuple(list(document)[:_MOST_FIELDS])
         return None
-
-    def _place(self, collection: str) -> _Collection:
-        place, sure = shapes.place(collection), collection == (self._messages or _MESSAGES)
-        if len(self._places) >= _MOST_PLACES:
-            self._places.clear()
-        found = self._places[collection] = _Collection(
-            place=place,
-            chat=place is Place.CHAT,
-            named=self._named(collection),
-            holds_conversations=bool(self._conversations) and collection == self._conversations,
-            holds_messages=sure,
-            speaks=sure or (not self._messages and place in (Place.CHAT, Place.OPEN)),
-            converses=not self._conversations and not (sure and self._messages),
-        )
-        return found
-
-    def _total(self, items: Sequence[Any], chat: bool, *, sure: bool) -> Counts:
-        return total(self._item(item, chat, 1, sure=sure).counts for item in items)
-
-    def _named(self, collection: str) -> bool:
-        return collection in (self._conversations, self._messages) or shapes.names_conversations(collection)
 
     def _said(self, document: Mapping[str, Any], plan: Plan, chat: bool, *, sure: bool = False, batch: bool = False) -> Found:
         """The document as a message or as an exchange. `chat`: it lies in a place of chats; `sure`: in one of messages."""
@@ -165,10 +123,8 @@ class Recogniser:
         """By whom the document was said; None where nobody speaks. In a place of messages a role is enough."""
         for name, found in plan.speakers:
             value = document[name] if name in document else _at(document, name)
-            if isinstance(value, Mapping):
-                value = next((value[key] for key in ("role", "kind", "type") if isinstance(value.get(key), str)), None)
-            role = _word(value) if isinstance(value, str) else ""
-            counts = self._roles.get(role)
+            known = self._said_by.get(value) if type(value) is str else None
+            role, counts = known or self._role(value)
             if counts is None or not (plan.texts or found == "role"):
                 continue
             if not chat and (plan.event or self._loose(found, role)):
@@ -183,6 +139,18 @@ class Recogniser:
                 return SENT if document[name] is by_user else RECEIVED
         return None
 
+    def _role(self, value: Any) -> tuple[str, Counts | None]:
+        """A role as the table has it, and what it counts for."""
+        if isinstance(value, Mapping):
+            value = next((value[key] for key in ("role", "kind", "type") if isinstance(value.get(key), str)), None)
+        if not isinstance(value, str) or len(value) > _LONGEST_ROLE:
+            return "", None
+        role = _word(value)
+        found = role, self._roles.get(role)
+        if found[1] is not None and len(self._said_by) < _MOST_ROLES:
+            self._said_by[value] = found
+        return found
+
     def _loose(self, field: str, role: str) -> bool:
         """Whether a role, or one in this field, may be said of something else."""
         if field in shapes.LOOSE_SPEAKERS:
@@ -192,7 +160,7 @@ class Recogniser:
     def _addressed(self, document: Mapping[str, Any], plan: Plan) -> bool:
         for name in plan.letter:
             value = document[name]
-            if value is not None and not (isinstance(value, str) and self._roles.get(_word(value)) is not None):
+            if value is not None and self._role(value)[1] is None:
                 return True
         return False
 
@@ -228,7 +196,7 @@ class Recogniser:
 
     def _begins(self, document: Mapping[str, Any], plan: Plan, collection: str, here: Place) -> bool:
         """Whether the document is a conversation in which nobody has spoken yet, but a system perhaps."""
-        if collection == _CONVERSATIONS:
+        if collection == CONVERSATIONS:
             return not (plan.texts and any(found in shapes.SPEAKERS for _, found in plan.speakers))
         if shapes.names_conversations(collection) and not (plan.texts or plan.sides):
             return True
@@ -243,8 +211,12 @@ class Recogniser:
             return self.pushed(array, self._array, collection) if isinstance(array, (list, tuple)) else NOTHING
         if not plan.arrays:
             return NOTHING
-        found = total(self.pushed(document[name], name, collection) for name in plan.arrays)
-        return found if any(found) else NOTHING
+        found = NOTHING
+        for name in plan.arrays:
+            counts = self.pushed(document[name], name, collection)
+            if counts is not NOTHING:
+                found = counts if found is NOTHING else found.plus(counts)
+        return found
 
     def _item(self, item: Any, chat: bool, depth: int, *, sure: bool = False) -> Found:
         """What an element of an array is."""
@@ -261,6 +233,8 @@ class Recogniser:
         said = self._said(document, plan, chat)
         if said.chat or depth >= _DEPTH:
             return said
+        if not plan.arrays:
+            return _NONE
         inner = total(self._item(element, chat, depth + 1).counts for name in plan.arrays for element in document[name])
         return Found(CONVERSATION.plus(inner), chat=True) if any(inner) else _NONE
 
@@ -270,7 +244,7 @@ _ANSWERS: Final = (Side.ANSWER, Side.LOOSE_ANSWER)
 
 
 def _word(role: str) -> str:
-    return plain(role.strip()) if len(role) <= _LONGEST_ROLE else ""
+    return plain(role.strip())
 
 
 def _says(value: Any, half: Side | None = None) -> bool:
@@ -281,7 +255,7 @@ def _says(value: Any, half: Side | None = None) -> bool:
 
 def _mapping(value: Any) -> Mapping[str, Any] | None:
     """A document, or one that was written as JSON."""
-    if isinstance(value, Mapping):
+    if type(value) is dict or isinstance(value, Mapping):
         return value
     if isinstance(value, str) and value[:1] == "{" and value[-1:] == "}" and len(value) <= _LONGEST_JSON:
         try:
