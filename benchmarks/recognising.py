@@ -21,7 +21,7 @@ from otel_chatbot.instrumentation.mongodb import commands
 from otel_chatbot.metrics import deduplication, record
 from otel_chatbot.semconv import metrics as m
 
-NOW = dt.datetime(2026, 11, 1)
+NOW = dt.datetime(2026, 11, 1, tzinfo=dt.timezone.utc)
 BY_SHAPE = config.Settings()
 BY_NAME = config.Settings(conversations_collection="c", messages_collection="m", messages_field="messages", role_field="role")
 MESSAGE = {"_id": 1, "conversation_id": "c1", "role": "user", "content": "hello", "created_at": NOW}

@@ -12,6 +12,7 @@ from . import shapes
 from .shapes import Place, plain
 
 _MOST: Final = 1024
+_LONGEST: Final = 256
 CONVERSATIONS: Final = "conversations"
 _MESSAGES: Final = "messages"
 """The collections that hold conversations, and messages, whatever their documents look like."""
@@ -61,10 +62,14 @@ class Places:
 
     def array(self, path: str, collection: str) -> Array:
         """What is known of an array in a collection's documents, by its path."""
-        return self._arrays.get((collection, path)) or self._read_array(collection, path)
+        return self._arrays.get((collection, path)) or self._read_array(collection, path[-_LONGEST:])
+
+    def _by_name(self, collection: str) -> Place:
+        named = collection in (self._conversations, self._messages)
+        return Place.CHAT if named and collection else shapes.place(collection)
 
     def _read_collection(self, collection: str) -> Collection:
-        place, sure = shapes.place(collection), collection == (self._messages or _MESSAGES)
+        place, sure = self._by_name(collection), collection == (self._messages or _MESSAGES)
         if len(self._collections) >= _MOST:
             self._collections.clear()
         found = self._collections[collection] = Collection(
@@ -81,7 +86,7 @@ class Places:
 
     def _read_array(self, collection: str, array: str) -> Array:
         name = next((part for part in reversed(array.split(".")) if part[:1] not in "$0123456789"), array)
-        here, own = shapes.place(collection), shapes.place(name)
+        here, own = self._by_name(collection), shapes.place(name)
         told = here is Place.CHAT and shapes.is_history(name)
         if self._conversations and collection != self._conversations:
             found = Array(counts=False)

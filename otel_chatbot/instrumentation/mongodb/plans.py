@@ -12,8 +12,13 @@ from ...config import Settings
 from . import shapes
 from .shapes import Side, plain
 
-_LIMIT: Final = 4096
+_LIMIT: Final = 1024
 """Shapes that are remembered; beyond it all are forgotten. Who stores under keys of its users' making has many."""
+_MOST_REMEMBERED: Final = 64
+"""Fields of a document that is remembered; one with more is read each time."""
+_MOST_FIELDS: Final = 200
+"""Fields of a document that may be a part of a chat."""
+_LONGEST_NAME: Final = 64
 _SPEAKERS: Final = {name: number for number, name in enumerate((*shapes.SPEAKERS, *shapes.LOOSE_SPEAKERS))}
 _FLAGS: Final = shapes.USER_FLAGS | shapes.BOT_FLAGS
 _RANKS: Final = {name: number for number, name in enumerate(shapes.CONVERSATION_IDS)}
@@ -60,10 +65,12 @@ class Plans:
             return Side.QUESTION
         if answer and name == answer:
             return Side.ANSWER
-        return None if question and answer else shapes.side(name)
+        return None if (question and answer) or len(name) > _LONGEST_NAME else shapes.side(name)
 
     def of(self, document: Mapping[str, Any]) -> Plan:
         """Where to look in a document."""
+        if len(document) > _MOST_REMEMBERED:
+            return self._read(document if len(document) <= _MOST_FIELDS else {})
         known = (*document, *map(type, document.values()))
         plan = self._plans.get(known)
         if plan is None:
@@ -73,7 +80,7 @@ class Plans:
         return plan
 
     def _read(self, document: Mapping[str, Any]) -> Plan:
-        fields = [(name, plain(name), document[name]) for name in document]
+        fields = [(name, plain(name), document[name]) for name in document if len(name) <= _LONGEST_NAME]
         has = {found for _, found, _ in fields}
         speakers = sorted(
             ((n, p) for n, p, v in fields if p in _SPEAKERS and isinstance(v, (str, Mapping))),

@@ -7,7 +7,7 @@ Fed by nothing; feeds `recognise`, which applies it to documents. The rule, as t
 - A **conversation** holds an array of messages or of exchanges, or it lies in a collection that is named after conversations.
 - **What could be something else needs a place.** `type: user` with a text may be an audit log; `question` and `answer` may be
   a list of frequent questions. These count only in a collection, or in an array, whose name speaks of chats; a question with
-  its answer also where it names its conversation. So does a message beside an `action`, an address or a level.
+  its answer also where it names its conversation. A message beside an `action`, an address or a level needs a place too.
 - **A name decides ties, by its last word that says something**: `user_chats` are chats, `chat_users` are users. In a collection
   of people only arrays count; in one of other things (notes, mails, tickets, reviews, caches) only an array that is named
   after a chat.

@@ -10,6 +10,7 @@ import pymongo
 import pytest
 from bson import encode
 from bson.raw_bson import RawBSONDocument
+from opentelemetry.trace import INVALID_SPAN_CONTEXT
 from pymongo import MongoClient, monitoring
 from pymongo.database import Database
 from support.chat_shapes import NONE, SHAPES, Shape, a, q
@@ -19,6 +20,7 @@ from support.servers import MongoServer
 from otel_chatbot.instrumentation.common import chat_turn
 from otel_chatbot.instrumentation.mongodb import documents as mongo_documents
 from otel_chatbot.instrumentation.mongodb import hooks as instrumentation
+from otel_chatbot.instrumentation.mongodb import unrecognised
 from otel_chatbot.metrics import deduplication
 from otel_chatbot.semconv import metrics as m
 
@@ -151,3 +153,35 @@ def test_nothing_but_a_chat_tells_a_conversation(chat: Chat) -> None:
     chat.db.surveys.insert_one({"session_id": "s", "question": "x", "answer": "y"})
     chat.db.users.update_one({"_id": 1}, {"$set": {"seen": True}})
     assert chat_turn.conversation_id() is None
+
+
+def chat_turn_that_writes(chat: Chat, *writes: tuple[str, dict[str, Any]], asks: bool = True) -> None:
+    with deduplication.request_scope() as scope:
+        for collection, document in writes:
+            chat.db[collection].insert_one(document)
+        running = chat_turn.running()
+        assert running is not None
+        running.calls += asks
+        chat_turn.finish(scope, 0.1, INVALID_SPAN_CONTEXT, {})
+
+
+@pytest.fixture
+def unread() -> Iterator[None]:
+    unrecognised.forget()
+    yield
+    unrecognised.forget()
+
+
+@pytest.mark.usefixtures("unread")
+def test_a_turn_that_stored_no_message_leaves_the_names_of_the_fields_that_it_wrote(chat: Chat) -> None:
+    chat_turn_that_writes(chat, ("frames", {"said": "secret", "heard": "secret"}), ("audit_log", {"who": "secret"}))
+    chat_turn_that_writes(chat, ("others", {"said": "secret"}), ("messages", {"role": "user", "content": "x"}))
+    chat_turn_that_writes(chat, ("pages_seen", {"said": "secret"}), asks=False)
+    assert unrecognised.unrecognised() == [("frames", ("said", "heard", "_id"))]
+
+
+@pytest.mark.usefixtures("unread")
+def test_collections_without_an_end_are_not_all_remembered(chat: Chat) -> None:
+    for number in range(unrecognised.MOST + 10):
+        chat_turn_that_writes(chat, (f"frames{number}", {"said": "x"}))
+    assert len(unrecognised.unrecognised()) == unrecognised.MOST
