@@ -65,7 +65,7 @@ def test_a_named_collection_of_messages_is_the_only_one() -> None:
     settings = Settings(messages_collection="notes")
     assert counts(settings, "notes", USER) == SENT
     assert counts(settings, "notes", {"role": "bot"}) == RECEIVED
-    assert counts(settings, "notes", {"question": "x", "answer": "y"}) == NOTHING
+    assert counts(settings, "notes", {"question": "x", "answer": "y"}) == BOTH
     assert counts(settings, "messages", USER) == counts(settings, "chats", {"question": "x", "answer": "y"}) == NOTHING
     assert counts(settings, "chats", {"messages": [USER]}) == Counts(1, 1, 0)
 
