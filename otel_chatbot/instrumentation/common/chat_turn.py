@@ -27,7 +27,7 @@ READS: Final = frozenset({"find", "aggregate", "getMore", "count", "distinct"})
 class Turn:
     """What is known of one request so far; times in seconds."""
 
-    __slots__ = ("answered", "calls", "conversation", "cost", "named", "phases", "unread")
+    __slots__ = ("answered", "calls", "conversation", "cost", "made", "named", "phases", "unread")
 
     def __init__(self) -> None:
         self.phases: dict[a.Phase, float] = {}
@@ -40,6 +40,8 @@ class Turn:
         """The conversation that the request has written to."""
         self.named: str | None = None
         """The conversation that the request itself names."""
+        self.made: str | None = None
+        """A conversation that the request began, by the id that the database's driver or server gave it."""
         self.unread: dict[str, tuple[str, ...]] = {}
         """Collections into which documents were written that nobody recognised, and the fields of the last one."""
 
@@ -94,6 +96,13 @@ def met(conversation: object) -> None:
         turn.conversation = str(conversation)
 
 
+def began(conversation: object) -> None:
+    """The running request has begun a conversation under this id. Others may know it by another, which goes before."""
+    turn = running()
+    if turn is not None and turn.made is None and conversation is not None:
+        turn.made = str(conversation)
+
+
 def conversation_id() -> str | None:
     """The conversation of the running request, as soon as it can be known."""
     turn = running()
@@ -103,13 +112,19 @@ def conversation_id() -> str | None:
         return turn.conversation
     if turn.named is None and Look.conversation is not None:
         turn.named = Look.conversation()
-    return turn.named
+    return turn.named or turn.made
 
 
 def written_conversation(scope: deduplication.Scope) -> str | None:
     """The conversation that a request has written to; None where it wrote to none that is known."""
     turn = scope.turn
     return turn.conversation if isinstance(turn, Turn) else None
+
+
+def begun_conversation(scope: deduplication.Scope) -> str | None:
+    """The conversation that a request has begun, by the id that the database gave it."""
+    turn = scope.turn
+    return turn.made if isinstance(turn, Turn) else None
 
 
 def finish(scope: deduplication.Scope, seconds: float, context: SpanContext, attributes: dict[str, Any]) -> None:
@@ -119,7 +134,7 @@ def finish(scope: deduplication.Scope, seconds: float, context: SpanContext, att
     turn = scope.turn
     if not isinstance(turn, Turn):
         return
-    conversation = turn.conversation or turn.named
+    conversation = turn.conversation or turn.named or turn.made
     if conversation is not None:
         attributes.setdefault(a.GEN_AI_CONVERSATION_ID, conversation)
     if turn.cost is not None:

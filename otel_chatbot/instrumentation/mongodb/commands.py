@@ -229,7 +229,7 @@ def _settle(write: Write, reply: Mapping[str, Any], transaction: Mapping[str, An
     if write.unread is not None:
         unrecognised.note(*write.unread)
     elif (made := write.new_conversation(reply)) is not None:
-        chat_turn.met(made)
+        chat_turn.began(made)
     if transaction is None:
         _count_documents(counts)
     else:

@@ -36,7 +36,7 @@ _AMBIGUOUS = (
 class Write:
     """A command that may write conversations or messages, kept from its start until its reply."""
 
-    __slots__ = ("_changes", "_command", "_kind", "conversation", "unread")
+    __slots__ = ("_changes", "_command", "_kind", "begun", "conversation", "unread")
 
     def __init__(
         self,
@@ -52,6 +52,8 @@ class Write:
         self._command = {name: command[name] for name in _SETTLING if name in command}
         self.conversation = conversation
         """The id of the conversation that the command names."""
+        self.begun: object = None
+        """The id of a conversation that is inserted and names no other: mostly the driver's."""
         self.unread = unread
         """A collection, and the fields of a document in it that was not recognised."""
 
@@ -62,9 +64,14 @@ class Write:
                    for change in self._changes)  # fmt: skip
 
     def new_conversation(self, reply: Mapping[str, Any]) -> object:
-        """The id that the server gave to a conversation made by an upsert."""
-        if self.conversation is not None or len(self._changes) != 1 or not self._changes[0].created.conversations:
-            return None
+        """The id of a conversation that was made under no other: the driver's, or the one that the server gave to an upsert."""
+        if (
+            self.begun is not None
+            or self.conversation is not None
+            or len(self._changes) != 1
+            or not self._changes[0].created.conversations
+        ):
+            return self.begun
         if self._kind == "findandmodify":
             return (reply.get("lastErrorObject") or {}).get("upserted")
         upserted = reply.get("upserted") or ()
@@ -152,14 +159,18 @@ def _insert(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Wr
     if not isinstance(collection, str) or not documents:
         return None
     space, batch = (command.get("$db", ""), collection), len(documents) > 1
-    conversation, chat, changes = None, False, []
+    first: tuple[Mapping[str, Any], Found] | None = None
+    changes = []
     for document in documents:
         found = recogniser.document(document, collection, batch=batch)
         changes.append(_made(found, document, space))
-        if found.chat and not chat:
-            chat, conversation = True, _conversation(recogniser, document, found)
-    if chat:
-        return Write("insert", changes, command, conversation)
+        if first is None and found.chat:
+            first = document, found
+    if first is not None:
+        write = Write("insert", changes, command, recogniser.conversation_id(first[0]))
+        if write.conversation is None and first[1].counts.conversations:
+            write.begun = first[0].get("_id")
+        return write
     unread = recogniser.unread(documents[0], collection)
     return None if unread is None else Write("insert", changes, command, unread=unread)
 
@@ -225,11 +236,6 @@ def _made(found: Found, document: Mapping[str, Any], space: Space) -> Change:
 
 
 _INSERTS: Final = {counts: Change(counts, inserts=True) for counts in (NOTHING, SENT, RECEIVED, BOTH)}
-
-
-def _conversation(recogniser: Recogniser, document: Mapping[str, Any], found: Found) -> object:
-    named = recogniser.conversation_id(document)
-    return document.get("_id") if named is None and found.counts.conversations else named
 
 
 def _changed(changes: Sequence[Change], modified: int) -> Counts:

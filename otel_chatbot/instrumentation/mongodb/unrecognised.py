@@ -25,7 +25,7 @@ def note(collection: str, fields: tuple[str, ...]) -> None:
 
 def unrecognised() -> list[tuple[str, tuple[str, ...]]]:
     """Collections, each with the fields of a document in it."""
-    return sorted(_known.items())
+    return sorted(_known.copy().items())
 
 
 def forget() -> None:

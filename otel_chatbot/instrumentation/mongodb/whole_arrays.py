@@ -83,7 +83,7 @@ def find(space: tuple[str, str], query: Mapping[str, Any]) -> Seen | None:
     wanted = simple(query)
     if not wanted:
         return None
-    for seen in reversed(_memory() or ()):
+    for seen in reversed(tuple(_memory() or ())):  # threads that share a request's scope may add to it meanwhile
         if seen.space == space and all(seen.fields.get(name, seen) == value for name, value in wanted.items()):
             return seen
     return None

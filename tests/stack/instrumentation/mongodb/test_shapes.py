@@ -185,3 +185,16 @@ def test_collections_without_an_end_are_not_all_remembered(chat: Chat) -> None:
     for number in range(unrecognised.MOST + 10):
         chat_turn_that_writes(chat, (f"frames{number}", {"said": "x"}))
     assert len(unrecognised.unrecognised()) == unrecognised.MOST
+
+
+def test_a_name_of_the_requests_own_goes_before_the_id_of_the_conversation_that_it_began(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = chat.db.chats.insert_one({"name": "c1", "messages": []})
+    assert chat_turn.conversation_id() == str(made.inserted_id)
+    with deduplication.request_scope():
+        monkeypatch.setattr(chat_turn.Look, "conversation", lambda: "c1")
+        chat.db.chats.insert_one({"name": "c1", "messages": []})
+        assert chat_turn.conversation_id() == "c1"
+        chat.db.messages.insert_one({"conversation_id": "c2", "role": "user", "content": "x"})
+        assert chat_turn.conversation_id() == "c2"
