@@ -233,7 +233,8 @@ class Exchange:
     @never_raise
     def _see(self) -> None:
         assert self.status is not None
-        conversation = chat_turn.written_conversation(self.scope) or self.ids.conversation
+        written, begun = chat_turn.written_conversation(self.scope), chat_turn.begun_conversation(self.scope)
+        conversation = written or self.ids.conversation or begun
         if conversation is not None:
             self.span_attributes[a.GEN_AI_CONVERSATION_ID] = conversation
         if self.status < 400:
