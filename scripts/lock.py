@@ -21,7 +21,7 @@ def main() -> None:
     lines = [*project["dependencies"], *extras["genai"], *extras["demo"]]
     header = "# Written by scripts/lock.py from pyproject.toml: the dependencies and the extras genai and demo.\n"
     (ROOT / "requirements/project.in").write_text(header + "\n".join(lines) + "\n")
-    for name in ("project", "demo", "test", "bench", "peers", "image", "docs"):
+    for name in ("project", "demo", "test", "bench", "peers", "clients", "clients-older", "image", "docs"):
         command = [
             sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--generate-hashes", "--universal", "--python-version", "3.11",
             "--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate",
