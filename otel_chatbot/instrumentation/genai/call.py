@@ -99,6 +99,16 @@ class Call:
         otel_context.attach(context)
 
     @contextmanager
+    def around(self) -> Iterator[None]:
+        """A block around attempts that join the call: its span is the current one; who asks for the call finds none."""
+        token = None if self.span is None else otel_context.attach(trace.set_span_in_context(self.span))
+        try:
+            yield
+        finally:
+            if token is not None:
+                otel_context.detach(token)
+
+    @contextmanager
     def running(self) -> Iterator[None]:
         """A block in which the model is asked; an exception ends the call."""
         self.enter()

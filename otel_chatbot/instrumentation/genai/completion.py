@@ -68,7 +68,7 @@ class ChatCompletion:
     def _begin(self) -> None:
         ensure_configured()
         record.activate(m.AI_RESPONSE_TIME, m.ERRORS)
-        spans.use_if_there()
+        spans.use_if_off()
         self._call = Call(self._provider, Asked(self._model, said=self._prompt))
         self._call.enter()
 

@@ -25,7 +25,7 @@ def asked(body: Mapping[str, Any]) -> dict[str, str]:
     system: list[dict[str, Any]] = []
     for name in ("instructions", "system", "systemInstruction", "system_instruction", "preamble"):
         system += _parts(body.get(name), room)
-    messages = []
+    messages: list[dict[str, Any]] = []
     for name in ("chat_history", "messages", "contents", "input", "additional_messages"):
         given = body.get(name)
         for message in list_of(given)[-_MOST_MESSAGES:] if isinstance(given, list) else []:
@@ -98,8 +98,8 @@ def _part(item: Any, room: _Room) -> dict[str, Any] | None:
         response = source.get("response", source.get("content", source.get("output")))
         number = source.get("tool_use_id") or source.get("call_id") or source.get("id") or source.get("toolUseId")
         return {"type": "tool_call_response", "id": number, "response": _value(response, room)}
-    kind = held.get("type")
-    return {"type": kind} if isinstance(kind, str) and kind else None
+    other = held.get("type")
+    return {"type": other} if isinstance(other, str) and other else None
 
 
 def _value(value: Any, room: _Room) -> Any:

@@ -21,7 +21,8 @@ from .call import Call
 from .framing import Framing, Splitter, framing_of, splitter
 from .protocols.answer import Answer, dict_of
 from .protocols.openai_assistants import RUNS
-from .recognise import Found, Place, candidates, may_ask, recognise
+from .protocols.protocol import Body
+from .recognise import TEXT_HOSTS, Found, Place, candidates, may_ask, recognise
 
 MOST: Final = 16 * 1024 * 1024
 """Bytes of an answer that is one value."""
@@ -33,9 +34,9 @@ Headers = Callable[[str], "str | None"]
 
 
 @never_raise
-def begin(method: str, place: Place, body: Callable[[], bytes | None]) -> Exchange | None:
-    """Begin or join the call that a request is; None where it asks no model, or where somebody outside reads it already."""
-    if method != "POST" or not (may_ask(place.path) or config.current().ai_addresses or place.host.endswith("huggingface.co")):
+def begin(place: Place, body: Callable[[], bytes | Body | None]) -> Exchange | None:
+    """Begin or join the call that a POST is; None where it asks no model, or where somebody outside reads it already."""
+    if not (may_ask(place.path) or may_be_named(place.host)):
         return None
     if record.is_own_traffic() or genai_call.current() is not None:
         return None
@@ -44,15 +45,22 @@ def begin(method: str, place: Place, body: Callable[[], bytes | None]) -> Exchan
         if boundary.found is None:
             return None
         return Exchange(boundary.call, boundary.found, boundary)
-    protocols = candidates(place)
-    data = body() if protocols else None
-    if data is None:
-        return None
-    found = recognise(place, protocols, data, None if boundary is None else boundary.provider)
+    found = find(place, body, boundary)
     if found is None:
         return None
-    call = begin_call(found, boundary)
-    return Exchange(call, found, boundary)
+    return Exchange(begin_call(found, boundary), found, boundary)
+
+
+def may_be_named(address: str) -> bool:
+    """The quick test of an address whose path says nothing."""
+    return bool(config.current().ai_addresses) or any(host in address for host in TEXT_HOSTS)
+
+
+def find(place: Place, body: Callable[[], bytes | Body | None], boundary: boundaries.Boundary | None) -> Found | None:
+    """The call that a request is; None where it asks no model."""
+    protocols = candidates(place)
+    data = body() if protocols else None
+    return None if data is None else recognise(place, protocols, data, None if boundary is None else boundary.provider)
 
 
 def begin_call(found: Found, boundary: boundaries.Boundary | None) -> Call:
@@ -132,11 +140,11 @@ class Exchange:
         self.finish()
 
     @never_raise
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes, *, decoded: bool = False) -> None:
         """A piece of the body."""
         if self.over or self._size > MOST:
             return
-        if self._decoder is not None:
+        if self._decoder is not None and not decoded:
             try:
                 data = self._decoder.decode(data)
             except decoding.UnreadableError:

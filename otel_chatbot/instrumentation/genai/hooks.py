@@ -18,7 +18,7 @@ from ...metrics import record
 from ...semconv import metrics as m
 from ...semconv.attributes import GenAiProvider
 from ..common.patching import Patches
-from . import spans, stainless, stream_usage
+from . import boundaries, spans, stainless, stream_usage
 
 _patches: Final = Patches()
 
@@ -44,6 +44,10 @@ def _stainless(provider: GenAiProvider | None = None) -> Follow:
     return follow
 
 
+def _rows(module: ModuleType, patches: Patches) -> None:
+    boundaries.wrap(module.__name__, patches)
+
+
 def _nowhere() -> bool:
     return False
 
@@ -51,11 +55,14 @@ def _nowhere() -> bool:
 _FOLLOW: Final[dict[str, Follow]] = {
     "httpx": _transport("httpx"),
     "httpx2": _transport("httpx"),
+    "urllib3": _transport("urllib3"),
+    "requests": _transport("requests"),
     "openai": _stainless(),
     "anthropic": _stainless(),
     "groq": _stainless(GenAiProvider.GROQ),
     "together": _stainless(GenAiProvider.TOGETHER),
     "cerebras.cloud.sdk": _stainless(GenAiProvider.CEREBRAS),
+    **{row.library: _rows for row in boundaries.ROWS},
 }
 """By the name that is imported."""
 

@@ -7,4 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-AI_LIBRARIES: Final = ("httpx", "httpx2", "openai", "anthropic", "groq", "together", "cerebras.cloud.sdk")
+AI_LIBRARIES: Final = (
+    "httpx", "httpx2", "urllib3", "requests",
+    "openai", "anthropic", "groq", "together", "cerebras.cloud.sdk", "mistralai", "google.genai", "cohere", "botocore.client",
+    "google.api_core.gapic_v1.method",
+)  # fmt: skip

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import logging
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import orjson
@@ -28,7 +29,7 @@ from .protocols import (
     openai_responses,
     tgi,
 )
-from .protocols.protocol import Asked, Protocol
+from .protocols.protocol import Asked, Body, Protocol
 
 MOST: Final = 32 * 1024 * 1024
 """Bytes of a request that are parsed; of a larger one (pictures) the model is not known."""
@@ -57,7 +58,7 @@ _HOSTS: Final = {
     "huggingface.co": _P.HUGGING_FACE, "endpoints.huggingface.cloud": _P.HUGGING_FACE, "ollama.com": _P.OLLAMA,
 }  # fmt: skip
 """Providers by host; the host of a region or of a customer has more in front."""
-_TEXT_HOSTS: Final = ("endpoints.huggingface.cloud", "api-inference.huggingface.co")
+TEXT_HOSTS: Final = ("endpoints.huggingface.cloud", "api-inference.huggingface.co")
 """Hosts at which text-generation-inference answers at any path."""
 ASKS_USAGE: Final = frozenset({_P.OPENAI.value, _P.AZURE_OPENAI.value, _P.DEEPSEEK.value})
 """Providers that tell a stream's tokens if they are asked, and only then."""
@@ -96,7 +97,7 @@ class Found(NamedTuple):
     protocol: Protocol
     provider: str
     asked: Asked
-    body: dict[str, Any]
+    body: Body
     place: Place
     known: bool
     """Whether host or setting tell the provider."""
@@ -160,21 +161,26 @@ def candidates(place: Place) -> tuple[Protocol, ...]:
     found = _BY_TAIL.get(tail[tail.rfind(":") + 1 :], ())
     if config.current().ai_addresses and (address := named(place)) is not None and address.protocol is not None:
         return (address.protocol,)
-    if not found and place.host.endswith(_TEXT_HOSTS):
+    if not found and place.host.endswith(TEXT_HOSTS):
         return tgi.ROWS
     return tuple(protocol for protocol in found if protocol.path.search(unquote(path)))
 
 
-def recognise(place: Place, protocols: tuple[Protocol, ...], body: bytes, hint: str | None = None) -> Found | None:
-    """The call that a request to this place is, with this body. `hint`: the provider, as the client's name has it."""
-    address = named(place)
-    provider = address.provider if address is not None else provider_of(place.host)
-    known = provider is not None
+def _parsed(body: bytes) -> Body | None:
     try:
         parsed = orjson.loads(body) if len(body) <= MOST else {}
     except ValueError:
         return None
-    if not isinstance(parsed, dict):
+    return parsed if isinstance(parsed, dict) else None
+
+
+def recognise(place: Place, protocols: tuple[Protocol, ...], body: bytes | Body, hint: str | None = None) -> Found | None:
+    """The call that a request to this place is, with this body. `hint`: the provider, as the client's name has it."""
+    address = named(place)
+    provider = address.provider if address is not None else provider_of(place.host)
+    known = provider is not None
+    parsed = body if isinstance(body, Mapping) else _parsed(body)
+    if parsed is None:
         return None
     path = unquote(place.path.partition("?")[0])
     for protocol in protocols:

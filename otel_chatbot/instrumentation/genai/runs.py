@@ -45,7 +45,7 @@ def heard(body: bytes) -> None:
     found: Any = orjson.loads(body)
     run_id = found.get("id") if isinstance(found, dict) else None
     waiting = _waiting.get(run_id) if isinstance(run_id, str) else None
-    if waiting is None or waiting[1].answer is None:
+    if run_id is None or waiting is None or waiting[1].answer is None:
         return
     call = waiting[1]
     answer = call.answer

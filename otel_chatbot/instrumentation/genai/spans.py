@@ -45,6 +45,12 @@ def use(tracer_provider: TracerProvider | None = None) -> None:
     Spans.on, Spans.provider, Spans.tracer = True, tracer_provider, None
 
 
+def use_if_off() -> None:
+    """Make spans from now on, where nobody has said so."""
+    if not Spans.on:
+        use()
+
+
 def off() -> None:
     """Make no more spans."""
     Spans.on, Spans.tracer = False, None

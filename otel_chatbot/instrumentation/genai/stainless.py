@@ -41,7 +41,8 @@ def following(provider: str | None, elsewhere: Callable[[], bool]) -> Callable[[
                     answer = _AGAIN
                 if answer is _AGAIN:
                     answer = original(self, cast_to, options, *args, **kwargs)
-                    added = _refused(added)
+                    _remember_refusal(added)
+                    added = None
             except BaseException as error:
                 boundary.leave(error)
                 raise
@@ -73,7 +74,8 @@ def following_async(provider: str | None, elsewhere: Callable[[], bool]) -> Call
                     answer = _AGAIN
                 if answer is _AGAIN:
                     answer = await original(self, cast_to, options, *args, **kwargs)
-                    added = _refused(added)
+                    _remember_refusal(added)
+                    added = None
             except BaseException as error:
                 boundary.leave(error)
                 raise
@@ -86,7 +88,8 @@ def following_async(provider: str | None, elsewhere: Callable[[], bool]) -> Call
     return make
 
 
-def _refused(added: Added | None) -> None:
+@never_raise
+def _remember_refusal(added: Added | None) -> None:
     if added is not None:
         stream_usage.remember(added.key, Habit.REFUSES)
 

@@ -72,9 +72,9 @@ def chunk_embedding(_name: str, found: dict[str, Any], answer: Answer) -> None:
 
 
 def _row(name: str, tail: str, keys: tuple[str, ...], *, embeds: bool = False) -> Protocol:
-    reads = (request_embedding, whole_embedding, chunk_embedding) if embeds else (request, whole, chunk)
+    asked, read, part = (request_embedding, whole_embedding, chunk_embedding) if embeds else (request, whole, chunk)
     path = re.compile(rf"/api/{tail}$")
-    return Protocol(name, GenAiProvider.OLLAMA, (tail,), path, keys, *reads, Framing.LINES)
+    return Protocol(name, GenAiProvider.OLLAMA, (tail,), path, keys, asked, read, part, Framing.LINES)
 
 
 ROWS: Final = (

@@ -64,7 +64,7 @@ def _begin(request: Any) -> Exchange | None:
         return None
     url = request.url
     place = Place(url.host, url.port, url.raw_path.decode("ascii"), url.scheme)
-    return begin("POST", place, lambda: _body(request))
+    return begin(place, lambda: _body(request))
 
 
 def _body(request: Any) -> bytes | None:
