@@ -15,7 +15,7 @@ from .process import clean_env
 PRELUDE = """
 import json, os, signal, sys, threading, time
 from otel_chatbot.metrics import view, record
-from otel_chatbot.metrics.shared.run import RUN
+from otel_chatbot.metrics.shared import run as shared
 from otel_chatbot.metrics.store import STORE
 from otel_chatbot.semconv import metrics as m
 
@@ -72,7 +72,7 @@ def idle():
         time.sleep(60)
 
 def files():
-    directory = RUN.directory()
+    directory = shared.RUN.directory()
     return sorted(os.listdir(directory.path))
 """
 

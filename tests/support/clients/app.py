@@ -23,9 +23,8 @@ app = flask.Flask("clients")
 @app.get("/run/<name>")
 def run_one(name: str) -> Any:
     """The outcome of a scenario."""
-    addresses = json.loads(os.environ["WIRES"])
     scenario = BY_NAME[name]
-    prompt = Prompt(addresses["url"], addresses.get("grpc", ""), scenario.mode, f"{scenario.client}.{scenario.interface}")
+    prompt = Prompt.of(scenario, json.loads(os.environ["WIRES"]))
     return flask.jsonify(run(scenario, prompt))
 
 

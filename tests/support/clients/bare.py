@@ -104,14 +104,20 @@ def enter(client: str, shape: Shape, driver: Callable[[Prompt], Any]) -> None:
         )
 
 
+CLIENTS: dict[str, Callable[[Shape], Callable[[Prompt], Any]]] = {
+    "requests": lambda shape: again(with_requests, shape),
+    "urllib3": lambda shape: again(with_urllib3, shape),
+    "httpx": lambda shape: again(with_httpx, shape),
+    "httpx2": lambda shape: again(lambda prompt, shape: with_httpx(prompt, shape, "httpx2"), shape),
+    "httpx_async": lambda shape: again_async(with_httpx_async, shape),
+    "httpx2_async": lambda shape: again_async(lambda prompt, shape: with_httpx_async(prompt, shape, "httpx2"), shape),
+    "aiohttp": lambda shape: again_async(with_aiohttp, shape),
+}
+"""By name: what makes a driver of a shape."""
+
 for one in SHAPES:
-    enter("requests", one, again(with_requests, one))
-    enter("urllib3", one, again(with_urllib3, one))
-    enter("httpx", one, again(with_httpx, one))
-    enter("httpx2", one, again(lambda prompt, shape: with_httpx(prompt, shape, "httpx2"), one))
-    enter("httpx_async", one, again_async(with_httpx_async, one))
-    enter("httpx2_async", one, again_async(lambda prompt, shape: with_httpx_async(prompt, shape, "httpx2"), one))
-    enter("aiohttp", one, again_async(with_aiohttp, one))
+    for name, make in CLIENTS.items():
+        enter(name, one, make(one))
 
 RETRIED = ("plain", "refused", "unavailable", "fails")
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +20,8 @@ WIDE = (*PLAIN, "unavailable", "gzip", "html")
 """For a client's main interface also what differs by transport alone."""
 STREAM = ("plain", "refused", "fails", "late", "closed", "garbage")
 WIDE_STREAM = (*STREAM, "gzip", "split")
-SOUND = ("plain", "gzip", "split", "refused", "unavailable")
-"""The modes that end with an answer."""
+SOUND = ("plain", "gzip", "split", "refused", "unavailable", "left")
+"""The modes in which the app gets what it wants."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Prompt:
     grpc: str
     mode: str
     tag: str
+
+    @classmethod
+    def of(cls, scenario: Scenario, addresses: dict[str, str]) -> Prompt:
+        """The prompt of a scenario, to the servers at these addresses."""
+        return cls(addresses["url"], addresses.get("grpc", ""), scenario.mode, f"{scenario.client}.{scenario.interface}")
 
     def words(self, more: str = "") -> str:
         """The question. `more` sets several calls of one scenario apart."""
@@ -87,6 +93,22 @@ class Scenario:
 TABLE: list[Scenario] = []
 
 
+class Loop:
+    """An event loop on a thread of its own, made when first needed."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+LOOP = Loop()
+
+
 def drives(
     client: str,
     interface: str,
@@ -97,17 +119,21 @@ def drives(
     calls: int = 1,
     env: str = TODAY,
     raises: bool = True,
+    shared_loop: bool = False,
 ) -> Callable[[Callable[[Prompt], Any]], Callable[[Prompt], Any]]:
     """Enter a driver into the table, once per mode.
 
     `retries`: the client tries again by itself; else the app asks once more, which is two calls. `raises`: a refusal is an
-    exception of the client, and not an answer with a status.
+    exception of the client, and not an answer with a status. `shared_loop`: the client keeps connections for the whole process,
+    so that all its async scenarios need one event loop.
     """
 
     def enter(function: Callable[[Prompt], Any]) -> Callable[[Prompt], Any]:
         def run(prompt: Prompt) -> Got:
             made = function(prompt)
-            got: Got = asyncio.run(made) if inspect.iscoroutine(made) else made
+            if inspect.iscoroutine(made):
+                made = LOOP.run(made) if shared_loop else asyncio.run(made)
+            got: Got = made
             return got
 
         for mode in modes or (STREAM if streamed else PLAIN):

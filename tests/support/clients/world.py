@@ -1,10 +1,11 @@
 """The model server and the app as processes, in an environment that has the clients; runs scenarios and reads every side of them.
 
-Feeds tests/stack/test_model_clients.py. Nothing of a client is imported here.
+Feeds tests/stack/instrumentation/genai/test_model_clients.py. Nothing of a client is imported here.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -36,18 +37,21 @@ QUIET = {
 
 
 def environment(name: str) -> Path:
-    """The Python of an environment with the locked clients and this package; made at its first use, and anew when the lock changes."""
+    """The Python of an environment with the locked clients and this package; made at its first use, and anew when the lock or the package's entry points change."""
     home = ROOT / ".cache" / f"{name}-venv"
     python = home / "bin" / "python"
     locked = ROOT / "requirements" / f"{name}.txt"
     stamp = home / "installed"
-    if not stamp.exists() or stamp.read_text() != locked.read_text():
-        shutil.rmtree(home, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-        install = [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(python), "--no-deps"]
-        subprocess.run([*install, "--require-hashes", "-r", str(locked)], check=True, timeout=900)
-        subprocess.run([*install, "-e", str(ROOT)], check=True, timeout=300)
-        stamp.write_text(locked.read_text())
+    now = locked.read_text() + (ROOT / "pyproject.toml").read_text()  # which names the package's entry points
+    with (ROOT / ".cache" / f"{name}-venv.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # test modules on several workers want it at the same time
+        if not stamp.exists() or stamp.read_text() != now:
+            shutil.rmtree(home, ignore_errors=True)
+            subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+            install = [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(python), "--no-deps"]
+            subprocess.run([*install, "--require-hashes", "-r", str(locked)], check=True, timeout=900)
+            subprocess.run([*install, "-e", str(ROOT)], check=True, timeout=300)
+            stamp.write_text(now)
     return python
 
 

@@ -21,6 +21,7 @@ MODES = {
     "unavailable": "503 at the first attempt, then answered",
     "fails": "500 at every attempt",
     "late": "no answer until the client has gone",
+    "left": "half of a stream, and the rest once the client has gone: for an app that does not read on",
     "closed": "the connection is reset: within the body, or in mid-stream",
     "garbage": "JSON that ends in its middle, or a stream with a broken frame",
     "html": "a page of HTML with status 200",

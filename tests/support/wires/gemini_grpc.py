@@ -54,7 +54,7 @@ class Service:
             self._spoil(ask, record, context)
             if ask.mode == "closed":
                 record.outcome = "closed"
-                context.abort(grpc.StatusCode.UNAVAILABLE, "Connection reset by peer")
+                context.abort(grpc.StatusCode.INTERNAL, "Received RST_STREAM with error code 2")
             if ask.mode in ("garbage", "html"):
                 record.outcome = "garbage"
                 return b"\xff\xff<html>"
@@ -75,7 +75,7 @@ class Service:
             for index, word in enumerate(WORDS):
                 if index == len(WORDS) // 2 and ask.mode == "closed":
                     record.outcome = "closed"
-                    context.abort(grpc.StatusCode.UNAVAILABLE, "Connection reset by peer")
+                    context.abort(grpc.StatusCode.INTERNAL, "Received RST_STREAM with error code 2")
                 if index == len(WORDS) // 2 and ask.mode == "garbage":
                     record.outcome = "garbage"
                     yield b"\xff\xff<html>"

@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass
 class Record:
-    """One HTTP request (or gRPC call). `outcome`: ok, refused, failed, late, closed, garbage or unknown.
+    """One HTTP request (or gRPC call). `outcome`: ok, refused, failed, late, closed, garbage or left.
 
     Token counts are those that the answer told, as far as it was sent. `waited`: seconds from the request to its first content.
     """
@@ -39,7 +39,11 @@ class Record:
 
 @dataclass(frozen=True)
 class Truth:
-    """What the figures must say of some records."""
+    """What the figures must say of some records.
+
+    `told`: the token counts are exactly these. Else content arrived whose tokens the model did not tell, or not to the end: they
+    are estimated, and this is what was told.
+    """
 
     calls: int
     failed: int
@@ -47,6 +51,7 @@ class Truth:
     output: int
     cached: int
     reasoning: int
+    told: bool
 
 
 @dataclass
@@ -93,4 +98,6 @@ def truth(records: Iterable[Record], *, joined: bool) -> Truth:
     answered = [record for group in groups.values() for record in group if record.outcome == "ok"]
     failed = sum(record.outcome in ("refused", "failed", "late", "closed") for record in last)
     sums = {part: sum(getattr(record, part) for record in answered) for part in ("input", "output", "cached", "reasoning")}
-    return Truth(len(last), failed, **sums)
+    arrived = [record for group in groups.values() for record in group if record.status == 200]
+    told = all(record.outcome == "ok" and record.input for record in arrived)
+    return Truth(len(last), failed, **sums, told=told)

@@ -22,6 +22,9 @@ def error(_status: int) -> Any:
 
 def answer(ask: Ask) -> Answer | None:
     told = ask.tokens.only("input", "output")
+    if ask.path.endswith(("/api/show", "/api/tags", "/api/version")):
+        body = {"modelfile": "", "template": "{{ .Prompt }}", "details": {}, "model_info": {}, "capabilities": ["completion"]}
+        return Answer("ollama", "show", "", body, counts=False)
     if ask.path.endswith("/api/embed"):
         given = ask.body.get("input")
         vectors = [list(VECTOR)] * (len(given) if isinstance(given, list) else 1)

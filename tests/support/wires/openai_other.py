@@ -62,4 +62,4 @@ def embeddings(ask: Ask, model: str, told: Tokens) -> dict[str, Any]:
     value: Any = base64.b64encode(struct.pack("<3f", *VECTOR)).decode() if packed else list(VECTOR)
     data = [{"object": "embedding", "index": index, "embedding": value} for index in range(count)]
     figures = {"prompt_tokens": told.input, "total_tokens": told.input}
-    return {"object": "list", "data": data, "model": model, "usage": figures}
+    return {"id": "embd-wires", "object": "list", "data": data, "model": model, "usage": figures}

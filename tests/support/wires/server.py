@@ -187,6 +187,11 @@ class Handler(BaseHTTPRequestHandler):
         stop = max(1, len(frames) // 2)
         time.sleep(PACE)
         for index, frame in enumerate(frames):
+            if mode == "left" and index == stop:
+                record.outcome = "left"
+                select.select([self.connection], [], [], HOLD)
+                self.close_connection = True
+                return None
             if mode in ("closed", "garbage") and index == stop:
                 return self.spoil(answer, record, mode)
             if index:
