@@ -6,6 +6,7 @@ Fed by `request` of that base, which `genai.hooks` wraps: importing the client l
 
 from __future__ import annotations
 
+import copy
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final
 
@@ -97,9 +98,13 @@ def _remember_refusal(added: Added | None) -> None:
 @never_raise
 def _follow(answer: Any, boundary: Boundary, added: Added | None, follow: Callable[..., Any]) -> None:
     exchange = boundary.exchange
-    if exchange is None or exchange.over or _ITERATOR not in getattr(answer, "__dict__", ()):
+    if exchange is None or exchange.over or _ITERATOR not in getattr(answer, "__dict__", ()) or not hasattr(answer, "__stream__"):
         return
-    answer._iterator = follow(answer._iterator, exchange, added)
+    # The generator that the client has made, and not begun, refers to its stream: a stream that is thrown away would stay until
+    # the garbage collector comes, and its call with it. Anthropic's client makes it of a copy, for the same reason.
+    inner = copy.copy(answer)
+    inner._iterator = None
+    answer._iterator = follow(inner.__stream__(), exchange, added)
 
 
 def _chunks(iterator: Iterator[Any], exchange: Exchange, added: Added | None) -> Iterator[Any]:
