@@ -154,7 +154,7 @@ class Answer:
         for name, number in (
             (a.GEN_AI_CACHE_READ_TOKENS, read),
             (a.GEN_AI_CACHE_WRITE_TOKENS, new),
-            (a.GEN_AI_REASONING_TOKENS, count_of(reasoning)),
+            (a.GEN_AI_REASONING_TOKENS, count_of(reasoning) or None),
         ):
             if number is not None:
                 self.attributes[name] = number

@@ -101,7 +101,7 @@ def _reading(original: Method, here: Callable[[], Any], reader: _Reader) -> Meth
             raise
         finally:
             reader.inside = False
-        _took(reader.exchange, data, response, decode_content)
+        _took(reader.exchange, data, decoded=_decodes(response, decode_content))
         if amt is None or amt < 0 or (amt and not data):
             reader.exchange.finish()
         return data
@@ -117,6 +117,8 @@ def _streaming(original: Method, here: Callable[[], Any], reader: _Reader) -> Me
             yield from original(response, amt, decode_content)
             return
         pieces = original(response, amt, decode_content)
+        # In chunks, urllib3 decodes only if it is told to (urllib3/response.py, `read_chunked`).
+        decoded = decode_content if _is_chunked(response) else _decodes(response, decode_content)
         while True:
             reader.inside = True
             try:
@@ -128,7 +130,7 @@ def _streaming(original: Method, here: Callable[[], Any], reader: _Reader) -> Me
                 raise
             finally:
                 reader.inside = False
-            _took(reader.exchange, piece, response, decode_content)
+            _took(reader.exchange, piece, decoded=bool(decoded))
             yield piece
         reader.exchange.finish()
 
@@ -147,7 +149,15 @@ def _closing(original: Method, here: Callable[[], Any], reader: _Reader) -> Meth
     return close
 
 
+def _decodes(response: Any, asked: Any) -> bool:
+    return bool(response.decode_content if asked is None else asked)
+
+
+def _is_chunked(response: Any) -> bool:
+    return bool(getattr(response, "chunked", False)) and response.supports_chunked_reads()
+
+
 @never_raise
-def _took(exchange: Exchange, data: Any, response: Any, decode_content: Any) -> None:
+def _took(exchange: Exchange, data: Any, *, decoded: bool) -> None:
     if isinstance(data, bytes) and data:
-        exchange.feed(data, decoded=bool(response.decode_content if decode_content is None else decode_content))
+        exchange.feed(data, decoded=decoded)
