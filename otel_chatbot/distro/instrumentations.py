@@ -38,7 +38,9 @@ OURS: Final = (
     Ours("cachelib", "cachelib", "cachelib"),
     *(Ours(library, "genai.hooks", "genai", by_name=True) for library in AI_LIBRARIES),
 )
-AI_CLIENTS: Final = frozenset({"openai", "anthropic", "google-genai", "google_genai", "bedrock", "cohere", "groq", "mistralai", "ollama"})
+AI_CLIENTS: Final = frozenset(
+    {"openai", "anthropic", "google-genai", "google_genai", "bedrock", "cohere", "groq", "mistralai", "ollama"}
+)
 """Upstream's and others' instrumentors of AI clients, whose calls ours see at the wire."""
 REPLACED: Final = frozenset(ours.name for ours in OURS if not ours.by_name) | AI_CLIENTS
 """Upstream's instrumentors, by entry point, that ours replace."""

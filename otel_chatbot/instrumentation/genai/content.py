@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from ...semconv import attributes as a
-from .protocols.answer import MOST_TEXT, Answer, dict_of, dicts_of, list_of
+from .protocols.answer import MOST_TEXT, Answer, Tool, dict_of, dicts_of, list_of
 
 _MOST_MESSAGES: Final = 256
 _SYSTEM: Final = frozenset({"system", "developer"})
@@ -30,9 +30,8 @@ def asked(body: Mapping[str, Any]) -> dict[str, str]:
         given = body.get(name)
         for message in list_of(given)[-_MOST_MESSAGES:] if isinstance(given, list) else []:
             _add(message, messages, system, room)
-    for name in ("prompt", "input", "message", "inputs", "inputText"):
-        if isinstance(body.get(name), str):
-            messages.append({"role": "user", "parts": _parts(body[name], room)})
+    alone = [body[name] for name in ("prompt", "input", "message", "inputs", "inputText") if isinstance(body.get(name), str)]
+    messages += [{"role": "user", "parts": _parts(text, room)} for text in alone]
     found = {a.GEN_AI_INPUT_MESSAGES: messages, a.GEN_AI_SYSTEM_INSTRUCTIONS: system, a.GEN_AI_TOOL_DEFINITIONS: _tools(body)}
     return {name: orjson.dumps(value).decode() for name, value in found.items() if value}
 
@@ -116,9 +115,16 @@ def _tools(body: Mapping[str, Any]) -> list[dict[str, Any]]:
         for named in [
             dict_of(tool.get("function")) or dict_of(tool.get("toolSpec")) or tool, *dicts_of(tool.get("functionDeclarations")),
         ]:  # fmt: skip
-            if isinstance(named.get("name"), str):
-                found.append({"type": "function", "name": named["name"]})
-    return found
+            found.append(named.get("name"))
+    return [{"type": "function", "name": name} for name in found if isinstance(name, str)]
+
+
+def _parsed(tool: Tool) -> Any:
+    text = "".join(tool.arguments)
+    try:
+        return orjson.loads(text)
+    except ValueError:  # cut
+        return text
 
 
 def answered(answer: Answer) -> dict[str, str]:
@@ -131,13 +137,10 @@ def answered(answer: Answer) -> dict[str, str]:
             for kind in ("reasoning", "text")
             if (index, kind) in answer.parts
         ]
-        for tool in answer.tools.values():
-            if tool.index == index:
-                arguments: Any = "".join(tool.arguments)
-                try:
-                    arguments = orjson.loads(arguments)
-                except ValueError:
-                    pass
-                parts.append({"type": "tool_call", "id": tool.call_id, "name": tool.name, "arguments": arguments})
+        parts += [
+            {"type": "tool_call", "id": tool.call_id, "name": tool.name, "arguments": _parsed(tool)}
+            for tool in answer.tools.values()
+            if tool.index == index
+        ]
         messages.append({"role": "assistant", "parts": parts, "finish_reason": answer.finish.get(index, "")})
     return {a.GEN_AI_OUTPUT_MESSAGES: orjson.dumps(messages).decode()} if messages else {}

@@ -79,8 +79,19 @@ class Exchange:
     """One attempt. Used as a block around the sending: in it, the call's span is the current one."""
 
     __slots__ = (
-        "_buffer", "_decoder", "_headers", "_size", "_splitter", "answer", "boundary", "call", "error", "found", "over", "status",
+        "_buffer",
+        "_decoder",
+        "_headers",
+        "_size",
+        "_splitter",
+        "answer",
+        "boundary",
+        "call",
+        "error",
+        "found",
         "judged",
+        "over",
+        "status",
     )  # fmt: skip
 
     def __init__(self, call: Call, found: Found, boundary: boundaries.Boundary | None) -> None:
@@ -210,7 +221,13 @@ class Exchange:
 
     def settle(self, error: BaseException | None) -> None:
         """End the call, unless it goes on elsewhere: a run goes on until somebody asks for its result."""
-        if error is None and self.found.protocol is RUNS and self.call.failure is None and not self.answer.done and self.answer.id:
+        if (
+            error is None
+            and self.found.protocol is RUNS
+            and self.call.failure is None
+            and not self.answer.done
+            and self.answer.id
+        ):
             runs.pending(self.answer.id, self.call)
             return
         self.call.end(error)
@@ -244,5 +261,3 @@ def read_whole(body: bytes, found: Found, answer: Answer) -> None:
         found.protocol.answer(dict_of(item), answer)
     answer.written = 0
     answer.done = True
-
-

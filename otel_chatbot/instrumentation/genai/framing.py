@@ -140,11 +140,12 @@ class JsonLines:
 class JsonArray:
     """The objects of one JSON array, as they become whole."""
 
-    __slots__ = ("_depth", "_escaped", "_parts", "_quoted", "_size")
-    _MARKS: Final = re.compile(rb'["\\{}]')
+    __slots__ = ("_depth", "_escaped", "_parts", "_quoted", "_size", "_start")
+    _MARKS: Final = re.compile(rb'\\.?|["{}]', re.DOTALL)
+    """What matters: an escaped byte (whose second half may come later), a quotation mark, a brace."""
 
     def __init__(self) -> None:
-        self._depth = 0
+        self._depth = self._start = 0
         self._quoted = self._escaped = False
         self._parts: list[bytes] = []
         self._size = 0
@@ -152,40 +153,37 @@ class JsonArray:
     def feed(self, data: bytes) -> list[Event]:
         """See `Splitter`."""
         found: list[Event] = []
-        start = 0
-        skip = -1
-        if self._escaped and data:
-            self._escaped, skip = False, 0
-        for mark in self._MARKS.finditer(data):
-            at, byte = mark.start(), data[mark.start()]
-            if at == skip:
-                continue
-            if self._quoted:
-                if byte == 0x5C:
-                    skip = at + 1
-                    self._escaped = skip == len(data)
-                elif byte == 0x22:
-                    self._quoted = False
+        self._start = 0
+        begin = 1 if self._escaped and data else 0
+        self._escaped = self._escaped and not data
+        for mark in self._MARKS.finditer(data, begin):
+            byte = data[mark.start()]
+            if byte == 0x5C:
+                self._escaped = self._quoted and mark.end() - mark.start() == 1
             elif byte == 0x22:
-                self._quoted = self._depth > 0
-            elif byte == 0x7B:
-                if not self._depth:
-                    start = at
-                self._depth += 1
-            elif byte == 0x7D and self._depth:
-                self._depth -= 1
-                if not self._depth:
-                    self._keep(data[start : at + 1])
-                    if self._size <= MOST:
-                        found.append(("", b"".join(self._parts)))
-                    self._parts, self._size = [], 0
+                self._quoted = not self._quoted and self._depth > 0
+            elif not self._quoted:
+                self._brace(byte, mark.start(), data, found)
         if self._depth:
-            self._keep(data[start:])
+            self._keep(data[self._start :])
         return found
 
     def end(self) -> list[Event]:
         """See `Splitter`: an object without an end is broken."""
         return [("", b"".join(self._parts))] if self._parts else []
+
+    def _brace(self, byte: int, at: int, data: bytes, found: list[Event]) -> None:
+        if byte == 0x7B:
+            if not self._depth:
+                self._start = at
+            self._depth += 1
+        elif self._depth:
+            self._depth -= 1
+            if not self._depth:
+                self._keep(data[self._start : at + 1])
+                if self._size <= MOST:
+                    found.append(("", b"".join(self._parts)))
+                self._parts, self._size = [], 0
 
     def _keep(self, data: bytes) -> None:
         self._size += len(data)

@@ -10,7 +10,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from types import ModuleType
-from typing import Final
+from typing import ClassVar, Final
 
 from opentelemetry.trace import TracerProvider
 
@@ -71,7 +71,7 @@ class State:
     """What the instrumentation has done."""
 
     on = False
-    followed: set[str] = set()
+    followed: ClassVar[set[str]] = set()
 
 
 def instrument(library: str = "", tracer_provider: TracerProvider | None = None) -> None:
@@ -94,5 +94,3 @@ def uninstrument() -> None:
     _patches.restore()
     spans.off()
     stream_usage.forget()
-
-

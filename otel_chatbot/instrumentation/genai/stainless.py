@@ -98,7 +98,12 @@ def _remember_refusal(added: Added | None) -> None:
 @never_raise
 def _follow(answer: Any, boundary: Boundary, added: Added | None, follow: Callable[..., Any]) -> None:
     exchange = boundary.exchange
-    if exchange is None or exchange.over or _ITERATOR not in getattr(answer, "__dict__", ()) or not hasattr(answer, "__stream__"):
+    if (
+        exchange is None
+        or exchange.over
+        or _ITERATOR not in getattr(answer, "__dict__", ())
+        or not hasattr(answer, "__stream__")
+    ):
         return
     # The generator that the client has made, and not begun, refers to its stream: a stream that is thrown away would stay until
     # the garbage collector comes, and its call with it. Anthropic's client makes it of a copy, for the same reason.

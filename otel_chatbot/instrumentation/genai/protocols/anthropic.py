@@ -1,4 +1,7 @@
-"""Anthropic's messages, also where Vertex and Bedrock carry them. https://docs.anthropic.com/en/api/messages"""
+"""Anthropic's messages, also where Vertex and Bedrock carry them.
+
+https://docs.anthropic.com/en/api/messages
+"""
 
 from __future__ import annotations
 

@@ -141,15 +141,29 @@ def invoke_chunk(name: str, found: dict[str, Any], answer: Answer) -> None:
     if name.startswith("!"):
         answer.failed(name[1:])
         return
-    packed = found.get("bytes")
-    try:
-        inner = orjson.loads(base64.b64decode(packed)) if isinstance(packed, str) else None
-    except (ValueError, binascii.Error):
-        inner = None
-    if not isinstance(inner, dict):
+    inner = _unpacked(found.get("bytes"))
+    if inner is None:
         answer.broken = True
         return
     metrics = inner.pop(_METRICS, None)
+    _invoke_chunk(inner, answer)
+    if isinstance(metrics, dict):
+        answer.done = True
+        if answer.usage is None:
+            answer.used(
+                metrics.get("inputTokenCount"), metrics.get("outputTokenCount"), cached=metrics.get("cacheReadInputTokenCount")
+            )
+
+
+def _unpacked(packed: Any) -> dict[str, Any] | None:
+    try:
+        inner = orjson.loads(base64.b64decode(packed)) if isinstance(packed, str) else None
+    except (ValueError, binascii.Error):
+        return None
+    return inner if isinstance(inner, dict) else None
+
+
+def _invoke_chunk(inner: dict[str, Any], answer: Answer) -> None:
     if "choices" in inner:
         openai_chat.chunk("", inner, answer)
     elif isinstance(inner.get("type"), str):
@@ -161,12 +175,6 @@ def invoke_chunk(name: str, found: dict[str, Any], answer: Answer) -> None:
             converse_chunk(event, dict_of(value), answer)
     else:
         _plain(inner, answer)
-    if isinstance(metrics, dict):
-        answer.done = True
-        if answer.usage is None:
-            answer.used(
-                metrics.get("inputTokenCount"), metrics.get("outputTokenCount"), cached=metrics.get("cacheReadInputTokenCount")
-            )
 
 
 _CONVERSES: Final = re.compile(r"/model/.+/converse(?:-stream)?$")

@@ -1,4 +1,7 @@
-"""Cohere: chat in its first and second version, embeddings. https://docs.cohere.com/reference/chat"""
+"""Cohere: chat in its first and second version, embeddings.
+
+https://docs.cohere.com/reference/chat
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Google's Gemini, by its own address or by Vertex. https://ai.google.dev/api/generate-content"""
+"""Google's Gemini, by its own address or by Vertex.
+
+https://ai.google.dev/api/generate-content
+"""
 
 from __future__ import annotations
 
@@ -109,8 +112,6 @@ def chunk(_name: str, found: dict[str, Any], answer: Answer) -> None:
 def chunk_embedding(_name: str, found: dict[str, Any], answer: Answer) -> None:
     """Embeddings are not streamed."""
     whole_embedding(found, answer)
-
-
 
 
 ROWS: Final = (

@@ -1,4 +1,7 @@
-"""Ollama: chat, generate, embeddings; streams are lines of JSON. https://github.com/ollama/ollama/blob/main/docs/api.md"""
+"""Ollama: chat, generate, embeddings; streams are lines of JSON.
+
+https://github.com/ollama/ollama/blob/main/docs/api.md
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenAI's chat completions and completions, and all who speak the same: Azure, Mistral, Groq, xAI, DeepSeek, Together, vLLM …
+"""OpenAI's chat completions and completions, and all who speak the same, as Azure, Mistral, Groq, xAI, DeepSeek, vLLM.
 
 https://platform.openai.com/docs/api-reference/chat
 """
@@ -120,7 +120,14 @@ def _choice(choice: dict[str, Any], message: dict[str, Any], answer: Answer) -> 
 
 
 CHAT: Final = Protocol(
-    "openai_chat", GenAiProvider.OPENAI, ("completions",), re.compile(r"/chat/completions$"), ("messages",), request, whole, chunk
+    "openai_chat",
+    GenAiProvider.OPENAI,
+    ("completions",),
+    re.compile(r"/chat/completions$"),
+    ("messages",),
+    request,
+    whole,
+    chunk,
 )
 COMPLETIONS: Final = Protocol(
     "openai_completions", GenAiProvider.OPENAI, ("completions",), re.compile(r"(?<!/chat)/completions$"), ("prompt",),

@@ -1,4 +1,7 @@
-"""OpenAI's embeddings, and all who speak the same. https://platform.openai.com/docs/api-reference/embeddings"""
+"""OpenAI's embeddings, and all who speak the same.
+
+https://platform.openai.com/docs/api-reference/embeddings
+"""
 
 from __future__ import annotations
 
@@ -40,6 +43,13 @@ def chunk(_name: str, found: dict[str, Any], answer: Answer) -> None:
 
 ROWS: Final = (
     Protocol(
-        "openai_embeddings", GenAiProvider.OPENAI, ("embeddings",), re.compile(r"/embeddings$"), ("input",), request, whole, chunk
+        "openai_embeddings",
+        GenAiProvider.OPENAI,
+        ("embeddings",),
+        re.compile(r"/embeddings$"),
+        ("input",),
+        request,
+        whole,
+        chunk,
     ),
 )

@@ -1,4 +1,7 @@
-"""OpenAI's responses. https://platform.openai.com/docs/api-reference/responses"""
+"""OpenAI's responses.
+
+https://platform.openai.com/docs/api-reference/responses
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,7 @@ def _called(item: dict[str, Any], key: int, answer: Answer, arguments: Any = Non
 
 def chunk(name: str, found: dict[str, Any], answer: Answer) -> None:
     """An event of a stream."""
-    kind = found.get("type") or name
+    kind = name_of(found.get("type")) or name
     if kind in _PIECES:
         if "arguments" in kind or "custom_tool" in kind:
             answer.tool(count_of(found.get("output_index")) or 0, arguments=found.get("delta"))

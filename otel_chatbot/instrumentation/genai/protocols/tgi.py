@@ -1,4 +1,7 @@
-"""Hugging Face's text-generation-inference, by its own interface. https://huggingface.github.io/text-generation-inference/"""
+"""Hugging Face's text-generation-inference, by its own interface.
+
+https://huggingface.github.io/text-generation-inference/
+"""
 
 from __future__ import annotations
 
@@ -55,8 +58,6 @@ def chunk(_name: str, found: dict[str, Any], answer: Answer) -> None:
     answer.done = answer.done or isinstance(found.get("generated_text"), str)
     if found.get("error"):
         answer.failed(name_of(found.get("error_type")) or "error")
-
-
 
 
 ROWS: Final = (

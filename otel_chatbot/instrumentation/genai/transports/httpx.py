@@ -90,71 +90,63 @@ def _heard(response: Any) -> None:
         runs.heard(response.content)
 
 
+class _Followed:
+    """The stream of a response, read along."""
+
+    def __init__(self, stream: Any, exchange: Exchange) -> None:
+        self._stream = stream
+        self._exchange = exchange
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_stream"], name)  # httpx2 and anthropic's client ask a stream for more
+
+    def __del__(self) -> None:
+        self._exchange.abandon()
+
+
+class _FollowedSync(_Followed):
+    def __iter__(self) -> Iterator[bytes]:
+        exchange = self._exchange
+        try:
+            for piece in self._stream:
+                exchange.feed(piece)
+                yield piece
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            exchange.fail(error)
+            raise
+        exchange.finish()
+
+    def close(self) -> None:
+        try:
+            self._stream.close()
+        finally:
+            self._exchange.closed()
+
+
+class _FollowedAsync(_Followed):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        exchange = self._exchange
+        try:
+            async for piece in self._stream:
+                exchange.feed(piece)
+                yield piece
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            exchange.fail(error)
+            raise
+        exchange.finish()
+
+    async def aclose(self) -> None:
+        try:
+            await self._stream.aclose()
+        finally:
+            self._exchange.closed()
+
+
 def _streams(module: ModuleType) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Streams for the module's responses, which look at their base class."""
-
-    class Followed(module.SyncByteStream):  # type: ignore[name-defined, misc]
-        """The stream of a response, read along."""
-
-        def __init__(self, stream: Any, exchange: Exchange) -> None:
-            self._stream = stream
-            self._exchange = exchange
-
-        def __iter__(self) -> Iterator[bytes]:
-            exchange = self._exchange
-            try:
-                for piece in self._stream:
-                    exchange.feed(piece)
-                    yield piece
-            except GeneratorExit:
-                raise
-            except BaseException as error:
-                exchange.fail(error)
-                raise
-            exchange.finish()
-
-        def close(self) -> None:
-            try:
-                self._stream.close()
-            finally:
-                self._exchange.closed()
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self.__dict__["_stream"], name)
-
-        def __del__(self) -> None:
-            self._exchange.abandon()
-
-    class FollowedAsync(module.AsyncByteStream):  # type: ignore[name-defined, misc]
-        """The stream of an asynchronous response, read along."""
-
-        def __init__(self, stream: Any, exchange: Exchange) -> None:
-            self._stream = stream
-            self._exchange = exchange
-
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            exchange = self._exchange
-            try:
-                async for piece in self._stream:
-                    exchange.feed(piece)
-                    yield piece
-            except GeneratorExit:
-                raise
-            except BaseException as error:
-                exchange.fail(error)
-                raise
-            exchange.finish()
-
-        async def aclose(self) -> None:
-            try:
-                await self._stream.aclose()
-            finally:
-                self._exchange.closed()
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self.__dict__["_stream"], name)
-
-        def __del__(self) -> None:
-            self._exchange.abandon()
-
-    return Followed, FollowedAsync
+    sync = type("Followed", (_FollowedSync, module.SyncByteStream), {})
+    return sync, type("FollowedAsync", (_FollowedAsync, module.AsyncByteStream), {})
