@@ -174,6 +174,9 @@ class Settings:
     ai_prices: str = setting(
         "", "JSON file of further model prices: by model, US dollars for a million input, output, cached tokens"
     )
+    ai_addresses: tuple[str, ...] = setting(
+        (), "further addresses of models: host[:port][/path]=provider[:protocol], several separated by commas", _items
+    )
     server_timing: bool = setting(False, "tell the browser the trace of each answer in a Server-Timing header", _flag)
     redact_keys: tuple[str, ...] = setting((), "further key names whose values are masked", _items)
     redact_patterns: tuple[str, ...] = setting(
@@ -193,6 +196,10 @@ class Settings:
     service_version: str = setting(
         "", "version of the app: `service.version` in the standard variable", _version, env="OTEL_RESOURCE_ATTRIBUTES"
     )
+    message_content: str = setting(
+        "", "where prompts and answers are put: span_only or span_and_event; empty: as CAPTURE_CONTENT says",
+        env="OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
+    )  # fmt: skip
     openai_base_url: str = setting("", "OpenAI-compatible endpoint", env="OPENAI_BASE_URL")
     openai_api_key: str = setting("", "key of that endpoint", env="OPENAI_API_KEY", secret=True)
 
