@@ -6,11 +6,11 @@ Fed by `genai.exchange` (the request that starts a run) and the transports (the 
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any, Final
 
 import orjson
 
+from ..._clock import monotonic
 from ..._guard import never_raise
 from . import call as genai_call
 from .call import Call
@@ -26,7 +26,7 @@ _lock: Final = threading.Lock()
 def pending(run_id: str, call: Call) -> None:
     """A run has been started; its call ends with it."""
     with _lock:
-        now = time.monotonic()
+        now = monotonic()
         late = [known for known, (since, _) in _waiting.items() if since < now - _EXPIRE or len(_waiting) >= _MOST][:_MOST]
         ended = [_waiting.pop(known)[1] for known in late]
         _waiting[run_id] = now, call
