@@ -27,7 +27,7 @@ from ...semconv import metrics as m
 from ..common import chat_turn
 from ..common.client_spans import ClientSpans, end, mark_failed
 from . import unrecognised, whole_arrays
-from .documents import Counts, Write, write_of
+from .documents import WRITES, Counts, Write, write_of
 from .recognise import Recogniser
 from .transactions import Transactions, identity_of, in_transaction
 
@@ -87,10 +87,11 @@ class CommandFigures(monitoring.CommandListener):
         name, command = event.command_name, event.command
         collection = _collection(name, command)
         span = _begin_span(event, name, collection)
-        if name.lower() in NOT_COUNTED:
+        lowered = name.lower()
+        if lowered in NOT_COUNTED:
             _running.set(_Running(event.request_id, perf_counter(), span, counts=False))
             return
-        write = write_of(name, command, _recogniser())
+        write = write_of(name, command, _recogniser()) if lowered in WRITES else None
         if write is not None and write.conversation is not None:
             chat_turn.met(write.conversation)
         read = _read(name, command, write) if name in _SHOWING else None
@@ -105,7 +106,7 @@ class CommandFigures(monitoring.CommandListener):
             return
         reply, seconds = event.reply, perf_counter() - running.began
         if running.counts:
-            code, kind = _write_error(reply)
+            code, kind = _write_error(reply) if "writeErrors" in reply else (None, None)
             _measure(event, running, seconds, code, kind)
         if running.span is not None:
             end(running.span, seconds)

@@ -147,11 +147,8 @@ class Write:
 
 def write_of(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:
     """The write that a command is, or None when it is none."""
-    return (_WRITES.get(name) or _WRITES.get(name.lower(), _nothing))(name, command, recogniser)
-
-
-def _nothing(_name: str, _command: Mapping[str, Any], _recogniser: Recogniser) -> Write | None:
-    return None
+    make = WRITES.get(name.lower())
+    return None if make is None else make(name, command, recogniser)
 
 
 def _insert(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:
@@ -219,14 +216,13 @@ def _bulk(_name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Wri
     return Write("bulkwrite", changes, command)
 
 
-_WRITES: Final[dict[str, Callable[[str, Mapping[str, Any], Recogniser], Write | None]]] = {
+WRITES: Final[dict[str, Callable[[str, Mapping[str, Any], Recogniser], Write | None]]] = {
     "insert": _insert,
     "update": _updates,
     "findandmodify": _find_and_modify,
-    "findAndModify": _find_and_modify,
     "bulkwrite": _bulk,
-    "bulkWrite": _bulk,
 }
+"""How the commands are read that may write, by name in lower case."""
 
 
 def _made(found: Found, document: Mapping[str, Any], space: Space) -> Change:
