@@ -17,6 +17,7 @@ from support.chat_shapes import NONE, SHAPES, Shape, a, q
 from support.databases import TRACING, Figures, undisturbed
 from support.servers import MongoServer
 
+from otel_chatbot import _wiring
 from otel_chatbot.instrumentation.common import chat_turn
 from otel_chatbot.instrumentation.mongodb import documents as mongo_documents
 from otel_chatbot.instrumentation.mongodb import hooks as instrumentation
@@ -193,7 +194,7 @@ def test_a_name_of_the_requests_own_goes_before_the_id_of_the_conversation_that_
     made = chat.db.chats.insert_one({"name": "c1", "messages": []})
     assert chat_turn.conversation_id() == str(made.inserted_id)
     with deduplication.request_scope():
-        monkeypatch.setattr(chat_turn.Look, "conversation", lambda: "c1")
+        monkeypatch.setattr(_wiring.NAMED_CONVERSATION, "_found", lambda: "c1")
         chat.db.chats.insert_one({"name": "c1", "messages": []})
         assert chat_turn.conversation_id() == "c1"
         chat.db.messages.insert_one({"conversation_id": "c2", "role": "user", "content": "x"})
