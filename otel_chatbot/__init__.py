@@ -1,7 +1,7 @@
 """otel-chatbot: metrics, traces, logs and health of a chatbot, with no telemetry code.
 
 The facade: every public name, imported from its room when it is first asked for. Importing this package configures
-nothing and creates no file; the first count, log, blueprint or check does, through the hook in `_configure`.
+nothing and creates no file; the first count, log, blueprint or check does, which asks for it through `_wiring`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import _configure
 from .variables.mending import MENDING
 
 if TYPE_CHECKING:
@@ -132,16 +131,3 @@ if not TYPE_CHECKING:  # a type checker would take it for a promise that every n
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__, "__version__"})
-
-
-def _set_up() -> None:
-    try:
-        from .distro import configure
-
-        configure()
-    finally:
-        # From now on `ensure_configured()` costs one comparison. Not before: a second thread must wait inside `configure`.
-        _configure.Hook.configure = None
-
-
-_configure.Hook.configure = _set_up

@@ -13,11 +13,11 @@ import contextlib
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable
 from typing import Protocol
 
 from ... import config
+from ..._clock import monotonic
 from ..._fork import at_fork
 from ..._guard import never_raise, report
 from .fork_safety import forget_lock, late_lock
@@ -71,7 +71,7 @@ class Shutdown:
             return
         if first:
             try:
-                self._close(time.monotonic() + budget)
+                self._close(monotonic() + budget)
             finally:
                 over.set()
         elif self._runner != threading.get_ident():
@@ -99,7 +99,7 @@ class Shutdown:
     @never_raise
     def flush(self) -> None:
         """Export what is there within SHUTDOWN_TIMEOUT, and go on."""
-        deadline = time.monotonic() + config.current().shutdown_timeout
+        deadline = monotonic() + config.current().shutdown_timeout
         for closable in self._closables:
             try:
                 closable.flush(deadline)

@@ -9,7 +9,6 @@ Fed by the providers; feeds the redacting exporters. A thread that exists before
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
@@ -20,6 +19,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
 
 from ... import config
+from ..._clock import monotonic
 from ..._fork import at_fork
 from ...metrics.record import dropped
 from ...semconv.attributes import DropReason, Signal
@@ -77,7 +77,7 @@ class LazyBatch(Generic[_B]):
 
     def _pushed_out(self) -> None:
         dropped(self.signal, DropReason.QUEUE_FULL)
-        now = time.monotonic()
+        now = monotonic()
         if now - self._warned >= _WARN_EVERY:
             self._warned = now
             _logger.warning("the queue of %s is full: the oldest are dropped and counted", self.signal.value)
@@ -105,7 +105,7 @@ class LazyBatch(Generic[_B]):
         """Both steps, for a provider that is shut down by somebody else."""
         if not self._closed:
             self.begin_shutdown()
-            self.finish_shutdown(time.monotonic() + config.current().shutdown_timeout)
+            self.finish_shutdown(monotonic() + config.current().shutdown_timeout)
 
     def flush(self, deadline: float = 0.0) -> bool:  # noqa: ARG002 - to the spool it takes no time
         """Export what is queued, on the caller's thread."""
