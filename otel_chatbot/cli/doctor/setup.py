@@ -92,7 +92,7 @@ def instrumentations() -> Iterator[Finding]:
     """Which libraries are observed, which are switched off, and which lack their instrumentation."""
     plan = Plan.from_env()
     for ours in OURS:
-        if find_spec(ours.library) is None:
+        if not _is_installed(ours.library):
             yield well("instrumentation", f"{ours.library}: not installed")
         elif not plan.wants(ours.name):
             yield warning(
@@ -106,6 +106,14 @@ def instrumentations() -> Iterator[Finding]:
             "instrumentation-missing", "openai is installed without its instrumentation", "pip install 'otel-chatbot[genai]'"
         )
     yield from _others()
+
+
+def _is_installed(library: str) -> bool:
+    """Whether a module can be found; to look for one inside of a package imports the package."""
+    try:
+        return find_spec(library) is not None
+    except ImportError:
+        return False
 
 
 def _others() -> Iterator[Finding]:
