@@ -25,6 +25,8 @@ _PACKAGES = (
     _NAME, "opentelemetry-sdk", "opentelemetry-instrumentation", "flask", "pymongo", "redis", "cachelib", "openai", "gunicorn",
 )  # fmt: skip
 _OLDEST = (3, 10)
+_NOT_WORTH = {"click", "jinja2"}
+"""Parts of Flask: the time of a command line and of a template says nothing of a chatbot."""
 _NOT_THEIRS = {"pydantic"}
 """Libraries for which OpenTelemetry's list names the instrumentation of another one, which uses them."""
 
@@ -118,7 +120,7 @@ def _others() -> Iterator[Finding]:
         wanted = Requirement(one["library"])
         package = Requirement(one["instrumentation"]).name
         name = canonicalize_name(wanted.name)
-        if name in _NOT_THEIRS:
+        if name in _NOT_THEIRS | _NOT_WORTH:
             continue
         ours = any(name == item.library for item in OURS) or package.rpartition("-")[2] in REPLACED
         if not ours and name in there and package not in there and wanted.specifier.contains(distribution(name).version, True):
