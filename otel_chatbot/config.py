@@ -38,6 +38,20 @@ def _flag(value: str) -> bool:
     raise ValueError("expected true or false")
 
 
+def _flag_or(other: str) -> Callable[[str], str]:
+    """`true`, `false`, or one word beside them."""
+
+    def parse(value: str) -> str:
+        if value.strip().lower() == other:
+            return other
+        try:
+            return str(_flag(value)).lower()
+        except ValueError:
+            raise ValueError(f"expected true, false or {other}") from None
+
+    return parse
+
+
 def _items(value: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in value.split(",") if item.strip())
 
@@ -146,6 +160,11 @@ class Settings:
     )
     log_files: bool = setting(True, "write the rotated log files", _flag)
     access_log: bool = setting(True, "a log record for every request", _flag)
+    start_line: str = setting(
+        "auto",
+        "one line on the console at start that says where to look: true, false, or auto: in development on a terminal",
+        _flag_or("auto"),
+    )
     trace_file: str = setting("", "file of the traces when no OTLP endpoint is set; empty: <LOG_DIR>/traces.otlp.jsonl")
     trace_file_max_bytes: int = setting(10 * MIB, "size at which the trace file is rotated, in bytes", _size)
     conversations_collection: str = setting("conversations", "MongoDB collection whose documents are conversations")
