@@ -206,6 +206,10 @@ class Settings:
     spool_max_bytes: int = setting(256 * MIB, "size of the spool, in bytes", _size)
     shutdown_timeout: float = setting(5.0, "budget of the whole shutdown, in seconds", _seconds)
 
+    runbooks: str = setting(
+        "", "absolute address under which the alerts' pages are served, for `otel-chatbot render`; {page}: a page's name"
+    )
+
     environment: str = setting("development", "where the app runs", _choice("development", "production"), env="ENVIRONMENT")
     mongodb_uri: str = setting(
         "", "MongoDB that the health check asks when the app made no client", env="MONGODB_URI", secret=True

@@ -14,7 +14,7 @@ from ...distro.environment import set_defaults
 from . import app as doctor_app
 from . import places, process, servers, settings, setup, signals
 from .findings import Finding, as_json, is_well, not_looked_at, section
-from .text import Style, as_text, show
+from .text import Style, as_text
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def doctor(asked: Asked) -> int:
     if asked.json:
         print(as_json(found))
     else:
-        show(as_text(found, Style.of(sys.stdout)))
+        print(as_text(found, Style.of(sys.stdout)))
     return 0 if is_well(found) else 1
 
 

@@ -7,7 +7,6 @@ written.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -52,14 +51,6 @@ class Style:
 def as_text(sections: Sequence[Section], style: Style) -> str:
     """The whole report."""
     return "\n".join(_lines(sections, style))
-
-
-def show(text: str) -> None:
-    """Print a report; a letter of a path that the terminal's encoding lacks is written out and ends nothing."""
-    reconfigure = getattr(sys.stdout, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="backslashreplace")
-    print(text)
 
 
 def verdict(sections: Sequence[Section]) -> str:
