@@ -16,7 +16,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from .._guard import never_raise
-from ..metrics import target_info, view
+from ..metrics import view
 from ..metrics.mirror import mirrored_names
 from ..metrics.shared import run as shared
 from ..semconv.attributes import SERVICE_INSTANCE_ID, Signal
@@ -44,7 +44,6 @@ class SetUp:
         """Providers that somebody else made."""
         self.fed = False
         """Whether log records are fed to a logger provider."""
-        target_info.Target.ask = self.app_attributes
 
     @cached_property
     def plan(self) -> Plan:
@@ -99,3 +98,8 @@ class SetUp:
 
 SETUP: Final = SetUp()
 """The process's set-up."""
+
+
+def app_attributes() -> dict[str, object]:
+    """Who the app of this process is."""
+    return SETUP.app_attributes()

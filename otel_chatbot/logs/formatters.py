@@ -27,11 +27,10 @@ from ..semconv.logs import (
     TIMESTAMP,
     TRACE_ID,
 )
-from .conversation import conversation_id
 from .dictionaries import unfolded
 from .errors import safe_text
 from .json_lines import encode
-from .records import RESERVED, exception, extras, field_name, level, message, own_items, safe_copy, timestamp
+from .records import RESERVED, conversation_id, exception, extras, field_name, level, message, own_items, safe_copy, timestamp
 from .redaction import Redactor, policy
 from .traversal import LONGEST_TEXT
 

@@ -13,8 +13,8 @@ from typing import Any
 from opentelemetry import trace
 
 from .._clock import perf_counter
-from .._configure import ensure_configured
 from .._guard import never_raise
+from .._wiring import ensure_configured
 from ..semconv import attributes as a
 from ..semconv import logs as names
 from ..semconv.logs import Status

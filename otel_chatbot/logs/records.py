@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from .. import config
+from .. import _wiring, config
+from .._guard import never_raise
 from ..semconv import attributes as a
 from ..semconv import logs as names
-from .conversation import conversation_id
 from .dictionaries import unfolded
 from .errors import is_told_apart, safe_exception_message, safe_stack, safe_text
 from .escapes import without_escapes
@@ -143,6 +143,12 @@ def safe_copy(record: logging.LogRecord, redactor: Redactor) -> logging.LogRecor
     if record.stack_info:
         copy.stack_info = redactor.bounded(safe_text(record.stack_info))
     return copy
+
+
+@never_raise
+def conversation_id() -> str | None:
+    """The id of the running request's conversation, as soon as it is known."""
+    return _wiring.CONVERSATION()
 
 
 def export_copy(record: logging.LogRecord, redactor: Redactor) -> logging.LogRecord:

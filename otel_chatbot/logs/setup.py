@@ -12,7 +12,7 @@ import threading
 from typing import Final
 
 from .. import config
-from .._configure import ensure_configured
+from .._wiring import ensure_configured
 from ..semconv import logs as names
 from . import sink
 from .console import ConsoleHandler, show, show_no_more

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final, Generic, TypeVar, cast
 from opentelemetry.trace import get_current_span
 
 from .. import _guard
-from .._configure import ensure_configured
+from .._wiring import ensure_configured
 from ..semconv import attributes as a
 from ..semconv.metrics import SLOW_EDGES
 from ..semconv.spec import Kind, MetricSpec

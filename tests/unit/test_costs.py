@@ -101,7 +101,7 @@ def test_a_mongodb_command(monkeypatch: pytest.MonkeyPatch) -> None:
         figures.started(began)
         figures.succeeded(ended)
 
-    at_most(42, calls(command))
+    at_most(46, calls(command))
 
 
 @pytest.mark.usefixtures("spans")

@@ -22,7 +22,6 @@ from ...health import clients
 from ...metrics import record
 from ...metrics.shared.run import RUN
 from ...semconv import metrics as m
-from ..common import chat_turn
 from .ids import ActiveIds
 from .places import Place, Sources, places
 from .redis_sets import ActiveInRedis
@@ -69,7 +68,6 @@ class Active:
         """Offer the two gauges to whoever builds a view."""
         record.gauge_source(m.ACTIVE_USERS, lambda: {(): float(self.count(USERS))})
         record.gauge_source(m.ACTIVE_CONVERSATIONS, lambda: {(): float(self.count(CONVERSATIONS))})
-        chat_turn.Look.conversation = self.conversation
 
     def conversation(self) -> str | None:
         """The conversation that the running request names; None outside of one."""
@@ -123,5 +121,11 @@ def _run_folder() -> Path | None:
 
 ACTIVE: Final = Active()
 """The windows of this process."""
+
+
+def named_conversation() -> str | None:
+    """The conversation that the running request of this process names."""
+    return ACTIVE.conversation()
+
 
 at_fork(__name__, in_child=ACTIVE.renew)

@@ -33,11 +33,10 @@ from opentelemetry.util.http import (
     get_custom_headers,
 )
 
-from ... import config
+from ... import _wiring, config
 from ...logs.errors import safe_exception_message, safe_stack
 from ...semconv import attributes as a
 from ..common.addresses import host_and_port
-from ..common.chat_turn import Pending
 from .probes import PROBE
 
 Environ = dict[str, Any]
@@ -110,8 +109,8 @@ class ServerSpans:
         Like upstream: a server span under the caller's, or an internal one where a span is already running.
         """
         running_span = trace.get_current_span()
-        if running_span is not trace.INVALID_SPAN and Pending.leave is not None:
-            Pending.leave()
+        if running_span is not trace.INVALID_SPAN:
+            _wiring.LEAVE_ENDED_CALLS()
             running_span = trace.get_current_span()
         if running_span is trace.INVALID_SPAN:
             parent, kind = self._caller(environ), SpanKind.SERVER

@@ -109,7 +109,10 @@ def test_a_bulk_reply_that_goes_on_in_a_cursor_is_settled_by_its_totals(listener
         (("/tmp/mongodb-27017.sock", None), {"server.address": "/tmp/mongodb-27017.sock"}),
     ],
 )
-def test_a_span_says_the_command_the_database_and_the_server_that_took_it(address: tuple, told: dict) -> None:
+def test_a_span_says_the_command_the_database_and_the_server_that_took_it(
+    address: tuple, told: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CommandFigures, "enabled", True)  # tests that switch MongoDB's figures off leave them so
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     kept = dict(vars(commands.SPANS))
