@@ -94,7 +94,7 @@ def instrumentations() -> Iterator[Finding]:
     """Which libraries are observed, which are switched off, and which lack their instrumentation."""
     plan = Plan.from_env()
     for ours in OURS:
-        if find_spec(ours.library) is None:
+        if not _is_there(ours.library):
             yield well("instrumentation", f"{ours.library}: not installed")
         elif not plan.wants(ours.name):
             yield warning(
@@ -103,11 +103,19 @@ def instrumentations() -> Iterator[Finding]:
             )  # fmt: skip
         else:
             yield well("instrumentation", f"{ours.library}: when it is imported")
-    if find_spec("openai") is not None and find_spec("opentelemetry.instrumentation.genai") is None:
+    if _is_there("openai") and not _is_there("opentelemetry.instrumentation.genai"):
         yield failed(
             "instrumentation-missing", "openai is installed without its instrumentation", "pip install 'otel-chatbot[genai]'"
         )
     yield from _others()
+
+
+def _is_there(module: str) -> bool:
+    """Whether a module can be imported; to look for it may take the import of the package around it."""
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _others() -> Iterator[Finding]:
@@ -148,7 +156,7 @@ def process(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield well("workers", f"gunicorn: {' '.join(filter(None, [workers and f'WEB_CONCURRENCY={workers}', arguments]))}")
         if "--reload" in arguments.split():
             yield warning("reloader", "gunicorn reloads its workers when a file changes", "leave --reload out in production")
-        if "gunicorn" in environ.get("SERVER_SOFTWARE", "") or find_spec("gunicorn") is None:
+        if "gunicorn" in environ.get("SERVER_SOFTWARE", "") or not _is_there("gunicorn"):
             yield failed("workers", "gunicorn is not installed", "pip install gunicorn")
     else:
         yield well("workers", "nothing in the environment names workers or a reloader")
