@@ -25,8 +25,8 @@ _PACKAGES = (
     _NAME, "opentelemetry-sdk", "opentelemetry-instrumentation", "flask", "pymongo", "redis", "cachelib", "openai", "gunicorn",
 )  # fmt: skip
 _OLDEST = (3, 10)
-_NOT_WORTH = {"click", "jinja2"}
-"""Parts of Flask: the time of a command line and of a template says nothing of a chatbot."""
+_NOT_WORTH = {"click", "jinja2", "structlog"}
+"""Parts of Flask, of which the time says nothing of a chatbot; a library whose records come through logging."""
 _NOT_THEIRS = {"pydantic"}
 """Libraries for which OpenTelemetry's list names the instrumentation of another one, which uses them."""
 

@@ -105,11 +105,12 @@ def test_what_was_not_looked_at_is_said_with_the_way_to_have_it_looked_at(tmp_pa
     assert "no fault" not in text, "the verdict alone says it, of what it counts"
 
 
-def test_click_and_jinja_are_not_recommended(tmp_path: Path) -> None:
+def test_what_says_nothing_more_of_a_chatbot_is_not_recommended(tmp_path: Path) -> None:
     text = run(tmp_path).stdout
     assert "opentelemetry-instrumentation-click" not in text
     assert "opentelemetry-instrumentation-jinja2" not in text
-    assert "opentelemetry-instrumentation-requests" in text
+    assert "opentelemetry-instrumentation-structlog" not in text, "its records come through logging"
+    assert "opentelemetry-instrumentation-asgi" in text
 
 
 def test_a_fault_comes_first_with_what_to_do(tmp_path: Path) -> None:
