@@ -39,6 +39,20 @@ def _flag(value: str) -> bool:
     raise ValueError("expected true or false")
 
 
+def _flag_or(other: str) -> Callable[[str], str]:
+    """`true`, `false`, or one word beside them."""
+
+    def parse(value: str) -> str:
+        if value.strip().lower() == other:
+            return other
+        try:
+            return str(_flag(value)).lower()
+        except ValueError:
+            raise ValueError(f"expected true, false or {other}") from None
+
+    return parse
+
+
 def _items(value: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in value.split(",") if item.strip())
 
@@ -179,6 +193,11 @@ class Settings:
     )
     log_files: bool = setting(True, "write the rotated log files", _flag)
     access_log: bool = setting(True, "a log record for every request", _flag)
+    start_line: str = setting(
+        "auto",
+        "one line on the console at start that says where to look: true, false, or auto: in development on a terminal",
+        _flag_or("auto"),
+    )
     trace_file: str = setting("", "file of the traces when no OTLP endpoint is set; empty: <LOG_DIR>/traces.otlp.jsonl")
     trace_file_max_bytes: int = setting(10 * MIB, "size at which the trace file is rotated, in bytes", _size)
     conversations_collection: str = setting("", f"MongoDB collection whose documents are conversations; {_BY_SHAPE}")
@@ -212,7 +231,7 @@ class Settings:
         "", "JSON file of further model prices: by model, US dollars for a million input, output, cached tokens", _price_file
     )
     ai_addresses: tuple[str, ...] = setting(
-        (), "further addresses of models: host[:port][/path]=provider[:protocol], several separated by commas", _items
+        (), "further addresses of models: `host[:port][/path]=provider[:protocol]`, several separated by commas", _items
     )
     server_timing: bool = setting(False, "tell the browser the trace of each answer in a Server-Timing header", _flag)
     redact_keys: tuple[str, ...] = setting((), "further key names whose values are masked", _items)
@@ -224,6 +243,10 @@ class Settings:
     spool_dir: str = setting("", "folder of the durable export; empty: <LOG_DIR>/spool")
     spool_max_bytes: int = setting(256 * MIB, "size of the spool, in bytes", _size)
     shutdown_timeout: float = setting(5.0, "budget of the whole shutdown, in seconds", _seconds)
+
+    runbooks: str = setting(
+        "", "absolute address under which the alerts' pages are served, for `otel-chatbot render`; {page}: a page's name"
+    )
 
     environment: str = setting("development", "where the app runs", _choice("development", "production"), env="ENVIRONMENT")
     mongodb_uri: str = setting(

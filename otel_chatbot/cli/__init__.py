@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import TypeVar
@@ -20,6 +21,9 @@ _Number = TypeVar("_Number", int, float)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status."""
     options = parser().parse_args(arguments)
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:  # a letter that the terminal's encoding lacks is written out and ends nothing
+        reconfigure(errors="backslashreplace")
     if options.command == "doctor":
         return _doctor(options)
     if options.command == "compare":
@@ -35,9 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return probe(options.url, options.timeout)
     if options.command == "render":
+        from .render import Asked as Rendering
         from .render import render
 
-        return render(options.root, options.runbooks, check=options.check)
+        return render(_fields(Rendering, options))
     from .spool import spool
 
     return spool(options.action)
@@ -118,11 +123,13 @@ def parser() -> argparse.ArgumentParser:
     spool = commands.add_parser("spool", help="the telemetry on disk that waits to be sent")
     spool.add_argument("action", choices=("status", "replay", "purge"), help="count it, send it now, delete it")
     render = commands.add_parser("render", help="write the rules, dashboards and tables that follow from the metrics' names")
-    render.add_argument("--check", action="store_true", help="write nothing; 1 when a file differs, and its name")
-    render.add_argument("--root", default=".", help="the repository's folder (default: this one)")
+    render.add_argument("folder", nargs="?", default="", help="where to write; without it, it is shown what would change here")
+    render.add_argument("--root", default="", help="the same as FOLDER")
+    render.add_argument("--check", action="store_true", help="write nothing; 1 when a file differs, and its name (for CI)")
+    render.add_argument("--force", action="store_true", help="overwrite files that are there and differ")
     render.add_argument(
         "--runbooks",
-        default="docs/runbooks",
-        help="where the alerts' pages are served (default: their folder in the repository)",
+        default="",
+        help="absolute address of the alerts' pages, with {page} for a page's name or without (default: CHATBOT_OTEL_RUNBOOKS)",
     )
     return found

@@ -26,6 +26,7 @@ from .delivery.transport import sender
 from .environment import PROMETHEUS, set_defaults
 from .instrumentations import INSTRUMENTATIONS, skip_in_other_distros
 from .metrics.mirror_reader import MirrorReader
+from .process.console_line import print_at_start
 from .process.endpoint_server import serve_apart, serve_prometheus
 from .process.forked_requests import flush_forked_requests
 from .process.reloader import watch_reloader, will_watch
@@ -231,6 +232,12 @@ def start_line(setup: SetUp) -> None:
         setup.export.at_start.append(once_a_run)
 
 
+def console_line(setup: SetUp) -> None:
+    """One line on a developer's terminal says that observing works."""
+    if not setup.plan.disabled:
+        print_at_start(setup.plan)
+
+
 def quiet_parent(setup: SetUp) -> None:
     """Nothing leaves the process with which Flask's reloader watches."""
 
@@ -257,6 +264,7 @@ AUTOMATIC = (
     endpoints,
     ending,
     start_line,
+    console_line,
     quiet_parent,
 )
 """For an app that is started with `opentelemetry-instrument`, or that calls `otel_chatbot.instrument()`."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any, Final
 
+from ..semconv.logs import EXCEPTION, STACK_INFO
 from .errors import safe_text
 from .redaction import Redactor
 
@@ -97,7 +98,7 @@ def _text(copy: logging.LogRecord, fields: dict[str, Any], redactor: Redactor) -
 
 def _take_exception(copy: logging.LogRecord, fields: dict[str, Any]) -> None:
     """Take exception and stack out of the fields, where structlog and loguru have them, unless the record has its own."""
-    for name in ("exc_info", "exception"):
+    for name in ("exc_info", EXCEPTION):
         found = fields.get(name)
         if found is True:
             found = sys.exc_info()
@@ -110,7 +111,7 @@ def _take_exception(copy: logging.LogRecord, fields: dict[str, Any]) -> None:
         elif name != "exc_info" and found:  # structlog's list of frames stays a field
             continue
         fields.pop(name, None)
-    for name in ("stack", "stack_info"):
+    for name in ("stack", STACK_INFO):
         found = fields.get(name)
         if isinstance(found, str) and not copy.stack_info:
             copy.stack_info = fields.pop(name)

@@ -43,6 +43,8 @@ _COUNTING = """\
   when it commits; and messages added to a conversation's document. They are recognised by their shape: a message says who
   speaks and what, an exchange holds a question and its answer, a conversation an array of either. Names of collections break
   ties. [The whole rule](../explanation/exactness.md#what-counts-as-a-chat) says what is no chat, and which settings override it.
+- **Writes without acknowledgement** (`w=0`): inserts count what was sent, for MongoDB does not even tell of a duplicate; updates,
+  upserts and replacements count nothing, for nobody says what they changed.
 - **Cache reads**: GET, GETEX, GETDEL, MGET, HGET, HMGET and HGETALL: a hit or a miss for each key asked, in pipelines too. A
   pipeline is one observation of the operation time.
 - **What the package itself sends** counts nowhere.

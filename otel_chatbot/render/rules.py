@@ -64,6 +64,11 @@ def files(runbooks: str = RUNBOOKS) -> dict[str, str]:
     }
 
 
+def page_address(runbooks: str, alert: Alert) -> str:
+    """Where an alert's page is served: `{page}` in an address stands for its name, else the file's name goes behind it."""
+    return runbooks.replace("{page}", alert.page) if "{page}" in runbooks else f"{runbooks}/{alert.page}.md"
+
+
 def alert_rule(alert: Alert, runbooks: str) -> dict[str, Node]:
     """An alert as Prometheus reads it."""
     return {
@@ -74,6 +79,6 @@ def alert_rule(alert: Alert, runbooks: str) -> dict[str, Node]:
         "annotations": {
             "summary": alert.summary,
             "description": alert.description,
-            "runbook_url": f"{runbooks}/{alert.page}.md",
+            "runbook_url": page_address(runbooks, alert),
         },
     }

@@ -17,7 +17,7 @@ from ..semconv import prometheus as p
 from ..semconv.spec import MetricSpec, label_name
 from . import objectives as o
 from .alerts import ALERTS, MIB, Alert
-from .rules import RECORDED
+from .rules import RECORDED, page_address
 from .yaml_text import Node, yaml_text
 
 _HEADER = "Written by `otel-chatbot render`: change otel_chatbot/render/rules_tests.py instead.\npromtool test rules prometheus/tests/*.yml"
@@ -304,6 +304,6 @@ def _expected(row: Alert, case: Case, runbooks: str) -> dict[str, Node]:
         "exp_annotations": {
             "summary": said(row.summary),
             "description": said(row.description),
-            "runbook_url": f"{runbooks}/{row.page}.md",
+            "runbook_url": page_address(runbooks, row),
         },
     }

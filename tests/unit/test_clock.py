@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from freezegun import freeze_time
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -17,6 +18,8 @@ from support.metrics import unused
 
 from otel_chatbot import Histogram, _clock
 from otel_chatbot.distro import state
+from otel_chatbot.distro.delivery.encoding.attributes import Attributes
+from otel_chatbot.distro.delivery.encoding.traces import encode_spans
 from otel_chatbot.distro.providers.redacting_exporters import RedactingSpanExporter, redact_span
 from otel_chatbot.instrumentation.active.ids import ActiveIds
 from otel_chatbot.logs.redaction import Redactor
@@ -86,6 +89,9 @@ def test_a_span_that_the_clock_ended_before_its_start_leaves_without_duration(at
     assert (seen.start_time, seen.end_time) == (2_000, 2_000)
     assert (original.start_time, original.end_time) == (2_000, 1_000), "other processors see what the application did"
     assert redact_span(seen, Redactor()).end_time == 2_000
+    request = ExportTraceServiceRequest.FromString(encode_spans([original], Attributes(Redactor())))
+    [sent] = request.resource_spans[0].scope_spans[0].spans
+    assert (sent.start_time_unix_nano, sent.end_time_unix_nano) == (2_000, 2_000)
 
 
 def test_points_end_after_the_run_began_where_the_clock_was_set_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ Fed by the app over HTTP; feeds `doctor.command`.
 from __future__ import annotations
 
 import http.client
+import json
 from collections.abc import Iterator
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -34,7 +35,7 @@ def app(url: str) -> Iterator[Finding]:
         if status == 404:
             missing.append(path)
             continue
-        yield _route(path, status)
+        yield _route(path, status, body)
         if path == "/metrics" and status == 200:
             yield from _figures(body)
     if len(missing) == len(PATHS):
@@ -61,14 +62,29 @@ def _headers(path: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"} if token and path in _access.SHUT else {}
 
 
-def _route(path: str, status: int) -> Finding:
-    if status in (200, 503):
-        return well("route", f"{path}: {status}")
+def _route(path: str, status: int, body: str = "") -> Finding:
+    if status == 200:
+        return well("route", f"{path}: 200")
+    if status == 503 and (failing := _failing(body)) is not None:
+        return warning(
+            "unhealthy", f"{path}: 503: the app says that it is not healthy: {', '.join(failing) or 'see its answer'}",
+            "start or repair what the check names; a load balancer sends nothing until it passes",
+        )  # fmt: skip
     if status == 401 and path in _access.SHUT:
         token = config.current().endpoint_token
         line = "another token than CHATBOT_OTEL_ENDPOINT_TOKEN here" if token else "it asks for a token, and none is set here"
         return failed("token", f"{path}: 401: {line}", "run doctor with the CHATBOT_OTEL_ENDPOINT_TOKEN of the app")
     return failed("route", f"{path}: {status}: {remedy(status)}")
+
+
+def _failing(body: str) -> list[str] | None:
+    """The checks that fail, by a health answer of ours; None for what is none."""
+    try:
+        answer = json.loads(body)
+        checks = answer.get("checks", {})
+        return [name for name, check in checks.items() if check.get("status") != "healthy"] if "status" in answer else None
+    except (ValueError, AttributeError):
+        return None
 
 
 def _figures(text: str) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ Fed by the environment, the installed packages, the endpoints and, if asked, the
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -12,7 +13,8 @@ from ...distro.environment import set_defaults
 from ...variables.mending import MENDING
 from . import app as doctor_app
 from . import places, process, servers, settings, setup, signals
-from .findings import Finding, as_json, as_text, is_well, section
+from .findings import Finding, as_json, is_well, not_looked_at, section
+from .text import Style, as_text
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,18 @@ def doctor(asked: Asked) -> int:
         ("servers", servers.servers),
         ("signals", lambda: signals.signals(looked_for)),
     ]
-    if asked.url:
-        sections.append((f"the app at {asked.url}", lambda: doctor_app.app(asked.url)))
+    title = f"the app at {asked.url}" if asked.url else "the running app"
+    sections.append((title, lambda: doctor_app.app(asked.url) if asked.url else _no_app()))
     found = [section(title, findings()) for title, findings in sections]
-    print(as_json(found) if asked.json else as_text(found))
+    if asked.json:
+        print(as_json(found))
+    else:
+        print(as_text(found, Style.of(sys.stdout)))
     return 0 if is_well(found) else 1
+
+
+def _no_app() -> Iterator[Finding]:
+    yield not_looked_at(
+        "app", "the running app: its routes, what it counted and what it lost",
+        "name its address: otel-chatbot doctor http://127.0.0.1:5000",
+    )  # fmt: skip

@@ -1,6 +1,6 @@
 """What `doctor.command` finds: a name, how it is, a line about it, a remedy. Names are stable: scripts and tests ask for them.
 
-Fed by the modules `doctor_*`; feeds the terminal and `--json`.
+Fed by the modules of this folder; feeds `doctor.text` and `--json`.
 """
 
 from __future__ import annotations
@@ -19,17 +19,15 @@ class Status(str, Enum):
     FAILED = "failed"
 
 
-_MARKS = {Status.WELL: " ", Status.WARNING: "~", Status.FAILED: "!"}
-
-
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. `name` says which, for machines."""
+    """One thing, by the name that machines know it by. `looked_at` is False where it could not or was not to be looked at."""
 
     name: str
     status: Status
     message: str
     remedy: str = ""
+    looked_at: bool = True
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,11 @@ def failed(name: str, message: str, remedy: str = "") -> Finding:
     return Finding(name, Status.FAILED, message, remedy)
 
 
+def not_looked_at(name: str, message: str, remedy: str = "") -> Finding:
+    """Nothing is known of it; `remedy` says how to have it looked at."""
+    return Finding(name, Status.WELL, message, remedy, looked_at=False)
+
+
 def section(title: str, findings: Iterable[Finding]) -> Section:
     """A section of what a generator finds; what breaks in it is a finding too, and the rest is still looked at."""
 
@@ -67,18 +70,14 @@ def section(title: str, findings: Iterable[Finding]) -> Section:
     return Section(title, tuple(guarded()))
 
 
-def as_text(sections: Sequence[Section]) -> str:
-    """For people: `!` marks what is wrong, `~` what may be meant, and a line says what to do."""
-    lines = []
-    for one in sections:
-        lines.append(one.title)
-        for found in one.findings:
-            lines.append(f"  {_MARKS[found.status]} {found.message}")
-            if found.remedy:
-                lines.append(f"      {found.remedy}")
-    count = sum(found.status is Status.FAILED for one in sections for found in one.findings)
-    lines.append(f"{count or 'no'} fault{'s' * (count != 1)} found")
-    return "\n".join(lines)
+def of_status(sections: Sequence[Section], status: Status) -> list[Finding]:
+    """All findings of a status that were looked at."""
+    return [found for one in sections for found in one.findings if found.looked_at and found.status is status]
+
+
+def left_out(sections: Sequence[Section]) -> list[Finding]:
+    """All that was not looked at."""
+    return [found for one in sections for found in one.findings if not found.looked_at]
 
 
 def as_json(sections: Sequence[Section]) -> str:
@@ -87,10 +86,12 @@ def as_json(sections: Sequence[Section]) -> str:
         {"section": one.title, "name": f.name, "status": f.status.value, "message": f.message, "remedy": f.remedy}
         for one in sections
         for f in one.findings
+        if f.looked_at
     ]
-    return json.dumps({"well": is_well(sections), "findings": found}, indent=2)
+    rest = [{"name": f.name, "message": f.message, "remedy": f.remedy} for f in left_out(sections)]
+    return json.dumps({"well": is_well(sections), "findings": found, "not_looked_at": rest}, indent=2)
 
 
 def is_well(sections: Sequence[Section]) -> bool:
-    """Whether nothing is wrong."""
-    return not any(found.status is Status.FAILED for one in sections for found in one.findings)
+    """Whether nothing that was looked at is wrong."""
+    return not of_status(sections, Status.FAILED)

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-from .findings import Finding, failed, warning, well
+from .findings import Finding, failed, not_looked_at, warning, well
 
 _SECONDS = 60
 _BESIDE = {
@@ -42,6 +42,11 @@ def providers(app: str) -> Iterator[Finding]:
             if twice
             else well("provider", line)
         )
+    if not app:
+        yield not_looked_at(
+            "app-import", "what the app itself sets up: providers, exporters",
+            "name its module or file: otel-chatbot doctor --app app.py (it is imported, not started)",
+        )  # fmt: skip
     for signal in report["theirs"]:
         yield warning(
             "own-provider", f"the app sets a provider of {signal} after ours: {_BESIDE[signal]}",

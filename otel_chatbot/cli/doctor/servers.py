@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from ... import config
 from ..._clock import monotonic
-from .findings import Finding, failed, well
+from .findings import Finding, failed, not_looked_at, well
 
 _SECONDS = 3.0
 _USER = re.compile(r"(?<=://)[^/@\s]+@")
@@ -19,12 +19,12 @@ _USER = re.compile(r"(?<=://)[^/@\s]+@")
 def servers() -> Iterator[Finding]:
     """One finding each, where an address is set."""
     settings = config.current()
-    for name, variable, address, ask in (
-        ("mongodb", "MONGODB_URI", settings.mongodb_uri, _mongodb),
-        ("redis", "REDIS_URL", settings.redis_url, _redis),
+    for name, label, variable, address, ask in (
+        ("mongodb", "MongoDB", "MONGODB_URI", settings.mongodb_uri, _mongodb),
+        ("redis", "Redis", "REDIS_URL", settings.redis_url, _redis),
     ):
         if not address:
-            yield well(name, f"{variable} is not set: not asked")
+            yield not_looked_at(name, f"{label}: {variable} is not set", f"set {variable} as the app has it")
             continue
         shown = _USER.sub("", address).partition("?")[0]
         started = monotonic()

@@ -25,6 +25,8 @@ _PACKAGES = (
     _NAME, "opentelemetry-sdk", "opentelemetry-instrumentation", "flask", "pymongo", "redis", "cachelib", "openai", "gunicorn",
 )  # fmt: skip
 _OLDEST = (3, 10)
+_NOT_WORTH = {"click", "jinja2", "structlog"}
+"""Parts of Flask, of which the time says nothing of a chatbot; a library whose records come through logging."""
 _NOT_THEIRS = {"pydantic"}
 """Libraries for which OpenTelemetry's list names the instrumentation of another one, which uses them."""
 
@@ -92,7 +94,7 @@ def instrumentations() -> Iterator[Finding]:
     """Which libraries are observed, which are switched off, and which lack their instrumentation."""
     plan = Plan.from_env()
     for ours in OURS:
-        if not _is_installed(ours.library):
+        if not _is_there(ours.library):
             yield well("instrumentation", f"{ours.library}: not installed")
         elif not plan.wants(ours.name):
             yield warning(
@@ -101,18 +103,18 @@ def instrumentations() -> Iterator[Finding]:
             )  # fmt: skip
         else:
             yield well("instrumentation", f"{ours.library}: when it is imported")
-    if find_spec("openai") is not None and find_spec("opentelemetry.instrumentation.genai") is None:
+    if _is_there("openai") and not _is_there("opentelemetry.instrumentation.genai"):
         yield failed(
             "instrumentation-missing", "openai is installed without its instrumentation", "pip install 'otel-chatbot[genai]'"
         )
     yield from _others()
 
 
-def _is_installed(library: str) -> bool:
-    """Whether a module can be found; to look for one inside of a package imports the package."""
+def _is_there(module: str) -> bool:
+    """Whether a module can be imported; to look for it may take the import of the package around it."""
     try:
-        return find_spec(library) is not None
-    except ImportError:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
         return False
 
 
@@ -126,7 +128,7 @@ def _others() -> Iterator[Finding]:
         wanted = Requirement(one["library"])
         package = Requirement(one["instrumentation"]).name
         name = canonicalize_name(wanted.name)
-        if name in _NOT_THEIRS:
+        if name in _NOT_THEIRS | _NOT_WORTH:
             continue
         ours = any(name == item.library for item in OURS) or package.rpartition("-")[2] in REPLACED
         if not ours and name in there and package not in there and wanted.specifier.contains(distribution(name).version, True):
@@ -154,7 +156,7 @@ def process(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield well("workers", f"gunicorn: {' '.join(filter(None, [workers and f'WEB_CONCURRENCY={workers}', arguments]))}")
         if "--reload" in arguments.split():
             yield warning("reloader", "gunicorn reloads its workers when a file changes", "leave --reload out in production")
-        if "gunicorn" in environ.get("SERVER_SOFTWARE", "") or find_spec("gunicorn") is None:
+        if "gunicorn" in environ.get("SERVER_SOFTWARE", "") or not _is_there("gunicorn"):
             yield failed("workers", "gunicorn is not installed", "pip install gunicorn")
     else:
         yield well("workers", "nothing in the environment names workers or a reloader")

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import secrets
 import socket
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -31,13 +28,13 @@ from ...distro.delivery.spool import Payload
 from ...distro.environment import OTLP, Plan, endpoint
 from ...distro.process.start_line import where
 from ...semconv import attributes as a
-from ...semconv import collector
 from ...semconv import operations as o
 from ...semconv import prometheus as p
 from ...semconv.attributes import Signal
 from ...semconv.spec import SCOPE
 from ..prometheus_api import PrometheusApi, PrometheusError
-from .findings import Finding, failed, well
+from . import backends
+from .findings import Finding, failed, not_looked_at, well
 
 _PAUSE = 0.25
 _LOGS_INFO: Final = 9
@@ -160,21 +157,38 @@ def _grpc(signal: Signal) -> Finding:
 
 
 def _found_again(asked: Where, trip: Trip, sent: list[Signal], accepted: dict[Signal, float]) -> Iterator[Finding]:
-    if asked.collector:
-        for signal in sent:
-            before = accepted.get(signal, 0.0)
-            yield _await("collector", f"{signal.value} in the collector's own figures", asked, lambda s=signal, b=before: _accepted(asked.collector).get(s, 0.0) > b)  # type: ignore[misc]  # fmt: skip
+    yield from _in_collector(asked, sent, accepted)
     if asked.prometheus and Signal.METRICS in sent:
-        query = f'{o.DOCTOR_TIME.prometheus}{{{p.JOB}="{o.DOCTOR_SERVICE}"}}'
-        api = PrometheusApi(asked.prometheus)
-        yield _await(
-            "prometheus",
-            "the test figure in Prometheus",
-            asked,
-            lambda: trip.now in [round(value, 3) for _, value in api.vector(query)],
-        )
+        yield _await("prometheus", "the test figure in Prometheus", asked, lambda: _in_prometheus(asked.prometheus, trip.now))
+    elif asked.prometheus:
+        yield from backends.prometheus_alone(asked.prometheus)
     if asked.traces and Signal.TRACES in sent:
-        yield _await("traces", "the test span", asked, lambda: _has_trace(asked.traces, trip.trace_id.hex()))
+        yield _await("traces", "the test span", asked, lambda: backends.has_trace(asked.traces, trip.trace_id.hex()))
+    elif asked.traces:
+        yield from backends.traces_alone(asked.traces)
+    options = (("--collector", asked.collector), ("--prometheus", asked.prometheus), ("--traces", asked.traces))
+    if missing := [option for option, address in options if not address]:
+        yield not_looked_at(
+            "backends", "where telemetry arrives, apart from what is named above",
+            f"name the addresses that you have: {', '.join(missing)}",
+        )  # fmt: skip
+
+
+def _in_collector(asked: Where, sent: list[Signal], accepted: dict[Signal, float]) -> Iterator[Finding]:
+    if asked.collector and not sent:
+        yield from backends.collector_alone(asked.collector)
+        return
+    for signal in sent if asked.collector else ():
+        before = accepted.get(signal, 0.0)
+        yield _await(
+            "collector", f"{signal.value} in the collector's own figures", asked,
+            lambda s=signal, b=before: _accepted(asked.collector).get(s, 0.0) > b,  # type: ignore[misc]
+        )  # fmt: skip
+
+
+def _in_prometheus(url: str, figure: float) -> bool:
+    query = f'{o.DOCTOR_TIME.prometheus}{{{p.JOB}="{o.DOCTOR_SERVICE}"}}'
+    return figure in [round(value, 3) for _, value in PrometheusApi(url).vector(query)]
 
 
 def _await(name: str, what: str, asked: Where, condition: Callable[[], bool]) -> Finding:
@@ -201,30 +215,6 @@ def _await(name: str, what: str, asked: Where, condition: Callable[[], bool]) ->
 def _accepted(url: str) -> dict[Signal, float]:
     """What the collector says that it has taken in so far, by signal; empty while it cannot be asked."""
     try:
-        text = _get(url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/metrics")
+        return backends.accepted_in(backends.metrics_of(url))
     except (OSError, ValueError):
         return {}
-    found = {}
-    for signal, spec in collector.ACCEPTED.items():
-        base = re.escape(spec.prometheus.removesuffix("_total"))
-        values = re.findall(rf"^{base}(?:_\w+)?(?:{{[^}}]*}})? (\S+)", text, re.MULTILINE)
-        found[signal] = sum(map(float, values))
-    return found
-
-
-def _has_trace(url: str, trace_id: str) -> bool:
-    """Whether Tempo or Jaeger has a trace: both answer at this path."""
-    try:
-        return o.DOCTOR_SPAN in _get(f"{url.rstrip('/')}/api/traces/{trace_id}")
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code == 404:
-                return False
-        raise
-
-
-def _get(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError(f"{url} is no http address")
-    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
-        return str(answer.read().decode("utf-8", "replace"))

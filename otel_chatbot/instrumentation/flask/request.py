@@ -44,6 +44,8 @@ class _Figures(NamedTuple):
 
 _Kind = tuple[str, str | None, int, str | None, str | None, str | None]
 _figures: dict[_Kind, _Figures] = {}
+_ASKING = ("GET", "HEAD")
+"""How probers and scrapers ask."""
 _abandoned: deque[Exchange] = deque()
 
 
@@ -193,7 +195,8 @@ class Exchange:
             self.status = 500  # what servers answer for an application that raises
         self._leave_active()
         if self.probe:
-            routes.watch(self.path, self.status, reached=self.reached)
+            if self.method in _ASKING:
+                routes.watch(self.path, self.status, reached=self.reached)
         else:
             self._count(elapsed)
             self._see()

@@ -206,43 +206,55 @@ class Refusal(NamedTuple):
 
 
 _refusals: dict[str, Refusal] = {}
+_told: set[tuple[str, int]] = set()
 
 
 def refusals() -> list[Refusal]:
-    """The routes that answered a redirect, 400, 401, 403 or 404 in this process, the latest answer of each."""
+    """The routes whose latest answer in this process was a refusal: a redirect, an error that is not our view's."""
     return list(_refusals.values())
 
 
 def watch(path: str, status: int, *, reached: bool) -> None:
-    """Keep in mind how one of the six paths was answered; one log line when the app's own hooks refuse it.
+    """Keep in mind how one of the six paths was answered; one log line per path and status when the app refuses it.
 
-    `reached`: our view itself answered, and has said so in a log line of its own.
+    `reached`: our view itself was asked. What it refuses, it has said in a log line of its own; what hooks make of its answer
+    afterwards, as a rate limiter does, it cannot know.
     """
     if path not in PATHS:
         return
-    if status < 300 or status >= 500 or (status >= 400 and status not in _REMEDIES):
+    if status < 300 or (status == 503 and path not in _SCRAPES):
         _refusals.pop(path, None)
         return
-    before = _refusals.get(path)
-    remedy = _REMEDIES.get(status, _LOGIN)
-    _refusals[path] = Refusal(path, status, remedy)
-    if not reached and (before is None or before.status != status):
-        _logger.warning("%s answers %d: %s", path, status, remedy)
+    _refusals[path] = Refusal(path, status, remedy(status))
+    if not (reached and status in _OURS) and (path, status) not in _told:
+        _told.add((path, status))  # once: a limiter lets every other scrape through
+        _logger.warning("%s answers %d: %s", path, status, remedy(status))
 
 
+_SCRAPES: Final = frozenset({"/metrics", "/metrics/json"})
+_OURS: Final = frozenset({401, 403})
+"""Statuses with which our views refuse."""
+_EXEMPT = "exempt this path in the app's before_request"
 _LOGIN = (
-    "the app's own hooks send it elsewhere, probably to a login; exempt this path in the app's before_request, "
+    f"the app's own hooks send it elsewhere, probably to a login; {_EXEMPT}, "
     "or protect it with CHATBOT_OTEL_ENDPOINT_TOKEN instead"
 )
 _REMEDIES: Final = {
     400: "the app does not trust the host name that was asked for; add it to the app's TRUSTED_HOSTS",
-    401: "it needs credentials; send the token of CHATBOT_OTEL_ENDPOINT_TOKEN, or exempt this path in the app's before_request",
-    403: "the client is not allowed; set CHATBOT_OTEL_ENDPOINT_TOKEN and send it, or exempt this path in the app's before_request",
+    401: f"it needs credentials; send the token of CHATBOT_OTEL_ENDPOINT_TOKEN, or {_EXEMPT}",
+    403: f"the client is not allowed; set CHATBOT_OTEL_ENDPOINT_TOKEN and send it, or {_EXEMPT}",
     404: "no route matches it; with host or subdomain matching ask the app's own host name, "
     "or register create_metrics_blueprint() and create_health_blueprint() there",
+    405: f"the app takes no GET there; let its own route of this path take it, or {_EXEMPT}",
+    429: "a rate limiter of the app counts it, and figures are missing while it refuses; exempt the route from the limiter, as in "
+    'limiter.request_filter(lambda: request.path.startswith(("/metrics", "/health"))) of Flask-Limiter, or ask more rarely',
+    500: f"the app's own code fails for it, and its log says where; {_EXEMPT}",
+    503: f"the app's own hooks answer that it is not available, as for maintenance; {_EXEMPT}",
 }
 
 
 def remedy(status: int) -> str:
     """What to do about a route of ours that answers with this status."""
-    return _REMEDIES.get(status, _LOGIN)
+    if status >= 400:
+        return _REMEDIES.get(status) or f"the app's own hooks refuse it; {_EXEMPT}"
+    return _LOGIN

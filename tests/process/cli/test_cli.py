@@ -37,7 +37,7 @@ def test_doctor_names_what_is_wrong_and_masks_secrets(tmp_path: Path) -> None:
     }
     done = run(tmp_path, "doctor", **env)
     assert done.returncode == 1
-    assert "! CHATBOT_OTEL_LOGDIR is not a setting" in done.stdout
+    assert "✗ CHATBOT_OTEL_LOGDIR is not a setting" in done.stdout
     assert "does not take traces: ConnectionError" in done.stdout
     assert "hunter" not in done.stdout + done.stderr
 
@@ -55,7 +55,7 @@ def test_doctor_says_what_to_do_about_a_route_that_is_not_there(tmp_path: Path) 
     with App(tmp_path / "app", {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "flask"}) as app:
         done = run(tmp_path, "doctor", f"http://127.0.0.1:{app.port}")
     assert done.returncode == 1
-    assert "! none of the six routes is there: the app runs without otel-chatbot" in done.stdout
+    assert "✗ none of the six routes is there: the app runs without otel-chatbot" in done.stdout
 
 
 def test_probe_tells_by_its_exit_status_whether_the_app_is_ready(tmp_path: Path) -> None:

@@ -48,7 +48,10 @@ def _span(span: ReadableSpan, attributes: Attributes) -> bytes:
     if parent is not None:
         out += (b"\x22\x08", parent.span_id.to_bytes(8, "big"))
     out += (attributes.text(b"\x2a", span.name), _KINDS[span.kind])
-    out.append(_TIMES.pack(b"\x39", span.start_time or 0, b"\x41", span.end_time or 0))
+    start = span.start_time or 0
+    end = span.end_time or 0
+    # The clock may have been set back meanwhile: a span without duration, and none that ends before it began.
+    out.append(_TIMES.pack(b"\x39", start, b"\x41", max(start, end)))
     plain = only_attributes(span)
     if plain is not None:
         attributes.encode(b"\x4a", plain, out)

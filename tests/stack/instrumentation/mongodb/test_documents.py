@@ -112,6 +112,16 @@ def test_an_unacknowledged_write_counts_what_was_sent(db, counted) -> None:
     assert counted() == (0, 3, 1)
 
 
+def test_unacknowledged_updates_upserts_and_replacements_count_nothing_for_nobody_says_what_they_changed(db, counted) -> None:
+    db.conversations.insert_one({"_id": 1})
+    unacknowledged = db.get_collection("conversations", write_concern=WriteConcern(w=0))
+    unacknowledged.update_one({"_id": 1}, {"$push": {"messages": USER}})
+    unacknowledged.update_one({"_id": 2}, {"$set": {"messages": [BOT]}}, upsert=True)
+    unacknowledged.replace_one({"_id": 1}, {"messages": [USER]})
+    unacknowledged.bulk_write([UpdateOne({"_id": 1}, {"$push": {"messages": USER}})], ordered=False)
+    assert counted() == (1, 0, 0)
+
+
 def test_raw_bson_documents_count_as_others_do(db, counted) -> None:
     db.messages.insert_many([RawBSONDocument(bson.encode(USER)), RawBSONDocument(bson.encode(BOT))])
     db.conversations.insert_one(RawBSONDocument(bson.encode({"messages": [USER, BOT]})))

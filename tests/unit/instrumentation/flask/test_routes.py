@@ -23,6 +23,7 @@ from otel_chatbot.semconv import metrics as m
 @pytest.fixture
 def watch() -> Iterator[Watch]:
     routes._refusals.clear()
+    routes._told.clear()
     with fresh_health(), hooked() as found:
         yield found
 
@@ -190,6 +191,55 @@ def test_a_scrape_that_the_app_refuses_is_named_once_with_the_remedy(
     assert [(refusal.path, refusal.status) for refusal in routes.refusals()] == [("/metrics", status)]
     client.get("/health/live")
     assert nothing_counted(watch)
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [
+        (429, "limiter.request_filter"),
+        (503, "maintenance"),
+        (405, "no GET"),
+        (500, "its log says where"),
+        (418, "before_request"),
+    ],
+)
+@pytest.mark.parametrize("hook", ["before", "after"])
+def test_a_hook_that_refuses_now_and_then_is_named_once_with_the_remedy(
+    watch: Watch, caplog: pytest.LogCaptureFixture, status: int, word: str, hook: str
+) -> None:
+    app, asked = plain_app(), [0]
+
+    def refuses() -> bool:
+        asked[0] += flask.request.path == "/metrics"
+        return flask.request.path == "/metrics" and asked[0] % 2 == 0
+
+    @app.after_request
+    def after(answer: flask.Response) -> flask.Response:
+        return flask.Response("no", status) if hook == "after" and refuses() else answer
+
+    @app.before_request
+    def before() -> flask.Response | None:
+        return flask.Response("no", status) if hook == "before" and refuses() else None
+
+    client = app.test_client()
+    with caplog.at_level(logging.WARNING, "otel_chatbot"):
+        answers = [client.get("/metrics").status_code for _ in range(6)]
+    assert answers == [200, status] * 3
+    [line] = [record.getMessage() for record in caplog.records if "/metrics" in record.getMessage()]
+    assert line.startswith(f"/metrics answers {status}: ")
+    assert word in line
+    assert [(refusal.path, refusal.status) for refusal in routes.refusals()] == [("/metrics", status)]
+
+
+def test_what_our_views_answer_and_who_asks_by_another_method_is_no_refusal(
+    watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "otel_chatbot"):
+        client = plain_app().test_client()
+        assert client.post("/metrics").status_code == 405
+        routes.watch("/health/detailed", 503, reached=False)
+    assert routes.refusals() == []
+    assert [record for record in caplog.records if "answers" in record.getMessage()] == []
 
 
 def test_a_route_that_answers_again_is_no_longer_reported(watch: Watch) -> None:
