@@ -29,13 +29,16 @@ from .redis_sets import ActiveInRedis
 
 USERS: Final = "users"
 CONVERSATIONS: Final = "conversations"
+_MODEL: Final = places(("json:model", "form:model", "query:model"))
+"""Where a request says which model is to answer, if it does."""
 
 
 class Found(NamedTuple):
-    """The ids of one request."""
+    """The ids of one request, and the model that it names."""
 
     user: str | None = None
     conversation: str | None = None
+    model: str | None = None
 
 
 class Active:
@@ -80,12 +83,12 @@ class Active:
     def find(self, request: Request) -> Found:
         """The ids that a request whose view has run holds."""
         sources = Sources(request)
-        return Found(sources.first(self._user_places), sources.first(self._conversation_places))
+        return Found(sources.first(self._user_places), sources.first(self._conversation_places), sources.first(_MODEL))
 
     def see(self, found: Found) -> None:
         """Note the ids of a request that ended well."""
         now = time.time()
-        for kind, text in zip((USERS, CONVERSATIONS), found, strict=True):
+        for kind, text in zip((USERS, CONVERSATIONS), found[:2], strict=True):
             if text is not None:
                 self._ids[kind].see(text, now)
                 self._redis.offer(kind, text, now)

@@ -20,7 +20,7 @@ from ...metrics import deduplication, record
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from . import savings
-from .savings import Model
+from .savings import Model, Wish
 
 READS: Final = frozenset({"find", "aggregate", "getMore", "count", "distinct"})
 """MongoDB's commands that read: before a model is asked, they fetch the history."""
@@ -113,7 +113,7 @@ def finish(
     seconds: float | None,
     context: SpanContext,
     attributes: dict[str, Any],
-    route: str | None = None,
+    wish: Wish | None = None,
 ) -> None:
     """The request has ended after so many seconds: measure its turn, if it was one, and add to its span's attributes.
 
@@ -121,11 +121,12 @@ def finish(
     """
     if Pending.end is not None:
         Pending.end()
-    turn = scope.turn
+    turn, from_cache = scope.turn, _from_cache(scope)
+    if turn is None and from_cache:  # all of it was counted by hand
+        turn = Turn()
     if not isinstance(turn, Turn):
         return
-    from_cache = _from_cache(scope)
-    _save(turn, route, from_cache=from_cache)
+    _save(turn, wish, from_cache=from_cache)
     conversation = turn.conversation or turn.named
     if conversation is not None:
         attributes.setdefault(a.GEN_AI_CONVERSATION_ID, conversation)
@@ -139,14 +140,14 @@ def finish(
         record.observe(m.TURN_TIME, spent_seconds, {a.PHASE: phase.value}, context)
 
 
-def _save(turn: Turn, route: str | None, *, from_cache: bool) -> None:
-    """Count what the cache has saved, where the application has not done so, or remember which model the route asks."""
-    if route is None:
+def _save(turn: Turn, wish: Wish | None, *, from_cache: bool) -> None:
+    """Count what the cache has saved, where the application has not done so, or remember which model such requests ask."""
+    if wish is None:
         return
     if turn.model is not None:
-        savings.asked(route, turn.model)
+        savings.asked(wish, turn.model)
     elif from_cache and not turn.answered:
-        savings.count(route)
+        savings.count(wish)
 
 
 def _from_cache(scope: deduplication.Scope) -> bool:

@@ -26,6 +26,7 @@ from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ..active.gauges import ACTIVE, Found
 from ..common import chat_turn
+from ..common.savings import Wish
 from . import routes, server_span, upgrade
 from .server_span import Environ, ServerSpans
 from .shown_path import shown_path
@@ -242,7 +243,8 @@ class Exchange:
     def _turn(self, elapsed: float) -> None:
         turns = self.status == upgrade.SWITCHED  # a connection may have had many: it is none itself
         seconds = None if turns else elapsed
-        chat_turn.finish(self.scope, seconds, self.span.get_span_context(), self.span_attributes, self.route)
+        wish = None if self.route is None else Wish(self.route, self.ids.model)
+        chat_turn.finish(self.scope, seconds, self.span.get_span_context(), self.span_attributes, wish)
 
     @never_raise
     def _tell(self, elapsed: float) -> None:
