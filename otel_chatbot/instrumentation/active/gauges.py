@@ -29,8 +29,6 @@ from .redis_sets import ActiveInRedis
 
 USERS: Final = "users"
 CONVERSATIONS: Final = "conversations"
-_MODEL: Final = places(("json:model", "form:model", "query:model"))
-"""Where a request says which model is to answer, if it does."""
 
 
 class Found(NamedTuple):
@@ -83,7 +81,7 @@ class Active:
     def find(self, request: Request) -> Found:
         """The ids that a request whose view has run holds."""
         sources = Sources(request)
-        return Found(sources.first(self._user_places), sources.first(self._conversation_places), sources.first(_MODEL))
+        return Found(sources.first(self._user_places), sources.first(self._conversation_places), sources.model())
 
     def see(self, found: Found) -> None:
         """Note the ids of a request that ended well."""

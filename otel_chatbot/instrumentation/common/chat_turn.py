@@ -113,20 +113,23 @@ def finish(
     seconds: float | None,
     context: SpanContext,
     attributes: dict[str, Any],
-    wish: Wish | None = None,
+    route: str | None = None,
+    model: str | None = None,
 ) -> None:
     """The request has ended after so many seconds: measure its turn, if it was one, and add to its span's attributes.
 
-    Without `seconds` it was no request, but a connection in which there may have been several turns.
+    `model` is the one that the request names, if it does. Without `seconds` it was no request, but a connection in which there may have been several turns.
     """
     if Pending.end is not None:
         Pending.end()
-    turn, from_cache = scope.turn, _from_cache(scope)
+    turn = scope.turn
+    from_cache = m.CACHE_HITS.name in scope.tallies and _from_cache(scope)
     if turn is None and from_cache:  # all of it was counted by hand
         turn = Turn()
     if not isinstance(turn, Turn):
         return
-    _save(turn, wish, from_cache=from_cache)
+    if route is not None:
+        _save(turn, Wish(route, model), from_cache=from_cache)
     conversation = turn.conversation or turn.named
     if conversation is not None:
         attributes.setdefault(a.GEN_AI_CONVERSATION_ID, conversation)
@@ -140,10 +143,8 @@ def finish(
         record.observe(m.TURN_TIME, spent_seconds, {a.PHASE: phase.value}, context)
 
 
-def _save(turn: Turn, wish: Wish | None, *, from_cache: bool) -> None:
+def _save(turn: Turn, wish: Wish, *, from_cache: bool) -> None:
     """Count what the cache has saved, where the application has not done so, or remember which model such requests ask."""
-    if wish is None:
-        return
     if turn.model is not None:
         savings.asked(wish, turn.model)
     elif from_cache and not turn.answered:

@@ -26,7 +26,6 @@ from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ..active.gauges import ACTIVE, Found
 from ..common import chat_turn
-from ..common.savings import Wish
 from . import routes, server_span, upgrade
 from .server_span import Environ, ServerSpans
 from .shown_path import shown_path
@@ -243,8 +242,8 @@ class Exchange:
     def _turn(self, elapsed: float) -> None:
         turns = self.status == upgrade.SWITCHED  # a connection may have had many: it is none itself
         seconds = None if turns else elapsed
-        wish = None if self.route is None else Wish(self.route, self.ids.model)
-        chat_turn.finish(self.scope, seconds, self.span.get_span_context(), self.span_attributes, wish)
+        context = self.span.get_span_context()
+        chat_turn.finish(self.scope, seconds, context, self.span_attributes, self.route, self.ids.model)
 
     @never_raise
     def _tell(self, elapsed: float) -> None:
