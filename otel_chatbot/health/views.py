@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .. import _access
-from .._configure import ensure_configured
 from .._mounting import View, name_of, view_function
+from .._wiring import ensure_configured
 from .checker import get_health_checker
 from .results import HealthStatus
 from .version import remember_app

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from .. import _access
-from .._configure import ensure_configured
+from .. import _access, _wiring
+from .._guard import never_raise
 from .._mounting import View, name_of, view_function
-from . import negotiation, target_info, view
+from .._wiring import ensure_configured
+from ..semconv.prometheus import TARGET_INFO
+from . import negotiation, view
 from .exposition import metrics_json
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ def prometheus_view(environ: Environ) -> Response:
 
     def write() -> tuple[bytes, str]:
         chosen = negotiation.choose(str(environ.get("HTTP_ACCEPT", "")))
-        return chosen.write([*view.read(), *target_info.families()]), chosen.content_type
+        return chosen.write([*view.read(), *(_app() or ())]), chosen.content_type
 
     return _answer(environ, write)
 
@@ -44,6 +47,19 @@ def json_view(environ: Environ) -> Response:
         return orjson.dumps(payload) + b"\n", "application/json"
 
     return _answer(environ, write)
+
+
+@never_raise
+def _app() -> list[view.Family]:
+    """Who the figures are of: the family `target_info` (OpenTelemetry's Prometheus compatibility rules), once that is known.
+
+    The collector makes the same family of what comes by OTLP, so that dashboards find versions on either way.
+    """
+    attributes = _wiring.APP()
+    if not attributes:
+        return []
+    labels = {name: str(value) for name, value in attributes.items()}
+    return [view.Family(replace(TARGET_INFO, attributes=tuple(labels)), [view.Point({**labels}, 1.0)])]
 
 
 VIEWS: dict[str, View] = {"/metrics": prometheus_view, "/metrics/json": json_view}

@@ -99,7 +99,7 @@ class MirrorReader(MetricReader):
 
 def _without_ours(found: Family, scope: str) -> Family:
     """A family without the calls that our instrumentation of the openai client has measured itself."""
-    if found.spec.name not in _COUNTED_BY_US or "openai" not in INSTRUMENTATIONS.active:
+    if found.spec.name not in _COUNTED_BY_US or "genai" not in INSTRUMENTATIONS.active:
         return found
     if "openai" in scope.lower():  # of this client alone: it may name an endpoint's owner as the provider
         return Family(found.spec, found.points, [])

@@ -15,6 +15,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import INVALID_SPAN, Span
 
+from ..._clock import after, perf_counter
 from ..._guard import never_raise
 from ...logs.access import access_record
 from ...metrics import deduplication
@@ -56,7 +57,7 @@ class Exchange:
     )  # fmt: skip
 
     def __init__(self, environ: Environ, start_response: Callable[..., Any], spans: ServerSpans, *, probe: bool) -> None:
-        self.started = time.perf_counter()
+        self.started = perf_counter()
         self.start_ns = time.time_ns()
         self.spans = spans
         self.scope = deduplication.Scope(ends=True)
@@ -182,7 +183,7 @@ class Exchange:
         if self.finished:
             return
         self.finished = True
-        elapsed = time.perf_counter() - self.started
+        elapsed = perf_counter() - self.started
         if self.error is None:
             if self.raised is None and upgrade.switched(self.upgrade, self.status):
                 self.status = upgrade.SWITCHED
@@ -198,7 +199,7 @@ class Exchange:
             self._see()
             self._turn(elapsed)
             self._tell(elapsed)
-        self._end_span()
+        self._end_span(elapsed)
         self.scope.close()
 
     def _leave_active(self) -> None:
@@ -232,7 +233,8 @@ class Exchange:
     @never_raise
     def _see(self) -> None:
         assert self.status is not None
-        conversation = chat_turn.written_conversation(self.scope) or self.ids.conversation
+        written, begun = chat_turn.written_conversation(self.scope), chat_turn.begun_conversation(self.scope)
+        conversation = written or self.ids.conversation or begun
         if conversation is not None:
             self.span_attributes[a.GEN_AI_CONVERSATION_ID] = conversation
         if self.status < 400:
@@ -261,7 +263,7 @@ class Exchange:
         )
 
     @never_raise
-    def _end_span(self) -> None:
+    def _end_span(self, elapsed: float) -> None:
         span = self.span
         if span is INVALID_SPAN:
             return
@@ -270,7 +272,8 @@ class Exchange:
                 return
             del span.end
         assert self.status is not None
-        server_span.end_span(span, self.status, self.error_type, self.error, self.span_attributes)
+        end_ns = None if self.adopts else after(self.start_ns, elapsed)
+        server_span.end_span(span, self.status, self.error_type, self.error, self.span_attributes, end_ns)
 
     def adopt(self, span: Span) -> None:
         """Take over the span of another Flask instrumentation; that of a streamed answer ends when the answer does."""

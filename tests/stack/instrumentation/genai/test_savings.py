@@ -23,6 +23,7 @@ MINI, LARGE = ("openai", "gpt-4o-mini"), ("openai", "gpt-4o")
 
 @pytest.fixture
 def ai() -> Iterator[AiWatch]:
+    record.activate(m.CACHE_HITS, m.MESSAGES_RECEIVED)
     with hooked(), watched() as found:
         yield found
 
