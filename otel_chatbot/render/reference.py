@@ -35,8 +35,13 @@ _COUNTING = """\
 
 - **Requests**: every one that reaches the app (404, 405, OPTIONS and static files too), less the six routes of health and
   metrics and what `OTEL_PYTHON_FLASK_EXCLUDED_URLS` excludes. Their time ends with the last byte of the answer.
-- **Errors**: at most one a request from {unhandled exception, 5xx answer}. A failed AI call is one error; a 5xx answer that it
-  causes in the same request is not a second one. A client that goes away is none. A client library's own retries are one call.
+- **Errors**: at most one a request, by what the client got: a 5xx answer, or one that broke off. An answer below 500 is none,
+  whatever was raised inside; a teardown that raises before a byte was sent is a 500. A failed AI call is one error; a 5xx answer
+  that it causes in the same request is not a second one. A client that goes away is none. A client library's own retries are
+  one call.
+- **Websockets**: a connection that ended well counts once, when it ends, under status 101, and is no error, on every server. How
+  long it was open is in `http.server.request.duration` under 101 alone: `chatbot.response.time` and `chatbot.turn.time`, which
+  alerts and dashboards ask for latency, leave it out. Leave 101 out too where you ask the former for latency.
 - **MongoDB**: each command that succeeded or failed, getMore and each retry included; not hello, isMaster, sasl*, authenticate,
   endSessions and killCursors.
 - **Conversations and messages**: documents whose insertion was acknowledged, upserts that created one too; in a transaction,
@@ -47,6 +52,9 @@ _COUNTING = """\
   upserts and replacements count nothing, for nobody says what they changed.
 - **Cache reads**: GET, GETEX, GETDEL, MGET, HGET, HMGET and HGETALL: a hit or a miss for each key asked, in pipelines too. A
   pipeline is one observation of the operation time.
+- **What the cache saves**: an answer from the cache (a cache hit and a stored message of the assistant in a request that asked no
+  model) saves the last known cost of a call: of the model that was asked last on the same route, for the same model where the
+  request names one (`model` in JSON, form or query). [Details](../guides/cost.md#of-the-model).
 - **What the package itself sends** counts nowhere.
 - **One event counts once**: in each request (outside of one, in each thread or task) automatic events and calls by hand are
   counted apart, and the larger of the two is recorded.

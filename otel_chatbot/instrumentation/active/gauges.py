@@ -31,10 +31,11 @@ CONVERSATIONS: Final = "conversations"
 
 
 class Found(NamedTuple):
-    """The ids of one request."""
+    """The ids of one request, and the model that it names."""
 
     user: str | None = None
     conversation: str | None = None
+    model: str | None = None
 
 
 class Active:
@@ -78,12 +79,12 @@ class Active:
     def find(self, request: Request) -> Found:
         """The ids that a request whose view has run holds."""
         sources = Sources(request)
-        return Found(sources.first(self._user_places), sources.first(self._conversation_places))
+        return Found(sources.first(self._user_places), sources.first(self._conversation_places), sources.model())
 
     def see(self, found: Found) -> None:
         """Note the ids of a request that ended well."""
         now = monotonic()
-        for kind, text in zip((USERS, CONVERSATIONS), found, strict=True):
+        for kind, text in zip((USERS, CONVERSATIONS), found[:2], strict=True):
             if text is not None:
                 self._ids[kind].see(text, now)
                 self._redis.offer(kind, text, now)

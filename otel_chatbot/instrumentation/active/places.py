@@ -33,6 +33,10 @@ _SECRETS: Final = ("password", "passwd", "pwd")
 _WRITTEN_BY_CLIENTS: Final = ("form", "json")
 """The sources in which a password comes."""
 
+_MODEL: Final = "model"
+_MODEL_SOURCES: Final = ("json", "form", "query")
+"""Where a request says which model is to answer it."""
+
 
 def places(setting: tuple[str, ...]) -> tuple[Place, ...]:
     """The places that a setting names, in its order."""
@@ -80,6 +84,14 @@ class Sources:
         if any(name in found[source] for source in _WRITTEN_BY_CLIENTS if source in found for name in _SECRETS):
             for claimed in ("json", "form", "query"):
                 found.pop(claimed, None)
+
+    def model(self) -> str | None:
+        """The model that the request names, if it does."""
+        found = self._found
+        for source in _MODEL_SOURCES:
+            if source in found and _MODEL in found[source]:
+                return id_of(found[source][_MODEL])
+        return None
 
     def first(self, places: tuple[Place, ...]) -> str | None:
         """The first id that one of the places holds, as text of at most 256 characters; None where none does."""

@@ -19,7 +19,7 @@ from ...metrics import deduplication, record
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from . import savings
-from .savings import Model
+from .savings import Model, Wish
 
 READS: Final = frozenset({"find", "aggregate", "getMore", "count", "distinct"})
 """MongoDB's commands that read: before a model is asked, they fetch the history."""
@@ -115,17 +115,22 @@ def finish(
     context: SpanContext,
     attributes: dict[str, Any],
     route: str | None = None,
+    model: str | None = None,
 ) -> None:
     """The request has ended after so many seconds: measure its turn, if it was one, and add to its span's attributes.
 
-    Without `seconds` it was no request, but a connection in which there may have been several turns.
+    `model` is the one that the request names, if it does. Without `seconds` it was no request, but a connection in which
+    there may have been several turns.
     """
     _wiring.END_ABANDONED_CALLS()
     turn = scope.turn
+    from_cache = m.CACHE_HITS.name in scope.tallies and _from_cache(scope)
+    if turn is None and from_cache:  # all of it was counted by hand
+        turn = Turn()
     if not isinstance(turn, Turn):
         return
-    from_cache = _from_cache(scope)
-    _save(turn, route, from_cache=from_cache)
+    if route is not None:
+        _save(turn, Wish(route, model), from_cache=from_cache)
     conversation = turn.conversation or turn.named or turn.made
     if conversation is not None:
         attributes.setdefault(a.GEN_AI_CONVERSATION_ID, conversation)
@@ -141,14 +146,12 @@ def finish(
         record.observe(m.TURN_TIME, spent_seconds, {a.PHASE: phase.value}, context)
 
 
-def _save(turn: Turn, route: str | None, *, from_cache: bool) -> None:
-    """Count what the cache has saved, where the application has not done so, or remember which model the route asks."""
-    if route is None:
-        return
+def _save(turn: Turn, wish: Wish, *, from_cache: bool) -> None:
+    """Count what the cache has saved, where the application has not done so, or remember which model such requests ask."""
     if turn.model is not None:
-        savings.asked(route, turn.model)
+        savings.asked(wish, turn.model)
     elif from_cache and not turn.answered:
-        savings.count(route)
+        savings.count(wish)
 
 
 def _from_cache(scope: deduplication.Scope) -> bool:

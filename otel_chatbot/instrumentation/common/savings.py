@@ -3,8 +3,9 @@
 Fed by `genai.call` (what calls cost) and `common.chat_turn` (what turns asked, and which came from the cache); feeds
 `chatbot.ai.cost.saved`.
 
-The model is the one that the same route asked last; its cost is that of the last finished call of it, in whichever
-process of the app. A route that has not asked a model since the app started has nothing to save.
+The model is the one that was asked last for the same wish: the same route, with the same model named in the request, if
+it names one. Its cost is that of the last whole call of it, in whichever process of the app. A wish for which no model was
+asked since the app started has saved nothing that is known.
 """
 
 from __future__ import annotations
@@ -27,6 +28,13 @@ class Model(NamedTuple):
     name: str
 
 
+class Wish(NamedTuple):
+    """What a request wants of a model: its route, and the model that it names itself (`model` in its JSON, form or query)."""
+
+    route: str
+    model: str | None
+
+
 @never_raise
 def cost_of(model: Model, dollars: Decimal) -> None:
     """A call of this model has ended, whole, and cost so much."""
@@ -34,19 +42,19 @@ def cost_of(model: Model, dollars: Decimal) -> None:
 
 
 @never_raise
-def asked(route: str, model: Model) -> None:
-    """A turn of this route has asked this model."""
-    name, text = _asked(route), json.dumps(model)
+def asked(wish: Wish, model: Model) -> None:
+    """A turn with this wish has asked this model."""
+    name, text = _asked(wish), json.dumps(model)
     if NOTES.get(name) != text:
         NOTES.put(name, text)
 
 
 @never_raise
-def count(route: str) -> None:
-    """A turn of this route was answered from the cache, and the application does not say itself what that saved."""
+def count(wish: Wish) -> None:
+    """A turn with this wish was answered from the cache, and the application does not say itself what that saved."""
     if record.switched_off(m.AI_COST_SAVED):
         return
-    found = NOTES.get(_asked(route))
+    found = NOTES.get(_asked(wish))
     if found is None:
         return
     model = Model(*json.loads(found))
@@ -59,5 +67,5 @@ def _cost(model: Model) -> str:
     return "cost " + json.dumps(model)
 
 
-def _asked(route: str) -> str:
-    return "asked " + route
+def _asked(wish: Wish) -> str:
+    return "asked " + json.dumps(wish)

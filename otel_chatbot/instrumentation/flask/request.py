@@ -247,7 +247,8 @@ class Exchange:
     def _turn(self, elapsed: float) -> None:
         turns = self.status == upgrade.SWITCHED  # a connection may have had many: it is none itself
         seconds = None if turns else elapsed
-        chat_turn.finish(self.scope, seconds, self.span.get_span_context(), self.span_attributes, self.route)
+        context = self.span.get_span_context()
+        chat_turn.finish(self.scope, seconds, context, self.span_attributes, self.route, self.ids.model)
 
     @never_raise
     def _tell(self, elapsed: float) -> None:

@@ -173,6 +173,68 @@ def test_attributes_that_become_one_label_are_joined() -> None:
     assert b'shop_orders_total{a_b="1;2"} 1.0\n' in text
 
 
+NAMES = st.text(max_size=4) | st.sampled_from(
+    [
+        "",
+        "a.b",
+        "a_b",
+        "a-b",
+        "le",
+        "le_",
+        "quantile",
+        "quantile_",
+        "é",
+        "éé",
+        "__r",
+        "__name__",
+        "1st",
+        "_",
+        "__",
+        "\n",
+        "\ud800",
+        'a"}',
+    ]
+)
+
+
+@st.composite
+def with_any_names(draw: st.DrawFn) -> tuple[Family, Family]:
+    """A gauge and a histogram whose points have whatever attributes, each its own."""
+    labels = st.dictionaries(NAMES, TEXTS | st.integers(-5, 600), max_size=4)
+    points = [Point(found, 1.0) for found in draw(st.lists(labels, min_size=1, max_size=3))]
+    names = tuple(dict.fromkeys(name for point in points for name in point.attributes))
+    histograms = [HistogramPoint(point.attributes, 2.0, [1, 0, 1, 0], [None] * 4) for point in points]
+    gauge = MetricSpec("shop.level", Kind.GAUGE, "", "Help", names)
+    return Family(gauge, points), Family(MetricSpec("shop.wait", Kind.HISTOGRAM, "s", "Help", names, EDGES), [], histograms)
+
+
+@pytest.mark.parametrize(("write", "parse"), PARSERS, ids=["text", "openmetrics"])
+@settings(max_examples=300, deadline=None)
+@given(families=with_any_names())
+def test_no_name_of_an_attribute_makes_the_page_unreadable(write, parse, families: tuple[Family, Family]) -> None:
+    gauge, histogram = parse(write(families).decode())
+    written = [(sample.name, tuple(sorted(sample.labels.items()))) for sample in (*gauge.samples, *histogram.samples)]
+    assert len(written) == len(set(written))
+    assert sum(sample.value for sample in gauge.samples) == len(families[0].points)
+    counts = [sample.value for sample in histogram.samples if sample.name == "shop_wait_seconds_count"]
+    assert sum(counts) == 2 * len(families[1].histograms)
+    assert json.loads(json.dumps(metrics_json(families), allow_nan=False))["shop_level"]["value"] == len(families[0].points)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "labels"),
+    [
+        ({"__r": "x"}, {"_r": "x"}), ({"__name__": "x"}, {"_name__": "x"}), ({"": "x"}, {"_": "x"}), ({"éé": "x"}, {"_": "x"}),
+        ({"é": "x", "": "y"}, {"_": "y;x"}), ({"le": "x", "le_": "y"}, {"le_": "x;y"}), ({"1st": "x", "_1st": "y"}, {"_1st": "x;y"}),
+    ],
+)  # fmt: skip
+def test_names_that_prometheus_keeps_for_itself_become_others(attributes: dict, labels: dict[str, str]) -> None:
+    spec = MetricSpec("shop.level", Kind.GAUGE, "", "Help", tuple(attributes))
+    for write, parse in PARSERS:
+        (family,) = parse(write([Family(spec, [Point(attributes, 1.0)])]).decode())
+        assert [sample.labels for sample in family.samples] == [labels]
+
+
 def test_a_foreign_attribute_named_le_does_not_become_a_bucket() -> None:
     spec = MetricSpec("shop.wait", Kind.HISTOGRAM, "s", "Help", ("le",), EDGES)
     text = prometheus_text([Family(spec, [], [HistogramPoint({"le": "x"}, 1.0, [1, 0, 0, 0], [None] * 4)])])

@@ -7,10 +7,13 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from otel_chatbot.distro.instrumentations import INSTRUMENTATIONS
 from otel_chatbot.distro.metrics.mirror_reader import MirrorReader
 from otel_chatbot.metrics import view
+from otel_chatbot.metrics.exposition import openmetrics_text, prometheus_text
 from otel_chatbot.metrics.series import Value
 from otel_chatbot.metrics.view import Family
 
@@ -42,6 +45,28 @@ def test_each_kind_of_instrument_is_mirrored_with_its_totals() -> None:
     assert found["ma.level"].points[0].value == 1.5
     assert (found["ma.time"].histograms[0].counts, found["ma.time"].histograms[0].sum) == ([0, 1, 0], 1.5)
     assert found["ma.time"].spec.buckets == (1.0, 2.0)
+    made.shutdown()
+
+
+def test_the_apps_own_instruments_are_readable_whatever_their_attributes_are_called() -> None:
+    made, reader = provider()
+    meter = made.get_meter("shop")
+    counter = meter.create_counter("mz.my-requests/total", description='two\nlines, "quoted" \\')
+    for attributes in (
+        {"a.b": 1, "a_b": 2}, {"__r": "x", "é": "y", "le": "5", "1st": "z"}, {"list": ["a", "b"], "flag": True}, {"quantile": "1"}, {}
+    ):  # fmt: skip
+        counter.add(1, attributes)
+    meter.create_histogram("mz.latency", "ms").record(3, {"le": "x", "quantile": "1", "__name__": "y"})
+    reader.refresh()
+    families = [family for family in view.read() if family.spec.name.startswith("mz.")]
+    for write, parse in ((prometheus_text, parse_text), (openmetrics_text, parse_openmetrics)):
+        latency, requests = parse(write(families).decode())
+        labels = [sample.labels for sample in requests.samples]
+        assert {"a_b": "1;2"} in labels
+        assert {"_r": "x", "_": "y", "le_": "5", "_1st": "z"} in labels
+        assert {"list": '["a", "b"]', "flag": "true"} in labels
+        assert len(labels) == 5
+        assert {"le_", "quantile_", "_name__", "le"} in [set(sample.labels) for sample in latency.samples]
     made.shutdown()
 
 
