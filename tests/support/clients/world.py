@@ -111,6 +111,8 @@ class World:
         env = {
             **SECRETS, **QUIET, "PYTHONPATH": str(TESTS), "WIRES": json.dumps(self.addresses), "PORT": str(self.port),
             "CHATBOT_OTEL_LOG_DIR": str(folder / "logs"), "OTEL_BSP_SCHEDULE_DELAY": "200", "HOME": str(folder),
+            # Without this, the first stream of each model would be sent unasked, to find out whether it tells its tokens.
+            "CHATBOT_OTEL_AI_ADDRESSES": "127.0.0.1/v1/chat=openai,127.0.0.1/v1/completions=openai",
             "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}", **(settings or {}),
         }  # fmt: skip
         front = [str(python.parent / "opentelemetry-instrument")] if watched else []
