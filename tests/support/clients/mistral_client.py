@@ -14,9 +14,9 @@ def client(prompt: Prompt) -> Any:
     from mistralai.client import Mistral
     from mistralai.client.utils import BackoffStrategy, RetryConfig
 
-    tries = RetryConfig(
-        "backoff", BackoffStrategy(10, 20, 1.1, 3000 if prompt.retries > 1 else 1), retry_connection_errors=False
-    )
+    # It counts no attempts, but the time since the first: so it asks again only where the second attempt is answered.
+    how = "backoff" if prompt.retries > 1 else "none"
+    tries = RetryConfig(how, BackoffStrategy(10, 20, 1.1, 30_000), retry_connection_errors=False)
     given = {"api_key": "k", "server_url": prompt.url + "/mistral", "timeout_ms": int(prompt.timeout * 1000)}
     return Mistral(**given, retry_config=tries)
 

@@ -33,6 +33,7 @@ SECRETS = {"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k", "GOOGLE_API_KEY": "k
 QUIET = {
     "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "k", "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true",
     "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LANGSMITH_TRACING": "false", "ANONYMIZED_TELEMETRY": "false", "PYTHONWARNINGS": "ignore",
+    "PYTHONHASHSEED": "0",  # botocore writes a set into its user agent
 }  # fmt: skip
 
 

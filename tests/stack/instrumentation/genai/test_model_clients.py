@@ -49,7 +49,7 @@ def test_calls_errors_and_tokens_are_counted_as_the_server_knows_them(scenario: 
 def test_the_app_gets_what_it_gets_without_us_and_asks_in_the_same_bytes(
     scenario: Scenario, without: Runner, watched: Runner
 ) -> None:
-    is_the_same(without(scenario), watched(scenario))
+    is_the_same(scenario, without(scenario), watched(scenario))
 
 
 @pytest.mark.parametrize("scenario", READ_TO_THEIR_END, ids=lambda scenario: scenario.name)

@@ -41,7 +41,7 @@ def test_a_request_by_hand_is_counted_as_the_server_knows_it(scenario: Scenario,
 
 @EACH
 def test_the_app_gets_the_same_bytes_and_asks_in_the_same_bytes(scenario: Scenario, without: Runner, watched: Runner) -> None:
-    is_the_same(without(scenario), watched(scenario))
+    is_the_same(scenario, without(scenario), watched(scenario))
 
 
 @pytest.mark.parametrize("scenario", READ_TO_THEIR_END, ids=lambda scenario: scenario.name)
