@@ -18,10 +18,10 @@ class Patches:
     """The methods that one instrumentation has replaced, so that `restore` can put them back."""
 
     def __init__(self) -> None:
-        self._done: list[tuple[type, str, Method, Method]] = []
+        self._done: list[tuple[Any, str, Method, Method]] = []
 
-    def wrap(self, owner: type, name: str, make: Callable[[Method], Method]) -> None:
-        """Replace a method that the class itself defines by `make(method)`; inherited or absent ones are left alone."""
+    def wrap(self, owner: Any, name: str, make: Callable[[Method], Method]) -> None:
+        """Replace a method that the class (or the module) itself defines by `make(method)`; inherited or absent ones are left alone."""
         original = vars(owner).get(name)
         if original is None or any(done[3] is original for done in self._done):
             return

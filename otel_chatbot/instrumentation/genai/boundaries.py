@@ -122,7 +122,10 @@ def following_async(provider: str | None) -> Callable[[Method], Method]:
 
 @dataclass(frozen=True)
 class Row:
-    """A method that is a boundary. `library`: whose import makes it be wrapped; of several modules, those that are there count."""
+    """A method that is a boundary; without an owner, a function of the module.
+
+    `library`: whose import makes it be wrapped. Of several modules, those that are there count.
+    """
 
     library: str
     modules: tuple[str, ...]
@@ -133,16 +136,20 @@ class Row:
 
 
 _MISTRAL: Final = ("mistralai.client.basesdk", "mistralai.basesdk")
+"""`mistralai` itself is a namespace, whose import says nothing."""
+_LITELLM: Final = ("completion", "text_completion", "embedding", "responses")
 _GOOGLE: Final = ("google.genai._api_client",)
 _COHERE: Final = ("cohere.core.http_client",)
 ROWS: Final = (
-    Row("mistralai", _MISTRAL, "BaseSDK", "do_request", GenAiProvider.MISTRAL),
-    Row("mistralai", _MISTRAL, "BaseSDK", "do_request_async", GenAiProvider.MISTRAL, is_async=True),
+    *(Row(name, (name,), "BaseSDK", "do_request", GenAiProvider.MISTRAL) for name in _MISTRAL),
+    *(Row(name, (name,), "BaseSDK", "do_request_async", GenAiProvider.MISTRAL, is_async=True) for name in _MISTRAL),
     Row("google.genai", _GOOGLE, "BaseApiClient", "_request"),
     Row("google.genai", _GOOGLE, "BaseApiClient", "_async_request", is_async=True),
     Row("cohere", _COHERE, "HttpClient", "request", GenAiProvider.COHERE),
     Row("cohere", _COHERE, "AsyncHttpClient", "request", GenAiProvider.COHERE, is_async=True),
     Row("botocore.client", ("botocore.client",), "BaseClient", "_make_api_call"),
+    *(Row("litellm", ("litellm",), "", name) for name in _LITELLM),
+    *(Row("litellm", ("litellm",), "", f"a{name}", is_async=True) for name in _LITELLM),
     Row("google.api_core.gapic_v1.method", ("google.api_core.gapic_v1.method",), "_GapicCallable", "__call__"),
 )
 """The clients' own retries stand in these methods; private ones because there is no public method below all interfaces of a client."""
@@ -154,7 +161,8 @@ def wrap(library: str, patches: Patches) -> None:
         if row.library != library:
             continue
         for name in row.modules:
-            owner = getattr(_module(name), row.owner, None)
+            module = _module(name)
+            owner = getattr(module, row.owner, None) if row.owner else module
             if owner is not None:
                 provider = None if row.provider is None else row.provider.value
                 patches.wrap(owner, row.method, (following_async if row.is_async else following)(provider))

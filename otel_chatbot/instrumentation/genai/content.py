@@ -115,8 +115,8 @@ def _tools(body: Mapping[str, Any]) -> list[dict[str, Any]]:
         for named in [
             dict_of(tool.get("function")) or dict_of(tool.get("toolSpec")) or tool, *dicts_of(tool.get("functionDeclarations")),
         ]:  # fmt: skip
-            found.append(named.get("name"))
-    return [{"type": "function", "name": name} for name in found if isinstance(name, str)]
+            found += [named["name"]] if isinstance(named.get("name"), str) else []
+    return [{"type": "function", "name": name} for name in found]
 
 
 def _parsed(tool: Tool) -> Any:

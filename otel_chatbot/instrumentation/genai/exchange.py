@@ -42,9 +42,10 @@ def begin(place: Place, body: Callable[[], bytes | Body | None]) -> Exchange | N
         return None
     boundary = boundaries.current()
     if boundary is not None and boundary.call is not None:
-        if boundary.found is None:
-            return None
-        return Exchange(boundary.call, boundary.found, boundary)
+        # A further attempt; a client that falls back on another provider asks in another way.
+        same = boundary.found is not None and boundary.found.protocol in candidates(place)
+        again = boundary.found if same else find(place, body, boundary)
+        return None if again is None else Exchange(boundary.call, again, boundary)
     found = find(place, body, boundary)
     if found is None:
         return None
@@ -260,4 +261,3 @@ def read_whole(body: bytes, found: Found, answer: Answer) -> None:
     for item in parsed if isinstance(parsed, list) else (parsed,):
         found.protocol.answer(dict_of(item), answer)
     answer.written = 0
-    answer.done = True

@@ -9,6 +9,6 @@ from typing import Final
 
 AI_LIBRARIES: Final = (
     "httpx", "httpx2", "urllib3", "requests",
-    "openai", "anthropic", "groq", "together", "cerebras.cloud.sdk", "mistralai", "google.genai", "cohere", "botocore.client",
+    "openai", "anthropic", "groq", "together", "cerebras.cloud.sdk", "mistralai.client.basesdk", "mistralai.basesdk", "litellm", "google.genai", "cohere", "botocore.client",
     "google.api_core.gapic_v1.method",
 )  # fmt: skip
