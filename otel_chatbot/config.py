@@ -112,7 +112,28 @@ def setting(default: Any, brief: str, parse: Callable[[str], Any] = _text, *, en
     return dataclasses.field(default=default, metadata={"brief": brief, "parse": parse, "env": env, "secret": secret})
 
 
-_IDS = _pairs("json", "form", "query", "header", "cookie", "session", "path")
+_IDS = _pairs("identity", "g", "session", "header", "json", "form", "query", "cookie", "path")
+
+
+_SENT = "user_id|userId|uid|username|userName|user_name|user|session_id|sessionId"
+"""What clients call a user. A session comes last: it stands for a user whose name nobody knows."""
+_USER_PLACES = (
+    "identity:flask_login|flask_jwt_extended|flask_httpauth|authlib|flask_principal",
+    "g:user_id|user|current_user",
+    "session:user_id|_user_id|userId|uid|username|user_name|user|user_email|email",
+    "header:X-User-Id|X-Forwarded-User|X-Auth-Request-User",
+    f"json:{_SENT}",
+    f"form:{_SENT}",
+    f"query:{_SENT}",
+    "path:user_id|userId|uid|username",
+    "session:session_id|sid",
+)
+_CHAT = "conversation_id|conversationId|chat_id|chatId|thread_id|threadId|session_id|sessionId|conv_id|convId|conversation|chat"
+"""What clients and sessions call a conversation."""
+_CONVERSATION_PLACES = (
+    *(f"{source}:{_CHAT}" for source in ("session", "path", "json", "form", "query")),
+    "header:X-Conversation-Id|X-Session-Id|X-Thread-Id",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,10 +155,12 @@ class Settings:
     user_roles: tuple[str, ...] = setting(("user", "human"), "roles that count as sent", _items)
     assistant_roles: tuple[str, ...] = setting(("assistant", "ai", "bot", "model"), "roles that count as received", _items)
     user_id_from: tuple[str, ...] = setting(
-        ("json:user_id", "header:X-User-Id", "session:user_id"), "where a request's user id is looked for", _IDS
+        _USER_PLACES, "where a request's user id is looked for, in this order; `|` separates names", _IDS
     )
     conversation_id_from: tuple[str, ...] = setting(
-        ("json:conversation_id", "path:conversation_id"), "where a request's conversation id is looked for", _IDS
+        _CONVERSATION_PLACES,
+        "where a request's conversation id is looked for, in this order, after what it wrote; `|` separates names",
+        _IDS,
     )
     active_window: float = setting(300.0, "sliding window of the active gauges, in seconds", _seconds)
     cache_prefix: str = setting("", "prefix of the keys that are the cache; empty: every key but the package's own")

@@ -29,6 +29,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+from .._fork import at_fork, come_after_upstream
 from ..semconv.attributes import PROCESS_PID
 from .process.servers import in_greenlets
 
@@ -63,16 +64,9 @@ def keep_resource_after_fork(provider: Provider, attributes: dict[str, str]) -> 
     _register()
 
 
-_registered = False
-
-
 def _register() -> None:
-    # After the SDK's own hooks: they run in the order of registration, and these providers exist already.
-    global _registered
     wait_for_no_thread_after_a_fork()
-    if not _registered and hasattr(os, "register_at_fork"):
-        _registered = True
-        os.register_at_fork(after_in_child=_after_fork_in_child)
+    come_after_upstream()
 
 
 def _after_fork_in_child() -> None:
@@ -80,6 +74,9 @@ def _after_fork_in_child() -> None:
         renew_metrics(provider)
     for provider, attributes in list(_own_resources.items()):
         provider._update_resource(Resource({**attributes, PROCESS_PID: os.getpid()}))
+
+
+at_fork(__name__, in_child=_after_fork_in_child)
 
 
 def wait_for_no_thread_after_a_fork() -> None:

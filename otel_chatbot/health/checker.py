@@ -10,7 +10,6 @@ import contextlib
 import functools
 import importlib
 import inspect
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 
 from .. import config
 from .._configure import ensure_configured
+from .._fork import at_fork
 from .clock import uptime, utc
 from .results import HealthResult, HealthStatus, overall
 from .runner import Check, Finding
@@ -186,5 +186,4 @@ def _after_fork() -> None:
             check.renew()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+at_fork(__name__, in_child=_after_fork)

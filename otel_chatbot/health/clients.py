@@ -6,12 +6,12 @@ questions that the package asks (cache size, active sets). Both sync and asyncio
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import weakref
 from typing import Any
 
+from .._fork import at_fork
 from ..metrics.record import is_own_traffic
 
 _KEPT = 64
@@ -132,5 +132,4 @@ def _after_fork() -> None:
         kind.renew()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+at_fork(__name__, in_child=_after_fork)

@@ -8,12 +8,12 @@ OTLP). No handler stands on any logger, so `basicConfig`, `dictConfig`, `propaga
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Final
 
 from .. import _guard
+from .._fork import at_fork
 from ..config import Settings
 from .files import MAKING, LogFiles
 from .records import rename_refused
@@ -146,10 +146,5 @@ def _is_request_line(record: logging.LogRecord) -> bool:
     return record.name == "gunicorn.access"
 
 
-if hasattr(os, "register_at_fork"):
-
-    def _after_fork() -> None:
-        MAKING.release()
-        SINK.after_fork()
-
-    os.register_at_fork(before=MAKING.acquire, after_in_parent=MAKING.release, after_in_child=_after_fork)
+at_fork(__name__, before=MAKING.acquire, in_parent=MAKING.release, in_child=MAKING.release)
+at_fork(__name__, in_child=SINK.after_fork)

@@ -10,13 +10,13 @@ so that a killed process leaves its last figure behind and nothing has to be flu
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Final
 
 from .. import _guard, config
+from .._fork import at_fork
 from ..semconv import attributes as a
 from ..semconv import metrics as m
 from ..semconv.spec import MetricSpec, label_name
@@ -252,5 +252,4 @@ STORE: Final = Store(_shared_segment)
 """The process's store."""
 STORE.beginnings.append(_fold_pile)
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=STORE.after_fork)
+at_fork(__name__, in_child=STORE.after_fork)

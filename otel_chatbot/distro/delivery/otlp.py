@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import threading
 import time
 import weakref
@@ -36,6 +35,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
 
+from ..._fork import at_fork
 from ...semconv.attributes import Signal
 from .spool import Payload
 
@@ -167,8 +167,7 @@ def _after_in_child() -> None:
         target.start_anew()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
+at_fork(__name__, before=_before_fork, in_parent=_after_in_parent, in_child=_after_in_child)
 
 
 def judge(signal: Signal, status: int, headers: Mapping[str, str], body: bytes, wait: float | None = None) -> Answer:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import random
 import threading
 import time
@@ -18,6 +17,7 @@ from typing import Final
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 
+from ..._fork import at_fork
 from ..._guard import never_raise, report
 from ...metrics.record import dropped, put
 from ...semconv import metrics as m
@@ -71,8 +71,7 @@ class Sender:
         self.lingers = True
         """Whether a process that ends waits for another one, which sends, to take what is left."""
         self._reset()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._reset)
+        at_fork(__name__, in_child=self._reset)
 
     def _reset(self) -> None:
         forget_lock(self)

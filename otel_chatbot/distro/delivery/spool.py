@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ..._fork import at_fork
 from ...semconv.attributes import Signal
 
 FORMAT: Final = 1
@@ -86,8 +87,7 @@ class Spool:
         self._on_drop = on_drop
         self._sequence = itertools.count()
         self._reset()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._reset)
+        at_fork(__name__, in_child=self._reset)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()

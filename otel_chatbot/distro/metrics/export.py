@@ -6,7 +6,6 @@ The thread starts with a process's first figure, so that a server forks without 
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from typing import Final, Protocol
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 
+from ..._fork import at_fork
 from ..._guard import never_raise, report
 from ...metrics.record import dropped
 from ...semconv.attributes import DropReason, Signal
@@ -57,8 +57,7 @@ class MetricsExport:
         self._turn = SimpleNamespace()
         """Owns the lock under which exports leave one after the other."""
         self._reset()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._after_fork)
+        at_fork(__name__, in_child=self._after_fork)
 
     def _reset(self) -> None:
         self._thread: threading.Thread | None = None

@@ -6,7 +6,6 @@ Fed by an SDK meter provider; feeds `metrics.mirror`, so that they are merged ov
 from __future__ import annotations
 
 import logging
-import os
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -15,6 +14,7 @@ from opentelemetry.sdk.metrics import Exemplar as SdkExemplar
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import Gauge, Histogram, Metric, MetricReader, MetricsData, Sum
 
+from ..._fork import at_fork
 from ...metrics.mirror import mirror
 from ...metrics.series import Value
 from ...metrics.view import Exemplar, Family, HistogramPoint, Point
@@ -46,8 +46,7 @@ class MirrorReader(MetricReader):
         self._left_out: set[str] = set()
         self._found: list[Family] = []
         self._parts: list[MirrorReader] = [self]
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._found_nothing)
+        at_fork(__name__, in_child=self._found_nothing)
 
     def _found_nothing(self) -> None:
         """In a forked child: what was found are its parent's figures, and the next reading may find none of its own."""

@@ -23,6 +23,7 @@ from typing import Any, Final
 from wrapt import when_imported, wrap_function_wrapper
 
 from ... import _access, config
+from ..._fork import at_fork
 from ..._guard import never_raise, report
 from ...metrics.shared import run as shared
 from ...metrics.store import STORE
@@ -51,8 +52,7 @@ class EndpointServer:
         self._refusals = 0
         self._listener: socket.socket | None = None
         self._reset()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._after_fork)
+        at_fork(__name__, in_child=self._after_fork)
 
     def _reset(self) -> None:
         forget_lock(self)

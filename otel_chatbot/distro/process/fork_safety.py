@@ -6,14 +6,13 @@ greenlet of a worker; a lock that was held when the process forked would stop th
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
 from types import FrameType
 from typing import Final
 
-from ...logs import sink as _sink  # noqa: F401 - its hooks come first, so that a fork takes its lock after ours, as imports do
+from ..._fork import at_fork
 
 _NAME = "_late_lock"
 _IMPORTING = "<frozen importlib._bootstrap>"
@@ -34,8 +33,7 @@ def forget_lock(owner: object) -> None:
 IMPORTS: Final = threading.RLock()
 """Held while a thread of ours imports, and across a fork: the child would wait for ever for an import that nobody ends."""
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=IMPORTS.acquire, after_in_parent=IMPORTS.release, after_in_child=IMPORTS.release)
+at_fork(__name__, before=IMPORTS.acquire, in_parent=IMPORTS.release, in_child=IMPORTS.release)
 
 
 def await_imports(seconds: float = 10.0) -> None:

@@ -6,9 +6,10 @@ a thread of the master holds a lock can hang, and gevent cannot take over what b
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
+
+from ..._fork import at_fork
 
 _ARBITER = "gunicorn.arbiter"
 _WORKER = "gunicorn.workers.base"
@@ -58,5 +59,4 @@ def _after_fork() -> None:
     _State.worker = _State.worker or _ARBITER in sys.modules
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+at_fork(__name__, in_child=_after_fork)

@@ -20,6 +20,7 @@ from types import FrameType
 from typing import Protocol
 
 from ... import config
+from ..._fork import at_fork
 from ..._guard import never_raise, report
 from .fork_safety import forget_lock, late_lock
 from .servers import in_greenlets, is_a_workers
@@ -51,8 +52,10 @@ class Shutdown:
         self._done_in = 0
         self._ending = 0
         self._flushed = 0
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=lambda: forget_lock(self))
+        at_fork(__name__, in_child=self._after_fork)
+
+    def _after_fork(self) -> None:
+        forget_lock(self)
 
     def add(self, *closables: Closable) -> None:
         """Close these too."""

@@ -8,7 +8,6 @@ Fed by the providers; feeds the redacting exporters. A thread that exists before
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
@@ -20,6 +19,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
 
 from ... import config
+from ..._fork import at_fork
 from ...metrics.record import dropped
 from ...semconv.attributes import DropReason, Signal
 from .. import sdk_private
@@ -44,8 +44,7 @@ class LazyBatch(Generic[_B]):
         self._silent = False
         self._warned = -_WARN_EVERY
         sdk_private.wait_for_no_thread_after_a_fork()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._after_fork)
+        at_fork(__name__, in_child=self._after_fork)
 
     def _after_fork(self) -> None:
         # The batch processor itself is renewed by the SDK: an empty queue, a thread of this process.

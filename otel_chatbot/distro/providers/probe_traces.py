@@ -9,7 +9,6 @@ trace that has been decided follows the decision, as long as that is remembered.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import OrderedDict
@@ -21,6 +20,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import SpanKind, StatusCode
 
 from ... import config
+from ..._fork import at_fork
 from ...instrumentation.flask.probes import PATHS, PROBE
 from ...semconv import attributes as a
 
@@ -52,8 +52,7 @@ class ProbeTraceProcessor(SpanProcessor):
         self._mode = mode
         self._hung = hung
         self._renew()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._renew)
+        at_fork(__name__, in_child=self._renew)
 
     def _renew(self) -> None:
         self._lock = threading.Lock()

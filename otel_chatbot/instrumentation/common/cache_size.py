@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from ... import config
+from ..._fork import at_fork
 from ..._guard import never_raise
 from ...health import clients
 from ...metrics import record
@@ -170,5 +170,4 @@ def _held(cache: Any) -> int | None:
     return sum(1 for key, (end, _) in items if (end == 0 or end > now) and not str(key).startswith(OWN_KEYS))
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=REDIS.start_anew)
+at_fork(__name__, in_child=REDIS.start_anew)

@@ -27,7 +27,7 @@ READS: Final = frozenset({"find", "aggregate", "getMore", "count", "distinct"})
 class Turn:
     """What is known of one request so far; times in seconds."""
 
-    __slots__ = ("answered", "calls", "conversation", "cost", "phases")
+    __slots__ = ("answered", "calls", "conversation", "cost", "named", "phases")
 
     def __init__(self) -> None:
         self.phases: dict[a.Phase, float] = {}
@@ -37,6 +37,9 @@ class Turn:
         self.cost: Decimal | None = None
         """US dollars of the calls whose price is known."""
         self.conversation: str | None = None
+        """The conversation that the request has written to."""
+        self.named: str | None = None
+        """The conversation that the request itself names."""
 
     def spent(self, phase: a.Phase, seconds: float) -> None:
         """Add to the time of a phase."""
@@ -88,9 +91,17 @@ def conversation_id() -> str | None:
     turn = running()
     if turn is None:
         return None
-    if turn.conversation is None and Look.conversation is not None:
-        turn.conversation = Look.conversation()
-    return turn.conversation
+    if turn.conversation is not None:
+        return turn.conversation
+    if turn.named is None and Look.conversation is not None:
+        turn.named = Look.conversation()
+    return turn.named
+
+
+def written_conversation(scope: deduplication.Scope) -> str | None:
+    """The conversation that a request has written to; None where it wrote to none that is known."""
+    turn = scope.turn
+    return turn.conversation if isinstance(turn, Turn) else None
 
 
 def finish(scope: deduplication.Scope, seconds: float, context: SpanContext, attributes: dict[str, Any]) -> None:
@@ -100,8 +111,9 @@ def finish(scope: deduplication.Scope, seconds: float, context: SpanContext, att
     turn = scope.turn
     if not isinstance(turn, Turn):
         return
-    if turn.conversation is not None:
-        attributes.setdefault(a.GEN_AI_CONVERSATION_ID, turn.conversation)
+    conversation = turn.conversation or turn.named
+    if conversation is not None:
+        attributes.setdefault(a.GEN_AI_CONVERSATION_ID, conversation)
     if turn.cost is not None:
         attributes[a.COST] = float(turn.cost)
     if not (turn.calls or turn.answered or _from_cache(scope)):

@@ -173,7 +173,7 @@ class FlaskHooks:
         if exchange.adopts and (span := environ.get(_UPSTREAM_SPAN)) is not None:
             exchange.adopt(span)
         if not exchange.probe:
-            ACTIVE.note(asked, exchange)
+            exchange.ids = ACTIVE.find(asked)
 
     @never_raise
     def _raised(self, app: Flask, exception: BaseException, **_: object) -> None:

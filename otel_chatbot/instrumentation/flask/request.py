@@ -24,6 +24,7 @@ from ...metrics.series import CounterSeries, GaugeSeries, HistogramSeries
 from ...metrics.store import STORE
 from ...semconv import attributes as a
 from ...semconv import metrics as m
+from ..active.gauges import ACTIVE, Found
 from ..common import chat_turn
 from . import routes, server_span
 from .server_span import Environ, ServerSpans
@@ -50,7 +51,7 @@ class Exchange:
 
     __slots__ = (
         "_active", "_headers", "_start_response", "adopts", "begun", "closes", "disconnected", "error", "expected",
-        "finished", "method", "path", "probe", "protocol", "reached", "route", "scheme", "scope", "sent", "shown", "span",
+        "finished", "ids", "method", "path", "probe", "protocol", "reached", "route", "scheme", "scope", "sent", "shown", "span",
         "span_attributes", "spans", "start_ns", "started", "status", "streamed", "token",
     )  # fmt: skip
 
@@ -69,6 +70,8 @@ class Exchange:
         self.span: Span = INVALID_SPAN
         self.span_attributes: dict[str, Any] = {}
         self.token: object = None
+        self.ids = Found()
+        """Who the request is from, and which conversation it belongs to."""
         self.sent = 0
         """Bytes of the body so far."""
         self.expected: int | None = None
@@ -165,6 +168,7 @@ class Exchange:
             routes.watch(self.path, self.status, reached=self.reached)
         else:
             self._count(elapsed)
+            self._see()
             self._turn(elapsed)
             self._tell(elapsed)
         self._end_span()
@@ -196,6 +200,15 @@ class Exchange:
                 series = STORE.instrument(m.ERRORS).at((error_type,))
                 assert isinstance(series, CounterSeries)
                 series.add(1.0)
+
+    @never_raise
+    def _see(self) -> None:
+        assert self.status is not None
+        conversation = chat_turn.written_conversation(self.scope) or self.ids.conversation
+        if conversation is not None:
+            self.span_attributes[a.GEN_AI_CONVERSATION_ID] = conversation
+        if self.status < 400:
+            ACTIVE.see(Found(self.ids.user, conversation))
 
     @never_raise
     def _turn(self, elapsed: float) -> None:

@@ -6,7 +6,6 @@ feeds the store and the tracer. Imported when pymongo is. No figure depends on a
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
@@ -15,6 +14,7 @@ from opentelemetry.trace import Span
 from pymongo import monitoring
 
 from ... import config
+from ..._fork import at_fork
 from ..._guard import never_raise
 from ...metrics import deduplication, record
 from ...metrics.bound_series import keep
@@ -38,8 +38,7 @@ _CONVERSATION_FIELD: Final = "conversation_id"
 """The field of a message, or of a conversation with an id of its own, that names the conversation."""
 
 TRANSACTIONS: Final = Transactions()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=TRANSACTIONS.forget)
+at_fork(__name__, in_child=TRANSACTIONS.forget)
 
 
 SPANS: Final = ClientSpans("opentelemetry.instrumentation.pymongo", "PymongoInstrumentor")

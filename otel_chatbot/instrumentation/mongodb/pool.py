@@ -7,7 +7,6 @@ One listener a client, so that connection numbers, which start anew in every cli
 from __future__ import annotations
 
 import math
-import os
 import threading
 import time
 import weakref
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 from pymongo import monitoring
 
+from ..._fork import at_fork
 from ..._guard import never_raise
 from ...metrics import record
 from ...metrics.store import STORE, GaugeSeries
@@ -188,5 +188,4 @@ def _after_fork() -> None:
         figures.start_anew()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+at_fork(__name__, in_child=_after_fork)

@@ -7,13 +7,13 @@ after each call that may change a pool its own books are read, and the gauges mo
 from __future__ import annotations
 
 import math
-import os
 import threading
 import time
 import weakref
 from collections.abc import Collection
 from typing import Any, Final
 
+from ..._fork import at_fork
 from ..._guard import never_raise
 from ...metrics import record
 from ...semconv import attributes as a
@@ -287,5 +287,4 @@ def _after_fork() -> None:
     _followed.clear()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+at_fork(__name__, in_child=_after_fork)

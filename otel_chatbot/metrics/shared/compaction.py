@@ -16,6 +16,7 @@ import threading
 import time
 from typing import Final
 
+from ..._fork import at_fork
 from ..store import STORE, Store
 from . import run_folder
 from .archive import Archive
@@ -193,5 +194,4 @@ def _remove_litter(path: str) -> None:
 READER: Final = Reader(STORE, RUN)
 """This process's reader."""
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=READER.after_fork)
+at_fork(__name__, in_child=READER.after_fork)

@@ -22,6 +22,7 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from ..._fork import at_fork
 from . import run_folder, run_key
 from .segment import MemorySegment, Segment
 
@@ -207,5 +208,4 @@ def try_lead() -> bool:
     return RUN.try_lead()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=RUN.after_fork)
+at_fork(__name__, in_child=RUN.after_fork)

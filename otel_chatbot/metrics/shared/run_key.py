@@ -20,6 +20,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
+from ..._fork import at_fork
+
 _PROC = Path("/proc")
 
 
@@ -135,5 +137,4 @@ def _before_fork() -> None:
     _decide()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork)
+at_fork(__name__, before=_before_fork)

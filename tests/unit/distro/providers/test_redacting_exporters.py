@@ -77,7 +77,7 @@ def test_an_error_of_the_database_keeps_its_class_and_loses_its_document() -> No
     span.end()
     text = clean.get_finished_spans()[0].to_json()
     assert "DuplicateKeyError" in text
-    assert "test_distro_redacting.py" in text
+    assert "test_redacting_exporters.py" in text
     assert "Jane" not in text
 
 

@@ -1,0 +1,181 @@
+"""Where a request says who it is from and which conversation it belongs to: the places, in order, and how each is read.
+
+Fed by the settings USER_ID_FROM and CONVERSATION_ID_FROM; feeds `active.gauges`. A place is `source:name`, or
+`source:name|name|…`: the first of these names that holds an id counts.
+
+Nothing that the app did not read is read: a body stays unread, and a session stays unopened. `flask.session` is never
+touched, because that sets the session's `accessed` flag, and Flask then adds a `Vary: Cookie` header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from flask import Request, current_app, g
+
+try:  # Flask keeps its contexts here since 2.2; the names are imported by every extension that needs them
+    from flask.globals import request_ctx as _context
+except ImportError:  # Flask 4 has one context for both
+    from flask.globals import app_ctx as _context  # type: ignore[assignment]
+
+Place = tuple[str, tuple[str, ...]]
+"""A source, and the names under which it may hold an id."""
+
+_LONGEST_ID: Final = 256
+_LARGEST_JSON: Final = 1024 * 1024
+_NOBODY: Final = frozenset({"", "none", "null", "undefined", "anonymous"})
+"""Texts that clients send where nobody is known, in lower case."""
+_OWN_ID: Final = ("id", "_id", "user_id", "userId", "sub", "uid", "username", "email")
+"""What an object that stands for a user, or for a conversation, calls its id."""
+_SECRETS: Final = ("password", "passwd", "pwd")
+"""A request that brings one of these asks to log in: what it calls itself proves nothing."""
+_WRITTEN_BY_CLIENTS: Final = ("form", "json")
+"""The sources in which a password comes."""
+
+
+def places(setting: tuple[str, ...]) -> tuple[Place, ...]:
+    """The places that a setting names, in its order."""
+    parts = ((source, tuple(names.split("|"))) for source, _, names in (item.partition(":") for item in setting))
+    return tuple((source, tuple(map(_environ_name, names)) if source == "header" else names) for source, names in parts)
+
+
+def _environ_name(header: str) -> str:
+    return "HTTP_" + header.upper().replace("-", "_")
+
+
+class Sources:
+    """What a request holds, by source: only what is there, and only what the app itself has read."""
+
+    __slots__ = ("_found", "_request")
+
+    def __init__(self, request: Request) -> None:
+        # Runs in every request, so without a function per source.
+        self._request = request
+        self._found: dict[str, Mapping[str, Any]] = {"header": request.environ}
+        found = self._found
+        if kept := vars(g._get_current_object()):
+            found["g"] = found["identity"] = kept
+        session = getattr(_context, "_session", None)
+        if session and isinstance(session, Mapping):
+            found["session"] = session
+        if request.view_args:
+            found["path"] = request.view_args
+        body = _parsed_json(request)
+        if isinstance(body, dict):
+            found["json"] = body
+        if "form" in vars(request):
+            found["form"] = request.form
+        if request.environ.get("QUERY_STRING"):
+            found["query"] = _query(request)
+        for source in _WRITTEN_BY_CLIENTS:
+            if source in found and any(name in found[source] for name in _SECRETS):
+                for claimed in ("json", "form", "query"):
+                    found.pop(claimed, None)
+                break
+
+    def first(self, places: tuple[Place, ...]) -> str | None:
+        """The first id that one of the places holds, as text of at most 256 characters; None where none does."""
+        found = self._found
+        for source, names in places:
+            held = found.get(source)
+            if held is None:
+                if source != "cookie" or "HTTP_COOKIE" not in self._request.environ:
+                    continue
+                held = found["cookie"] = self._request.cookies
+            if source == "identity":
+                values: Iterable[object] = (_IDENTITIES[name](held) for name in names if name in _IDENTITIES)
+            elif source == "session" and isinstance(held, dict):
+                # Some sessions mark themselves as accessed in their own `get`.
+                values = (dict.__getitem__(held, name) for name in names if dict.__contains__(held, name))
+            else:
+                values = (held[name] for name in names if name in held)
+            for value in values:
+                if (text := id_of(value)) is not None:
+                    return text
+        return None
+
+
+def id_of(value: object) -> str | None:
+    """A value as an id: a text, a whole number, or the id of an object that stands for a user; None for anything else."""
+    kind = type(value)
+    if kind is str:
+        text: str = value  # type: ignore[assignment]
+        return None if text.lower() in _NOBODY else text[:_LONGEST_ID]
+    if value is None or kind is bool or kind is float or isinstance(value, (list, tuple, set, bytes)):
+        return None
+    if kind is int:
+        return str(value)[:_LONGEST_ID] if value.bit_length() < _LONGEST_ID else None  # type: ignore[attr-defined]
+    if isinstance(value, Mapping):
+        return next((found for name in _OWN_ID if (found := _plain_id(value.get(name))) is not None), None)
+    return _id_of_object(value)
+
+
+def _id_of_object(value: object) -> str | None:
+    if _is_id(value):
+        return str(value)
+    try:
+        # Attributes are not asked for: those of an object-relational mapper may send a query to the database.
+        kept = vars(value)
+    except TypeError:
+        return None
+    return next((found for name in _OWN_ID if (found := _plain_id(kept.get(name))) is not None), None)
+
+
+def _is_id(value: object) -> bool:
+    """Whether a value is an id by its type: a UUID, or MongoDB's ObjectId."""
+    return type(value).__name__ in ("UUID", "ObjectId")
+
+
+def _plain_id(value: object) -> str | None:
+    return id_of(value) if isinstance(value, (str, int)) or _is_id(value) else None
+
+
+def _parsed_json(request: Request) -> object:
+    """The body as the app has parsed it, or the bytes that it has read; None where it has not looked at the body."""
+    parsed = next((value for value in request._cached_json if value is not Ellipsis), None)
+    if parsed is None:
+        data = vars(request).get("_cached_data", b"")  # the app took the bytes and parsed them itself
+        if 0 < len(data) <= _LARGEST_JSON and request.is_json:
+            parsed = request.get_json(silent=True)
+    return parsed
+
+
+def _query(request: Request) -> Mapping[str, Any]:
+    try:
+        return request.args
+    except UnicodeDecodeError:  # a query that is not UTF-8: werkzeug raises when it is first looked at
+        return {}
+
+
+def _flask_login(kept: Mapping[str, Any]) -> object:
+    user = kept.get("_login_user")
+    if user is None or getattr(type(user), "is_anonymous", False) is True or vars(user).get("is_authenticated") is False:
+        return None
+    # flask_login/utils.py, login_user. Where no session holds the user (a request loader), its own attributes do.
+    session = getattr(_context, "_session", None)
+    return dict.get(session, "_user_id", user) if isinstance(session, dict) else user
+
+
+def _flask_jwt_extended(kept: Mapping[str, Any]) -> object:
+    claims = kept.get("_jwt_extended_jwt")  # flask_jwt_extended/view_decorators.py keeps the verified token here
+    if not isinstance(claims, dict):
+        return None
+    return claims.get(current_app.config.get("JWT_IDENTITY_CLAIM", "sub"))
+
+
+def _authlib(kept: Mapping[str, Any]) -> object:
+    token = kept.get("authlib_server_oauth2_token")
+    if isinstance(token, Mapping):
+        return token.get("sub") or token.get("user_id")
+    return getattr(token, "user_id", None)
+
+
+_IDENTITIES: Final[dict[str, Callable[[Mapping[str, Any]], object]]] = {
+    "flask_login": _flask_login,
+    "flask_jwt_extended": _flask_jwt_extended,
+    "flask_httpauth": lambda kept: kept.get("flask_httpauth_user"),
+    "flask_principal": lambda kept: kept.get("identity"),
+    "authlib": _authlib,
+}
+"""How the extensions that check who somebody is keep the answer on `flask.g`."""
