@@ -125,7 +125,9 @@ def test_a_module_without_a_turn_is_told_where_to_take_one() -> None:
 
 def test_every_module_of_the_list_takes_part_and_nothing_else_registers_with_python() -> None:
     sources = {path.relative_to(PACKAGE).with_suffix(""): path.read_text() for path in PACKAGE.rglob("*.py")}
-    taking_part = {".".join(name.parts) for name, text in sources.items() if re.search(r"^ *at_fork\(__name__,", text, re.MULTILINE)}
+    taking_part = {
+        ".".join(name.parts) for name, text in sources.items() if re.search(r"^ *at_fork\(__name__,", text, re.MULTILINE)
+    }
     assert taking_part == {*_fork.ORDER, *_fork.AFTER_UPSTREAM}
     registering = {str(name) for name, text in sources.items() if "register_at_fork" in text}
     assert registering == {"_fork"}, "hooks around a fork stand in one list: otel_chatbot/_fork.py"

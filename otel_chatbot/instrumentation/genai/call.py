@@ -22,6 +22,7 @@ from ..._guard import never_raise
 from ...metrics import deduplication, record
 from ...semconv import attributes as a
 from ...semconv import metrics as m
+from ...semconv.spec import Kind
 from ..common import chat_turn
 from . import cost
 from . import spans as genai_spans
@@ -198,12 +199,17 @@ class Call:
         attributes = self._attributes()
         record.observe(m.GEN_AI_DURATION, elapsed, {**attributes, a.ERROR_TYPE: self.failure}, context)
         if self.usage is not None:
-            record.observe(
-                m.GEN_AI_TOKENS, self.usage.input, {**attributes, a.GEN_AI_TOKEN_TYPE: a.TokenType.INPUT.value}, context
-            )
-            if self.operation is not a.GenAiOperation.EMBEDDINGS:
-                output = {**attributes, a.GEN_AI_TOKEN_TYPE: a.TokenType.OUTPUT.value}
-                record.observe(m.GEN_AI_TOKENS, self.usage.output, output, context)
+            self._count_tokens(self.usage, attributes, context)
+
+    def _count_tokens(self, usage: Usage, attributes: dict[str, Any], context: trace.SpanContext | None) -> None:
+        for spec, part in m.TOKENS:
+            if part is a.TokenType.OUTPUT and self.operation is a.GenAiOperation.EMBEDDINGS:
+                continue
+            tokens = usage.input if part is a.TokenType.INPUT else usage.output
+            if spec.kind is Kind.HISTOGRAM:
+                record.observe(spec, tokens, {**attributes, a.GEN_AI_TOKEN_TYPE: part.value}, context)
+            else:
+                record.count(spec, tokens, attributes)
 
     @never_raise
     def _price(self, attributes: dict[str, Any]) -> None:
