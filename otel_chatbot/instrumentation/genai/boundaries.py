@@ -29,13 +29,16 @@ _current: ContextVar[Boundary | None] = ContextVar("otel_chatbot_ai_boundary", d
 
 
 class Boundary:
-    """One outer call of a client. `provider`: what the client's name says of it, where the address says nothing."""
+    """One outer call of a client. `provider`: what the client's name says of it, where the address says nothing.
 
-    __slots__ = ("_outer", "call", "exchange", "found", "inside", "provider", "spans_elsewhere", "started")
+    `ignored`: the user has switched this client's instrumentation off.
+    """
 
-    def __init__(self, provider: str | None, *, spans_elsewhere: bool) -> None:
+    __slots__ = ("_outer", "call", "exchange", "found", "ignored", "inside", "provider", "started")
+
+    def __init__(self, provider: str | None, *, ignored: bool = False) -> None:
         self.provider = provider
-        self.spans_elsewhere = spans_elsewhere
+        self.ignored = ignored
         self.call: Call | None = None
         self.found: Found | None = None
         self.exchange: Exchange | None = None
@@ -71,19 +74,19 @@ def current() -> Boundary | None:
 
 
 @never_raise
-def enter(provider: str | None, *, spans_elsewhere: bool = False) -> Boundary | None:
+def enter(provider: str | None, *, ignored: bool = False) -> Boundary | None:
     """Enter a client's method; None where it is a part of another call, or the package's own."""
     if _current.get() is not None or record.is_own_traffic() or genai_call.current() is not None:
         return None
-    return Boundary(provider, spans_elsewhere=spans_elsewhere)
+    return Boundary(provider, ignored=ignored)
 
 
-def following(provider: str | None) -> Callable[[Method], Method]:
+def following(provider: str | None, *, ignored: bool = False) -> Callable[[Method], Method]:
     """Make a method that is a boundary."""
 
     def make(original: Method) -> Method:
         def call(*args: Any, **kwargs: Any) -> Any:
-            boundary = enter(provider)
+            boundary = enter(provider, ignored=ignored)
             if boundary is None:
                 return original(*args, **kwargs)
             try:
@@ -99,12 +102,12 @@ def following(provider: str | None) -> Callable[[Method], Method]:
     return make
 
 
-def following_async(provider: str | None) -> Callable[[Method], Method]:
+def following_async(provider: str | None, *, ignored: bool = False) -> Callable[[Method], Method]:
     """Make an asynchronous method that is a boundary."""
 
     def make(original: Method) -> Method:
         async def call(*args: Any, **kwargs: Any) -> Any:
-            boundary = enter(provider)
+            boundary = enter(provider, ignored=ignored)
             if boundary is None:
                 return await original(*args, **kwargs)
             try:
@@ -155,7 +158,7 @@ ROWS: Final = (
 """The clients' own retries stand in these methods; private ones because there is no public method below all interfaces of a client."""
 
 
-def wrap(library: str, patches: Patches) -> None:
+def wrap(library: str, patches: Patches, *, ignored: bool) -> None:
     """Make the methods of a library that is imported boundaries."""
     for row in ROWS:
         if row.library != library:
@@ -165,7 +168,8 @@ def wrap(library: str, patches: Patches) -> None:
             owner = getattr(module, row.owner, None) if row.owner else module
             if owner is not None:
                 provider = None if row.provider is None else row.provider.value
-                patches.wrap(owner, row.method, (following_async if row.is_async else following)(provider))
+                make = following_async if row.is_async else following
+                patches.wrap(owner, row.method, make(provider, ignored=ignored))
 
 
 def _module(name: str) -> Any:

@@ -50,11 +50,9 @@ class Call:
         provider: str,
         asked: Asked,
         place: Place | None = None,
-        *,
-        spans: bool = True,
         started: float = 0.0,
     ) -> None:
-        """Begin a call. `spans=False`: another tool makes the span. `started`: on the clock `perf_counter`, if not now."""
+        """Begin a call. `started`: on the clock `perf_counter`, if not now."""
         end_abandoned()
         current()  # so that nothing begins inside a block that has ended
         deduplication.current()  # where no request runs, the scope is made here rather than in the copy below
@@ -72,7 +70,7 @@ class Call:
         self._turn = chat_turn.running()
         if self._turn is not None:
             self._turn.calls += 1
-        self.span = genai_spans.start(provider, asked, place) if spans else None
+        self.span = genai_spans.start(provider, asked, place)
         self._context = copy_context()  # the request's scope, also where a stream ends outside of it
         self._chunks = self._characters = 0
         self._first_chunk = self._last_chunk = 0.0

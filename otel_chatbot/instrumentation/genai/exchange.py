@@ -41,6 +41,8 @@ def begin(place: Place, body: Callable[[], bytes | Body | None]) -> Exchange | N
     if record.is_own_traffic() or genai_call.current() is not None:
         return None
     boundary = boundaries.current()
+    if boundary is not None and boundary.ignored:
+        return None
     if boundary is not None and boundary.call is not None:
         # A further attempt; a client that falls back on another provider asks in another way.
         same = boundary.found is not None and boundary.found.protocol in candidates(place)
@@ -68,9 +70,8 @@ def begin_call(found: Found, boundary: boundaries.Boundary | None) -> Call:
     """The call that a request begins."""
     if spans.captures_content():
         found.asked.body = found.body
-    theirs = boundary is not None and boundary.spans_elsewhere
     started = 0.0 if boundary is None else boundary.started
-    call = Call(found.provider, found.asked, found.place, spans=not theirs, started=started)
+    call = Call(found.provider, found.asked, found.place, started)
     if boundary is not None:
         boundary.call, boundary.found = call, found
     return call
