@@ -100,6 +100,11 @@ def generativeai_got(answer: Any) -> Got:
     return Got(answer.text, usage.prompt_token_count, None, answer.to_dict())
 
 
+def patience(prompt: Prompt) -> float:
+    """The time for the whole call, in which gRPC also connects."""
+    return max(prompt.timeout, 2.0)
+
+
 AGAIN = ("plain", "unavailable", "fails", "late", "closed", "garbage")
 """The client asks again after 503, not after 429."""
 
@@ -107,11 +112,11 @@ for way in ("rest", "grpc"):
 
     @drives("generativeai", f"{way}", modes=AGAIN, env=OLDER)
     def generativeai_whole(prompt: Prompt, way: str = way) -> Got:
-        answer = generativeai(prompt, way).generate_content(prompt.text, request_options={"timeout": prompt.timeout})
+        answer = generativeai(prompt, way).generate_content(prompt.text, request_options={"timeout": patience(prompt)})
         return generativeai_got(answer)
 
     @drives("generativeai", f"{way}_stream", modes=AGAIN, env=OLDER, streamed=True)
     def generativeai_stream(prompt: Prompt, way: str = way) -> Got:
-        options = {"timeout": prompt.timeout}
+        options = {"timeout": patience(prompt)}
         answer = generativeai(prompt, way).generate_content(prompt.text, stream=True, request_options=options)
         return Got("".join(chunk.text for chunk in answer), None, None, answer.to_dict())

@@ -10,9 +10,9 @@ from typing import Any
 from .scenario import Prompt, Scenario
 
 RANDOM = re.compile(
-    r"(?:lc_)?run-+[0-9a-f-]{36}(?:-\d+)?|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|0x[0-9a-f]+|'date': '[^']*'|127\.0\.0\.1:\d+"
+    r"(?:lc_)?run-+[0-9a-f-]{36}(?:-\d+)?|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|0x[0-9a-f]+|'date': '[^']*'|127\.0\.0\.1:\d+|port=\d+"
 )
-"""Ids that a client draws by lot, addresses in memory, the time of day, the server's port."""
+"""Ids that a client draws by lot, addresses in memory, the time of day, the server's port in both spellings."""
 
 
 def run(scenario: Scenario, prompt: Prompt) -> dict[str, Any]:

@@ -33,6 +33,7 @@ SECRETS = {"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k", "GOOGLE_API_KEY": "k
 QUIET = {
     "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "k", "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true",
     "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LANGSMITH_TRACING": "false", "ANONYMIZED_TELEMETRY": "false", "PYTHONWARNINGS": "ignore",
+    "PYTHONHASHSEED": "0",  # botocore writes a set into its user agent
 }  # fmt: skip
 
 
@@ -124,10 +125,15 @@ class World:
         before = self._figures()
         status, body = get(f"http://127.0.0.1:{self.port}/run/{scenario.name}", timeout=timeout)
         assert status == 200, f"{scenario.name}: {status} {body[:300]}\n{self.app.stderr[-3000:]}"
-        wait_for(lambda: all(record["done"] for record in self._wires("/_wires/ledger")), "the model server's answers")
+        wait_for(self._written, f"the end of the model server's answers to {scenario.name}, after {body[:300]}")
         after = self._figures()
         records = [Record(**record) for record in self._wires("/_wires/ledger")]
         return Run(json.loads(body), records, self._wires("/_wires/requests"), after.since(before))
+
+    def _written(self) -> bool:
+        """Whether the server has come to the end of what it was asked: a client may have gone before it began."""
+        records = self._wires("/_wires/ledger")
+        return any(record["counts"] for record in records) and all(record["done"] for record in records)
 
     def _figures(self) -> Figures:
         return Figures.of(get(f"http://127.0.0.1:{self.port}/metrics")[1] if self.watched else "")

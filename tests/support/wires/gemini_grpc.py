@@ -109,6 +109,7 @@ class Service:
         if ask.mode == "late":
             record.outcome = "late"
             wait_until_gone(context)
+            context.abort(grpc.StatusCode.CANCELLED, "The client has gone")
         record.status = record.status or 200
 
 
