@@ -21,7 +21,7 @@ import prometheus_client as prometheus
 from figures import compare, per_call
 from prometheus_client import multiprocess
 
-from otel_chatbot import _configure
+from otel_chatbot import _wiring
 from otel_chatbot.metrics import exposition, view
 from otel_chatbot.metrics.store import STORE
 from otel_chatbot.semconv import metrics as m
@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--curve", action="store_true", help="ours alone, as one number")
     parser.add_argument("--worker", action="store_true")
     chosen = parser.parse_args()
-    _configure.Hook.configure = None
+    _wiring.Configured.done = True
     if chosen.worker:
         worker(chosen.series)
         return

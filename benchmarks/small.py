@@ -27,7 +27,7 @@ from opentelemetry import context, trace
 from pythonjsonlogger.orjson import OrjsonFormatter
 
 import otel_chatbot as o
-from otel_chatbot import _configure
+from otel_chatbot import _wiring
 from otel_chatbot.logs.files import LogFiles
 from otel_chatbot.logs.formatters import JsonFormatter
 from otel_chatbot.metrics import record, series, store
@@ -153,7 +153,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
-    _configure.Hook.configure = None
+    _wiring.Configured.done = True
     store.STORE._make_segment = MemorySegment
     for each in (*counting(rounds), *lines(rounds)):
         print(json.dumps(each.as_dict()), flush=True)

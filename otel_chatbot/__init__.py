@@ -1,7 +1,7 @@
 """otel-chatbot: metrics, traces, logs and health of a chatbot, with no telemetry code.
 
 The facade: every public name, imported from its room when it is first asked for. Importing this package configures
-nothing and creates no file; the first count, log, blueprint or check does, through the hook in `_configure`.
+nothing and creates no file; the first count, log, blueprint or check does, which asks for it through `_wiring`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import _configure
+from .variables.mending import MENDING
 
 if TYPE_CHECKING:
     __version__: str
@@ -121,6 +121,8 @@ if not TYPE_CHECKING:  # a type checker would take it for a promise that every n
             return version("otel-chatbot")
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # OpenTelemetry raises for some bad values while a room imports it.
+        MENDING.mend()
         room = importlib.import_module(f"{__name__}.{_ROOM_OF.get(name, 'metrics.api')}")
         value = getattr(room, name)
         globals()[name] = value
@@ -129,14 +131,3 @@ if not TYPE_CHECKING:  # a type checker would take it for a promise that every n
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__, "__version__"})
-
-
-def _set_up() -> None:
-    from .distro import configure
-
-    configure()
-    # From now on `ensure_configured()` costs one comparison. Not before: a second thread must wait inside `configure`.
-    _configure.Hook.configure = None
-
-
-_configure.Hook.configure = _set_up

@@ -16,7 +16,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from .._guard import never_raise
-from ..metrics import target_info, view
+from ..metrics import view
 from ..metrics.mirror import mirrored_names
 from ..metrics.shared import run as shared
 from ..semconv.attributes import SERVICE_INSTANCE_ID, Signal
@@ -44,7 +44,6 @@ class SetUp:
         """Providers that somebody else made."""
         self.fed = False
         """Whether log records are fed to a logger provider."""
-        target_info.Target.ask = self.app_attributes
 
     @cached_property
     def plan(self) -> Plan:
@@ -80,7 +79,8 @@ class SetUp:
     def _data(self, families: list[view.Family]) -> MetricsData:
         identity, start = shared.run_identity()
         scope = InstrumentationScope(SCOPE, package_version())
-        return metrics_data(families, app_resource(self.resource, self.plan, identity), scope, start, time.time_ns())
+        now = max(start, time.time_ns())  # the clock may have been set back since the run began
+        return metrics_data(families, app_resource(self.resource, self.plan, identity), scope, start, now)
 
     def app_attributes(self) -> dict[str, object]:
         """Who the app is; not which run of it, which is a matter of who asks."""
@@ -98,3 +98,8 @@ class SetUp:
 
 SETUP: Final = SetUp()
 """The process's set-up."""
+
+
+def app_attributes() -> dict[str, object]:
+    """Who the app of this process is."""
+    return SETUP.app_attributes()

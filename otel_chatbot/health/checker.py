@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from .. import config
-from .._configure import ensure_configured
 from .._fork import at_fork
+from .._wiring import ensure_configured
 from .clock import uptime, utc
 from .results import HealthResult, HealthStatus, overall
 from .runner import Check, Finding

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from .._configure import ensure_configured
+from .._wiring import ensure_configured
 from ..semconv.logs import Event
 from .records import rename_refused
 

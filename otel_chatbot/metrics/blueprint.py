@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from .. import _access
-from .._configure import ensure_configured
-from . import negotiation, target_info, view
+from .. import _access, _wiring
+from .._guard import never_raise
+from .._mounting import View, name_of, view_function
+from .._wiring import ensure_configured
+from ..semconv.prometheus import TARGET_INFO
+from . import negotiation, view
 from .exposition import metrics_json
 
 if TYPE_CHECKING:
@@ -22,7 +26,6 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
 Environ = Mapping[str, Any]
-View = Callable[[Environ], "Response"]
 
 
 def prometheus_view(environ: Environ) -> Response:
@@ -30,7 +33,7 @@ def prometheus_view(environ: Environ) -> Response:
 
     def write() -> tuple[bytes, str]:
         chosen = negotiation.choose(str(environ.get("HTTP_ACCEPT", "")))
-        return chosen.write([*view.read(), *target_info.families()]), chosen.content_type
+        return chosen.write([*view.read(), *(_app() or ())]), chosen.content_type
 
     return _answer(environ, write)
 
@@ -46,21 +49,34 @@ def json_view(environ: Environ) -> Response:
     return _answer(environ, write)
 
 
+@never_raise
+def _app() -> list[view.Family]:
+    """Who the figures are of: the family `target_info` (OpenTelemetry's Prometheus compatibility rules), once that is known.
+
+    The collector makes the same family of what comes by OTLP, so that dashboards find versions on either way.
+    """
+    attributes = _wiring.APP()
+    if not attributes:
+        return []
+    labels = {name: str(value) for name, value in attributes.items()}
+    return [view.Family(replace(TARGET_INFO, attributes=tuple(labels)), [view.Point({**labels}, 1.0)])]
+
+
 VIEWS: dict[str, View] = {"/metrics": prometheus_view, "/metrics/json": json_view}
 """The two paths and their views."""
 
 
 def create_metrics_blueprint() -> Blueprint:
     """A Flask blueprint named `metrics` with the two routes."""
-    from flask import Blueprint, request
+    from flask import Blueprint
 
     ensure_configured()
     blueprint = Blueprint("metrics", __name__)
     for path, answer in VIEWS.items():
         blueprint.add_url_rule(
             path,
-            endpoint=path.strip("/").replace("/", "_"),
-            view_func=lambda answer=answer: answer(request.environ),
+            endpoint=name_of(path),
+            view_func=view_function(path, answer),
             methods=["GET"],  # Werkzeug adds HEAD
             provide_automatic_options=False,
         )

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pymongo
 import pytest
 
-from otel_chatbot import _access, _configure, config
+from otel_chatbot import _access, _wiring, config
 from otel_chatbot.health import checker, clients, messages, version
 from otel_chatbot.health.checker import HealthChecker
 
@@ -21,7 +21,7 @@ def fresh_health(**environ: str) -> Iterator[HealthChecker]:
         settings = config.Settings.from_env(environ)
         assert not settings.warnings
         patch.setattr(config, "current", lambda: settings)
-        patch.setattr(_configure.Hook, "configure", None)
+        patch.setattr(_wiring.Configured, "done", True)
         patch.setattr(checker._State, "checker", None)
         patch.setattr(checker._State, "draining", False)
         patch.setattr(_access._Told, "once", False)

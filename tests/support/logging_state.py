@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from otel_chatbot import config
-from otel_chatbot._configure import Hook
+from otel_chatbot._wiring import Configured
 from otel_chatbot.logs import setup, sink
 
 
@@ -16,10 +16,10 @@ from otel_chatbot.logs import setup, sink
 def sink_into(folder: Path, level: int = logging.DEBUG) -> Iterator[sink.Sink]:
     """The sink of this process writing into `folder`; everything as before afterwards."""
     root = logging.getLogger()
-    before = (Hook.configure, root.level, list(root.handlers), setup.ChatbotLogger._done, set(setup.ChatbotLogger._levelled))
+    before = (Configured.done, root.level, list(root.handlers), setup.ChatbotLogger._done, set(setup.ChatbotLogger._levelled))
     state = sink.SINK
     sink_before = (state.listeners, state.replaces_request_lines, state.on_dropped, state.level, sink.installed())
-    Hook.configure = None
+    Configured.done = True
     sink.uninstall()
     state.listeners, state.replaces_request_lines, state.on_dropped = (), False, None
     sink.install(config.Settings(log_dir=str(folder)))
@@ -28,7 +28,7 @@ def sink_into(folder: Path, level: int = logging.DEBUG) -> Iterator[sink.Sink]:
         yield state
     finally:
         sink.uninstall()
-        Hook.configure, root_level, handlers, setup.ChatbotLogger._done, levelled = before
+        Configured.done, root_level, handlers, setup.ChatbotLogger._done, levelled = before
         for name in setup.ChatbotLogger._levelled - levelled:
             logging.getLogger(name).setLevel(logging.NOTSET)
         setup.ChatbotLogger._levelled = levelled

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from otel_chatbot import _configure
+from otel_chatbot import _wiring
 from otel_chatbot.metrics import deduplication, instruments
 from otel_chatbot.metrics.record import AUTOMATIC
 from otel_chatbot.metrics.store import STORE
@@ -26,7 +26,7 @@ def unused(stem: str = "test.metric") -> str:
 def fresh_metrics() -> Iterator[None]:
     """The sixteen at 0 and without automatic sources, no scope, no set-up at first use; all put back at the end."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_configure.Hook, "configure", None)
+        patch.setattr(_wiring.Configured, "done", True)
         patch.setattr(AUTOMATIC, "active", set())
         patch.setattr(AUTOMATIC, "sources", {})
         patch.setattr(AUTOMATIC, "by_hand", set())

@@ -5,6 +5,7 @@ Fed by an SDK meter provider; feeds `metrics.mirror`, so that they are merged ov
 
 from __future__ import annotations
 
+import json
 import logging
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
@@ -134,12 +135,14 @@ def _spec(metric: Metric, kind: Kind, edges: tuple[float, ...] = ()) -> MetricSp
 
 
 def _attributes(attributes: Any) -> dict[str, Value]:
-    return {name: _value(value) for name, value in (attributes or {}).items() if name not in _DROPPED}
+    return {str(name): _value(value) for name, value in (attributes or {}).items() if name not in _DROPPED}
 
 
 def _value(value: Any) -> Value:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, (list, tuple)):  # as OpenTelemetry's Prometheus exporter writes them
+        return json.dumps(value, default=str, ensure_ascii=False)
     return value if isinstance(value, (str, int)) else str(value)
 
 

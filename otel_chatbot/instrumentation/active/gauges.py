@@ -7,7 +7,6 @@ A request that ends with 400 or more makes nobody active: its ids may be made up
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -17,12 +16,12 @@ from flask import Request, has_request_context
 from flask import request as flask_request
 
 from ... import config
+from ..._clock import monotonic
 from ..._fork import at_fork
 from ...health import clients
 from ...metrics import record
 from ...metrics.shared.run import RUN
 from ...semconv import metrics as m
-from ..common import chat_turn
 from .ids import ActiveIds
 from .places import Place, Sources, places
 from .redis_sets import ActiveInRedis
@@ -69,7 +68,6 @@ class Active:
         """Offer the two gauges to whoever builds a view."""
         record.gauge_source(m.ACTIVE_USERS, lambda: {(): float(self.count(USERS))})
         record.gauge_source(m.ACTIVE_CONVERSATIONS, lambda: {(): float(self.count(CONVERSATIONS))})
-        chat_turn.Look.conversation = self.conversation
 
     def conversation(self) -> str | None:
         """The conversation that the running request names; None outside of one."""
@@ -84,7 +82,7 @@ class Active:
 
     def see(self, found: Found) -> None:
         """Note the ids of a request that ended well."""
-        now = time.time()
+        now = monotonic()
         for kind, text in zip((USERS, CONVERSATIONS), found, strict=True):
             if text is not None:
                 self._ids[kind].see(text, now)
@@ -123,5 +121,11 @@ def _run_folder() -> Path | None:
 
 ACTIVE: Final = Active()
 """The windows of this process."""
+
+
+def named_conversation() -> str | None:
+    """The conversation that the running request of this process names."""
+    return ACTIVE.conversation()
+
 
 at_fork(__name__, in_child=ACTIVE.renew)

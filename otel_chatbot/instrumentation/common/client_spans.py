@@ -1,8 +1,9 @@
 """The spans of database commands, begun and ended by the hooks that also count them.
 
-Fed by `mongodb.commands` and `redis.commands`; feeds the tracer. Scope, names and attributes are those of OpenTelemetry's
-instrumentation of the library, in the stable vocabulary. Where that instrumentation makes spans itself, because the
-application has asked it to, none are made here.
+Fed by `mongodb.commands` and `redis.commands`; feeds the tracer. Scope and names are those of OpenTelemetry's
+instrumentation of the library, attributes those of the stable database conventions: what upstream lacks of them is added
+(`db.operation.name`, `db.namespace`), and a `db.query.text` that is only the command's name is left out. Where that
+instrumentation makes spans itself, because the application has asked it to, none are made here.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from opentelemetry import trace
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context, get_current
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
 
+from ..._clock import NANO
 from ..._guard import report
 from ...metrics.series import SPAN_KEY
 from ...semconv import attributes as a
@@ -107,9 +109,10 @@ def mark_failed(span: Span, kind: str, more: Mapping[str, Any] | None = None) ->
         report("marking a client span", error)
 
 
-def end(span: Span) -> None:
-    """End a span."""
+def end(span: Span, seconds: float) -> None:
+    """End a span that took so long, whatever was done to the clock meanwhile."""
     try:
-        span.end()
+        started = getattr(span, "start_time", None)
+        span.end(None if started is None else started + int(seconds * NANO))
     except Exception as error:
         report("ending a client span", error)

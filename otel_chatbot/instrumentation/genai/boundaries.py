@@ -8,12 +8,12 @@ ends it with the exception that the application gets.
 from __future__ import annotations
 
 import importlib
-import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from ..._clock import perf_counter
 from ..._guard import never_raise
 from ...metrics import record
 from ...semconv.attributes import GenAiProvider
@@ -43,7 +43,7 @@ class Boundary:
         self.found: Found | None = None
         self.exchange: Exchange | None = None
         self.inside = True
-        self.started = time.perf_counter()
+        self.started = perf_counter()
         self._outer = _current.get()
         _current.set(self)
 

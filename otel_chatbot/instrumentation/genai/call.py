@@ -8,7 +8,6 @@ sampled.
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,12 +17,14 @@ from typing import Any, Final
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
+from ..._clock import perf_counter
 from ..._guard import never_raise
 from ...metrics import deduplication, record
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ...semconv.spec import Kind
-from ..common import chat_turn
+from ..common import chat_turn, savings
+from ..common.savings import Model
 from . import cost
 from . import spans as genai_spans
 from .cost import Usage
@@ -70,12 +71,14 @@ class Call:
         self._turn = chat_turn.running()
         if self._turn is not None:
             self._turn.calls += 1
+            if self.operation is not a.GenAiOperation.EMBEDDINGS:
+                self._turn.model = Model(provider, self.model)
         self.span = genai_spans.start(provider, asked, place)
         self._context = copy_context()  # the request's scope, also where a stream ends outside of it
         self._chunks = self._characters = 0
         self._first_chunk = self._last_chunk = 0.0
         self._ended = self._left = False
-        self.started = started or time.perf_counter()
+        self.started = started or perf_counter()
 
     def enter(self) -> None:
         """From here to `leave_block` the model is being asked: the call's span is the current one."""
@@ -122,7 +125,7 @@ class Call:
     @never_raise
     def chunk(self, characters: int) -> None:
         """A chunk of the answer with so many characters has arrived."""
-        now = time.perf_counter()
+        now = perf_counter()
         if not self._chunks:
             self._first_chunk = now
         spec, since = (m.GEN_AI_CHUNK, self._last_chunk) if self._chunks else (m.GEN_AI_FIRST_CHUNK, self.started)
@@ -143,7 +146,7 @@ class Call:
             self._read(self.answer)
         if isinstance(error, Exception):
             self.failure = type(error).__qualname__
-        self._context.run(self._finish, time.perf_counter(), abandoned=error is not None and self.failure is None)
+        self._context.run(self._finish, perf_counter(), abandoned=error is not None and self.failure is None)
 
     @never_raise
     def _read(self, answer: Answer) -> None:
@@ -224,6 +227,8 @@ class Call:
         record.count(m.AI_COST, float(dollars), {a.GEN_AI_PROVIDER: self.provider, a.GEN_AI_REQUEST_MODEL: self.model})
         if self._turn is not None:
             self._turn.cost = dollars + (self._turn.cost or 0)
+        if self.operation is not a.GenAiOperation.EMBEDDINGS and self.failure is None and a.ABANDONED not in attributes:
+            savings.cost_of(Model(self.provider, self.model), dollars)
 
     @never_raise
     def _time_turn(self, now: float) -> None:
@@ -271,7 +276,3 @@ def end_abandoned() -> None:
         except IndexError:
             return
         call.leave()
-
-
-chat_turn.Pending.end = end_abandoned
-chat_turn.Pending.leave = current

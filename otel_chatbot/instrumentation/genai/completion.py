@@ -14,8 +14,8 @@ from types import TracebackType
 
 from typing_extensions import Self
 
-from ..._configure import ensure_configured
 from ..._guard import never_raise
+from ..._wiring import ensure_configured
 from ...metrics import record
 from ...semconv import attributes as a
 from ...semconv import metrics as m

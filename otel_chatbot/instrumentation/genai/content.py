@@ -110,13 +110,11 @@ def _value(value: Any, room: _Room) -> Any:
 
 def _tools(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     given = body.get("tools") or dict_of(body.get("toolConfig")).get("tools")
-    found = []
+    found: list[Any] = []
     for tool in dicts_of(given)[:_MOST_MESSAGES]:
-        for named in [
-            dict_of(tool.get("function")) or dict_of(tool.get("toolSpec")) or tool, *dicts_of(tool.get("functionDeclarations")),
-        ]:  # fmt: skip
-            found += [named["name"]] if isinstance(named.get("name"), str) else []
-    return [{"type": "function", "name": name} for name in found]
+        described = dict_of(tool.get("function")) or dict_of(tool.get("toolSpec")) or tool
+        found.extend(named.get("name") for named in [described, *dicts_of(tool.get("functionDeclarations"))])
+    return [{"type": "function", "name": name} for name in found if isinstance(name, str)]
 
 
 def _parsed(tool: Tool) -> Any:

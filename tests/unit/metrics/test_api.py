@@ -17,7 +17,7 @@ from pymongo.monitoring import ConnectionCreatedEvent
 from support.metrics import _fresh_metrics, dropped, unused  # noqa: F401 - one of them is an autouse fixture
 
 import otel_chatbot as o
-from otel_chatbot import _configure
+from otel_chatbot import _wiring
 from otel_chatbot.instrumentation.mongodb.pool import PoolFigures
 from otel_chatbot.metrics import record, view
 from otel_chatbot.metrics.api import define_instruments
@@ -115,13 +115,15 @@ def test_threads_that_count_together_lose_nothing(scale: int) -> None:
 
 def test_the_first_recording_sets_the_package_up_and_the_definition_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
-    monkeypatch.setattr(_configure.Hook, "configure", lambda: calls.append("set up"))
+    monkeypatch.setattr(_wiring.Configured, "done", False)
+    monkeypatch.setattr(_wiring, "SET_UP", lambda: calls.append("set up"))
     counter, gauge = o.Counter(unused(), attributes=("kind",)), o.Gauge(unused())
     assert counter.get() == 0
     assert calls == []
     counter.inc(kind="x")
     counter.inc()
     assert calls == ["set up"]
+    _wiring.Configured.done = False
     gauge.set(1)
     assert calls == ["set up", "set up"]
 

@@ -20,7 +20,7 @@ from support.metrics import _fresh_metrics, unused  # noqa: F401 - one of them i
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import otel_chatbot as o
-from otel_chatbot import _configure
+from otel_chatbot import _wiring
 from otel_chatbot.metrics.blueprint import prometheus_view
 from otel_chatbot.semconv import metrics as m
 
@@ -90,7 +90,8 @@ def test_head_answers_without_a_body_and_other_methods_get_405(path: str) -> Non
 
 def test_the_blueprint_takes_a_prefix_and_sets_the_package_up(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
-    monkeypatch.setattr(_configure.Hook, "configure", lambda: calls.append("set up"))
+    monkeypatch.setattr(_wiring.Configured, "done", False)
+    monkeypatch.setattr(_wiring, "SET_UP", lambda: calls.append("set up"))
     browser = client("/internal")
     assert calls == ["set up"]
     assert browser.get("/internal/metrics").status_code == 200

@@ -10,6 +10,7 @@ import pytest
 from flask import Flask, Response, abort, g, request, session
 from support.flask_hooks import hooked
 
+from otel_chatbot import _wiring
 from otel_chatbot.config import Settings
 from otel_chatbot.instrumentation.active.gauges import CONVERSATIONS, USERS, Active
 from otel_chatbot.instrumentation.active.places import id_of
@@ -29,7 +30,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
         monkeypatch.setattr(ids, "see", lambda text, now=None, kind=kind: found.append((kind, text)))
     for module in (hooks, flask_request):
         monkeypatch.setattr(module, "ACTIVE", replaced)
-    monkeypatch.setattr(chat_turn.Look, "conversation", replaced.conversation)
+    monkeypatch.setattr(_wiring, "NAMED_CONVERSATION", replaced.conversation)
     with hooked():
         yield found
 

@@ -10,8 +10,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as text_families
 from support.process import program
 
+from otel_chatbot import _wiring
 from otel_chatbot.metrics.blueprint import create_metrics_blueprint
-from otel_chatbot.metrics.target_info import Target
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 KNOWN = {"service.name": "chatbot", "service.version": "1.2.3", "deployment.environment.name": "production"}
@@ -21,7 +21,7 @@ KNOWN = {"service.name": "chatbot", "service.version": "1.2.3", "deployment.envi
 def client(monkeypatch: pytest.MonkeyPatch):
     app = Flask(__name__)
     app.register_blueprint(create_metrics_blueprint())
-    monkeypatch.setattr(Target, "ask", staticmethod(lambda: KNOWN))
+    monkeypatch.setattr(_wiring, "APP", lambda: KNOWN)
     return app.test_client()
 
 
@@ -51,5 +51,5 @@ def test_it_is_no_figure_of_the_app(client) -> None:
 
 
 def test_without_a_set_up_there_is_none(client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Target, "ask", None)
+    monkeypatch.setattr(_wiring, "APP", lambda: None)
     assert "target_info" not in client.get("/metrics").text
