@@ -175,7 +175,7 @@ class Settings:
         "", "JSON file of further model prices: by model, US dollars for a million input, output, cached tokens"
     )
     ai_addresses: tuple[str, ...] = setting(
-        (), "further addresses of models: host[:port][/path]=provider[:protocol], several separated by commas", _items
+        (), "further addresses of models: host:port/path=provider:protocol; port, path and protocol may be left out", _items
     )
     server_timing: bool = setting(False, "tell the browser the trace of each answer in a Server-Timing header", _flag)
     redact_keys: tuple[str, ...] = setting((), "further key names whose values are masked", _items)
