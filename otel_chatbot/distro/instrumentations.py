@@ -14,7 +14,7 @@ from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr
 from wrapt import when_imported
 
 from .._guard import report
-from ..instrumentation.genai.libraries import AI_LIBRARIES
+from ..instrumentation.genai.libraries import AI_CLIENTS, AI_LIBRARIES
 from .environment import Plan
 
 
@@ -38,11 +38,9 @@ OURS: Final = (
     Ours("cachelib", "cachelib", "cachelib"),
     *(Ours(library, "genai.hooks", "genai", by_name=True) for library in AI_LIBRARIES),
 )
-AI_CLIENTS: Final = frozenset(
-    {"openai", "anthropic", "google-genai", "google_genai", "bedrock", "cohere", "groq", "mistralai", "ollama"}
-)
-"""Upstream's and others' instrumentors of AI clients, whose calls ours see at the wire."""
-REPLACED: Final = frozenset(ours.name for ours in OURS if not ours.by_name) | AI_CLIENTS
+_OF_AI_CLIENTS: Final = frozenset({*AI_CLIENTS, "bedrock", "google-genai", "google_genai", "mistralai", "ollama"})
+"""Upstream's and others' instrumentors of AI clients, by entry point: ours see the calls of all."""
+REPLACED: Final = frozenset(ours.name for ours in OURS if not ours.by_name) | _OF_AI_CLIENTS
 """Upstream's instrumentors, by entry point, that ours replace."""
 
 
@@ -58,13 +56,14 @@ class Instrumentations:
         for ours in OURS:
             if plan.wants(ours.name) and ours.library not in self._asked:
                 self._asked.add(ours.library)
-                when_imported(ours.library)(self._hook(ours))
+                ignored = ours.library in AI_CLIENTS and not plan.wants(ours.library)
+                when_imported(ours.library)(self._hook(ours, {"ignored": True} if ignored else {}))
 
-    def _hook(self, ours: Ours) -> Callable[[Any], None]:
+    def _hook(self, ours: Ours, how: dict[str, bool]) -> Callable[[Any], None]:
         def instrument(_module: Any) -> None:
             try:
                 hooks = importlib.import_module(f"..instrumentation.{ours.module}", __package__)
-                hooks.instrument(*((ours.library,) if ours.by_name else ()))
+                hooks.instrument(*((ours.library,) if ours.by_name else ()), **how)
                 self.active.add(ours.name)
             except Exception as error:
                 report(f"instrumenting {ours.library}", error)

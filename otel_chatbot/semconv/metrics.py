@@ -209,6 +209,22 @@ GEN_AI_TOKENS = _histogram(
     (*_GEN_AI, a.GEN_AI_TOKEN_TYPE),
     GEN_AI_TOKEN_EDGES,
 )
+TOKENS: tuple[tuple[MetricSpec, a.TokenType], ...] = (
+    (GEN_AI_TOKENS, a.TokenType.INPUT),
+    (GEN_AI_TOKENS, a.TokenType.OUTPUT),
+)
+"""What tells the tokens of an AI call: a metric, and which of the tokens."""
+PROPOSED_TOKENS: tuple[tuple[MetricSpec, a.TokenType], ...] = (
+    (
+        _counter("gen_ai.client.inference.usage.input_tokens", "{token}", "Number of input tokens used.", _GEN_AI),
+        a.TokenType.INPUT,
+    ),
+    (
+        _counter("gen_ai.client.inference.usage.output_tokens", "{token}", "Number of output tokens used.", _GEN_AI),
+        a.TokenType.OUTPUT,
+    ),
+)
+"""What the conventions may put in its place (semantic-conventions-genai, 374): to move, add these rows to `TOKENS`."""
 GEN_AI_FIRST_CHUNK = _histogram(
     "gen_ai.client.operation.time_to_first_chunk",
     "s",
@@ -224,7 +240,11 @@ GEN_AI_CHUNK = _histogram(
     GEN_AI_CHUNK_EDGES,
 )
 
-ALL: tuple[MetricSpec, ...] = tuple(value for value in list(globals().values()) if isinstance(value, MetricSpec))
+ALL: tuple[MetricSpec, ...] = tuple(
+    dict.fromkeys([
+        *(value for value in list(globals().values()) if isinstance(value, MetricSpec)), *(spec for spec, _ in TOKENS),
+    ])
+)  # fmt: skip
 """Every metric of the package, the sixteen first."""
 BY_NAME: dict[str, MetricSpec] = {spec.name: spec for spec in ALL}
 """Every metric of the package by its OpenTelemetry name."""

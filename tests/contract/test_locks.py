@@ -146,7 +146,7 @@ def test_whatever_installs_from_a_lock_resolves_nothing() -> None:
     ]
     assert {path for path, _ in lines} >= {
         "Makefile", "Dockerfile", "scripts/docs.py", "scripts/demo.py", "benchmarks/environment.py", "docs/guides/docker.md",
-        "tests/stack/test_genai_peers.py", "scripts/operate/environment.py",
+        "tests/stack/instrumentation/genai/test_peers.py", "scripts/operate/environment.py",
     }  # fmt: skip
     ranges = "examples/chatbot/requirements.txt"  # what the example imports, with no version of its own
     resolving = [

@@ -36,7 +36,7 @@ class Endpoint:
     """The endpoint on a free loopback port; `requests` holds the JSON bodies that it got, in the order of arrival.
 
     A `user` in the request says how to behave: `refuse` (a 400 for stream_options), `break` (in the middle of a stream),
-    `fail 429`, `batch` (the whole text in one chunk), `nothing` (never a usage).
+    `fail 429`, `batch` (the whole text in one chunk), `nothing` (never a usage), `always` (a usage, asked or not).
     """
 
     def __init__(self) -> None:
@@ -139,7 +139,7 @@ def chat_events(asked: dict[str, Any], how: str) -> Iterator[bytes]:
             time.sleep(0.05)
         yield delta({"content": word})
     yield delta({}, "stop")
-    if with_usage:
+    if with_usage or how == "always":
         yield event({"choices": [], "usage": USAGE})
     yield b"data: [DONE]\n\n"
 

@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 from ...distro.environment import Plan
 from ...distro.instrumentations import OURS, REPLACED
 from ...distro.process.reloader import will_watch
+from ...instrumentation.genai.libraries import AI_CLIENTS, AI_LIBRARIES
 from .findings import Finding, failed, warning, well
 
 _NAME = "otel-chatbot"
@@ -94,6 +95,8 @@ def instrumentations() -> Iterator[Finding]:
     """Which libraries are observed, which are switched off, and which lack their instrumentation."""
     plan = Plan.from_env()
     for ours in OURS:
+        if ours.by_name:
+            continue
         if not _is_there(ours.library):
             yield well("instrumentation", f"{ours.library}: not installed")
         elif not plan.wants(ours.name):
@@ -103,11 +106,24 @@ def instrumentations() -> Iterator[Finding]:
             )  # fmt: skip
         else:
             yield well("instrumentation", f"{ours.library}: when it is imported")
-    if _is_there("openai") and not _is_there("opentelemetry.instrumentation.genai"):
-        yield failed(
-            "instrumentation-missing", "openai is installed without its instrumentation", "pip install 'otel-chatbot[genai]'"
-        )
+    yield from _model_calls(plan)
     yield from _others()
+
+
+def _model_calls(plan: Plan) -> Iterator[Finding]:
+    """What carries calls of models here, and whether they have prices."""
+    if not plan.wants("genai"):
+        yield warning(
+            "instrumentation-disabled",
+            "model calls: off by OTEL_PYTHON_DISABLED_INSTRUMENTATIONS",
+            "take genai out of that variable",
+        )
+        return
+    there = [name for name in AI_LIBRARIES if _is_there(name)]
+    seen = [name for name in there if name not in AI_CLIENTS or plan.wants(name)]
+    yield well("instrumentation", f"model calls: seen when these are imported: {', '.join(seen) or 'none is installed'}")
+    if seen and not _is_there("genai_prices"):
+        yield warning("prices-missing", "model calls have no prices", "pip install 'otel-chatbot[genai]'")
 
 
 def _is_there(module: str) -> bool:

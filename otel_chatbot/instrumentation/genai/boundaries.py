@@ -29,13 +29,16 @@ _current: ContextVar[Boundary | None] = ContextVar("otel_chatbot_ai_boundary", d
 
 
 class Boundary:
-    """One outer call of a client. `provider`: what the client's name says of it, where the address says nothing."""
+    """One outer call of a client. `provider`: what the client's name says of it, where the address says nothing.
 
-    __slots__ = ("_outer", "call", "exchange", "found", "inside", "provider", "spans_elsewhere", "started")
+    `ignored`: the user has switched this client's instrumentation off.
+    """
 
-    def __init__(self, provider: str | None, *, spans_elsewhere: bool) -> None:
+    __slots__ = ("_outer", "call", "exchange", "found", "ignored", "inside", "provider", "started")
+
+    def __init__(self, provider: str | None, *, ignored: bool = False) -> None:
         self.provider = provider
-        self.spans_elsewhere = spans_elsewhere
+        self.ignored = ignored
         self.call: Call | None = None
         self.found: Found | None = None
         self.exchange: Exchange | None = None
@@ -71,19 +74,19 @@ def current() -> Boundary | None:
 
 
 @never_raise
-def enter(provider: str | None, *, spans_elsewhere: bool = False) -> Boundary | None:
+def enter(provider: str | None, *, ignored: bool = False) -> Boundary | None:
     """Enter a client's method; None where it is a part of another call, or the package's own."""
     if _current.get() is not None or record.is_own_traffic() or genai_call.current() is not None:
         return None
-    return Boundary(provider, spans_elsewhere=spans_elsewhere)
+    return Boundary(provider, ignored=ignored)
 
 
-def following(provider: str | None) -> Callable[[Method], Method]:
+def following(provider: str | None, *, ignored: bool = False) -> Callable[[Method], Method]:
     """Make a method that is a boundary."""
 
     def make(original: Method) -> Method:
         def call(*args: Any, **kwargs: Any) -> Any:
-            boundary = enter(provider)
+            boundary = enter(provider, ignored=ignored)
             if boundary is None:
                 return original(*args, **kwargs)
             try:
@@ -99,12 +102,12 @@ def following(provider: str | None) -> Callable[[Method], Method]:
     return make
 
 
-def following_async(provider: str | None) -> Callable[[Method], Method]:
+def following_async(provider: str | None, *, ignored: bool = False) -> Callable[[Method], Method]:
     """Make an asynchronous method that is a boundary."""
 
     def make(original: Method) -> Method:
         async def call(*args: Any, **kwargs: Any) -> Any:
-            boundary = enter(provider)
+            boundary = enter(provider, ignored=ignored)
             if boundary is None:
                 return await original(*args, **kwargs)
             try:
@@ -122,7 +125,10 @@ def following_async(provider: str | None) -> Callable[[Method], Method]:
 
 @dataclass(frozen=True)
 class Row:
-    """A method that is a boundary. `library`: whose import makes it be wrapped; of several modules, those that are there count."""
+    """A method that is a boundary; without an owner, a function of the module.
+
+    `library`: whose import makes it be wrapped. Of several modules, those that are there count.
+    """
 
     library: str
     modules: tuple[str, ...]
@@ -133,31 +139,37 @@ class Row:
 
 
 _MISTRAL: Final = ("mistralai.client.basesdk", "mistralai.basesdk")
+"""`mistralai` itself is a namespace, whose import says nothing."""
+_LITELLM: Final = ("completion", "text_completion", "embedding", "responses")
 _GOOGLE: Final = ("google.genai._api_client",)
 _COHERE: Final = ("cohere.core.http_client",)
 ROWS: Final = (
-    Row("mistralai", _MISTRAL, "BaseSDK", "do_request", GenAiProvider.MISTRAL),
-    Row("mistralai", _MISTRAL, "BaseSDK", "do_request_async", GenAiProvider.MISTRAL, is_async=True),
+    *(Row(name, (name,), "BaseSDK", "do_request", GenAiProvider.MISTRAL) for name in _MISTRAL),
+    *(Row(name, (name,), "BaseSDK", "do_request_async", GenAiProvider.MISTRAL, is_async=True) for name in _MISTRAL),
     Row("google.genai", _GOOGLE, "BaseApiClient", "_request"),
     Row("google.genai", _GOOGLE, "BaseApiClient", "_async_request", is_async=True),
     Row("cohere", _COHERE, "HttpClient", "request", GenAiProvider.COHERE),
     Row("cohere", _COHERE, "AsyncHttpClient", "request", GenAiProvider.COHERE, is_async=True),
     Row("botocore.client", ("botocore.client",), "BaseClient", "_make_api_call"),
+    *(Row("litellm", ("litellm",), "", name) for name in _LITELLM),
+    *(Row("litellm", ("litellm",), "", f"a{name}", is_async=True) for name in _LITELLM),
     Row("google.api_core.gapic_v1.method", ("google.api_core.gapic_v1.method",), "_GapicCallable", "__call__"),
 )
 """The clients' own retries stand in these methods; private ones because there is no public method below all interfaces of a client."""
 
 
-def wrap(library: str, patches: Patches) -> None:
+def wrap(library: str, patches: Patches, *, ignored: bool) -> None:
     """Make the methods of a library that is imported boundaries."""
     for row in ROWS:
         if row.library != library:
             continue
         for name in row.modules:
-            owner = getattr(_module(name), row.owner, None)
+            module = _module(name)
+            owner = getattr(module, row.owner, None) if row.owner else module
             if owner is not None:
                 provider = None if row.provider is None else row.provider.value
-                patches.wrap(owner, row.method, (following_async if row.is_async else following)(provider))
+                make = following_async if row.is_async else following
+                patches.wrap(owner, row.method, make(provider, ignored=ignored))
 
 
 def _module(name: str) -> Any:

@@ -22,6 +22,7 @@ from ..._guard import never_raise
 from ...metrics import deduplication, record
 from ...semconv import attributes as a
 from ...semconv import metrics as m
+from ...semconv.spec import Kind
 from ..common import chat_turn, savings
 from ..common.savings import Model
 from . import cost
@@ -50,11 +51,9 @@ class Call:
         provider: str,
         asked: Asked,
         place: Place | None = None,
-        *,
-        spans: bool = True,
         started: float = 0.0,
     ) -> None:
-        """Begin a call. `spans=False`: another tool makes the span. `started`: on the clock `perf_counter`, if not now."""
+        """Begin a call. `started`: on the clock `perf_counter`, if not now."""
         end_abandoned()
         current()  # so that nothing begins inside a block that has ended
         deduplication.current()  # where no request runs, the scope is made here rather than in the copy below
@@ -74,7 +73,7 @@ class Call:
             self._turn.calls += 1
             if self.operation is not a.GenAiOperation.EMBEDDINGS:
                 self._turn.model = Model(provider, self.model)
-        self.span = genai_spans.start(provider, asked, place) if spans else None
+        self.span = genai_spans.start(provider, asked, place)
         self._context = copy_context()  # the request's scope, also where a stream ends outside of it
         self._chunks = self._characters = 0
         self._first_chunk = self._last_chunk = 0.0
@@ -201,12 +200,17 @@ class Call:
         attributes = self._attributes()
         record.observe(m.GEN_AI_DURATION, elapsed, {**attributes, a.ERROR_TYPE: self.failure}, context)
         if self.usage is not None:
-            record.observe(
-                m.GEN_AI_TOKENS, self.usage.input, {**attributes, a.GEN_AI_TOKEN_TYPE: a.TokenType.INPUT.value}, context
-            )
-            if self.operation is not a.GenAiOperation.EMBEDDINGS:
-                output = {**attributes, a.GEN_AI_TOKEN_TYPE: a.TokenType.OUTPUT.value}
-                record.observe(m.GEN_AI_TOKENS, self.usage.output, output, context)
+            self._count_tokens(self.usage, attributes, context)
+
+    def _count_tokens(self, usage: Usage, attributes: dict[str, Any], context: trace.SpanContext | None) -> None:
+        for spec, part in m.TOKENS:
+            if part is a.TokenType.OUTPUT and self.operation is a.GenAiOperation.EMBEDDINGS:
+                continue
+            tokens = usage.input if part is a.TokenType.INPUT else usage.output
+            if spec.kind is Kind.HISTOGRAM:
+                record.observe(spec, tokens, {**attributes, a.GEN_AI_TOKEN_TYPE: part.value}, context)
+            else:
+                record.count(spec, tokens, attributes)
 
     @never_raise
     def _price(self, attributes: dict[str, Any]) -> None:

@@ -22,6 +22,8 @@ from ... import config
 from ...semconv.logs import PACKAGE_LOGGER
 
 _MILLION: Final = Decimal(1_000_000)
+_IDS: Final = {"x_ai": "x-ai"}
+"""The library's name of a provider, where it does not know the conventions'."""
 _MOST_KEPT: Final = 1024
 _unlisted: set[tuple[str, str, str]] = set()
 """Where the library's table, which is never updated here, has no such model."""
@@ -80,7 +82,7 @@ def _listed(provider: str, url: str, model: str, usage: Usage) -> Decimal | None
     library = _library()
     if library is None:
         return None
-    for kind, value in (("provider_api_url", url), ("provider_id", provider)):
+    for kind, value in (("provider_api_url", url), ("provider_id", _IDS.get(provider, provider))):
         place = (kind, value, model)
         if place in _unlisted:
             continue

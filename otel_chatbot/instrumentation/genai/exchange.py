@@ -41,10 +41,13 @@ def begin(place: Place, body: Callable[[], bytes | Body | None]) -> Exchange | N
     if record.is_own_traffic() or genai_call.current() is not None:
         return None
     boundary = boundaries.current()
+    if boundary is not None and boundary.ignored:
+        return None
     if boundary is not None and boundary.call is not None:
-        if boundary.found is None:
-            return None
-        return Exchange(boundary.call, boundary.found, boundary)
+        # A further attempt; a client that falls back on another provider asks in another way.
+        same = boundary.found is not None and boundary.found.protocol in candidates(place)
+        again = boundary.found if same else find(place, body, boundary)
+        return None if again is None else Exchange(boundary.call, again, boundary)
     found = find(place, body, boundary)
     if found is None:
         return None
@@ -67,9 +70,8 @@ def begin_call(found: Found, boundary: boundaries.Boundary | None) -> Call:
     """The call that a request begins."""
     if spans.captures_content():
         found.asked.body = found.body
-    theirs = boundary is not None and boundary.spans_elsewhere
     started = 0.0 if boundary is None else boundary.started
-    call = Call(found.provider, found.asked, found.place, spans=not theirs, started=started)
+    call = Call(found.provider, found.asked, found.place, started)
     if boundary is not None:
         boundary.call, boundary.found = call, found
     return call
@@ -260,4 +262,3 @@ def read_whole(body: bytes, found: Found, answer: Answer) -> None:
     for item in parsed if isinstance(parsed, list) else (parsed,):
         found.protocol.answer(dict_of(item), answer)
     answer.written = 0
-    answer.done = True

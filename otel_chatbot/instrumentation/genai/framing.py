@@ -7,6 +7,7 @@ that is larger than `MOST` is left out. Time is linear in the bytes, however the
 from __future__ import annotations
 
 import re
+import zlib
 from enum import Enum
 from typing import Final, Protocol
 
@@ -209,7 +210,7 @@ class AmazonEvents:
         self._lost = False
 
     def feed(self, data: bytes) -> list[Event]:
-        """See `Splitter`. A length that cannot be right means that the rest cannot be read."""
+        """See `Splitter`. A length that cannot be right means that the rest cannot be read: an event without data tells it."""
         if self._lost:
             return []
         self._buffer += data
@@ -221,19 +222,20 @@ class AmazonEvents:
             if not self._PRELUDE + headers + 4 <= total <= MOST:
                 self._lost = True
                 self._buffer.clear()
-                return found
+                return [*found, ("", b"")]
             if len(self._buffer) - at < total:
                 break
             message = bytes(self._buffer[at : at + total])
             body = self._PRELUDE + headers
-            found.append((self._name(message[self._PRELUDE : body]), message[body:-4]))
+            whole = zlib.crc32(message[:-4]) == int.from_bytes(message[-4:], "big")
+            found.append((self._name(message[self._PRELUDE : body]), message[body:-4] if whole else b""))
             at += total
         del self._buffer[:at]
         return found
 
     def end(self) -> list[Event]:
-        """See `Splitter`."""
-        return []
+        """See `Splitter`: a message without an end is broken."""
+        return [("", b"")] if self._buffer else []
 
     def _name(self, headers: bytes) -> str:
         found: dict[str, str] = {}

@@ -22,34 +22,31 @@ from . import boundaries, spans, stainless, stream_usage
 
 _patches: Final = Patches()
 
-Follow = Callable[[ModuleType, Patches], None]
+Follow = Callable[[ModuleType, Patches, bool], None]
+"""Follows a library; the last argument says that its calls are to be ignored."""
 
 
 def _transport(name: str) -> Follow:
-    def follow(module: ModuleType, patches: Patches) -> None:
+    def follow(module: ModuleType, patches: Patches, _ignored: bool) -> None:
         importlib.import_module(f".transports.{name}", __package__).instrument(module, patches)
 
     return follow
 
 
 def _stainless(provider: GenAiProvider | None = None) -> Follow:
-    def follow(module: ModuleType, patches: Patches) -> None:
+    def follow(module: ModuleType, patches: Patches, ignored: bool) -> None:
         base = sys.modules.get(f"{module.__name__}._base_client")
         if base is None:  # a client of before 2023 has another base
             return
         name = None if provider is None else provider.value
-        patches.wrap(base.SyncAPIClient, "request", stainless.following(name, _nowhere))
-        patches.wrap(base.AsyncAPIClient, "request", stainless.following_async(name, _nowhere))
+        patches.wrap(base.SyncAPIClient, "request", stainless.following(name, ignored=ignored))
+        patches.wrap(base.AsyncAPIClient, "request", stainless.following_async(name, ignored=ignored))
 
     return follow
 
 
-def _rows(module: ModuleType, patches: Patches) -> None:
-    boundaries.wrap(module.__name__, patches)
-
-
-def _nowhere() -> bool:
-    return False
+def _rows(module: ModuleType, patches: Patches, ignored: bool) -> None:
+    boundaries.wrap(module.__name__, patches, ignored=ignored)
 
 
 _FOLLOW: Final[dict[str, Follow]] = {
@@ -74,8 +71,11 @@ class State:
     followed: ClassVar[set[str]] = set()
 
 
-def instrument(library: str = "", tracer_provider: TracerProvider | None = None) -> None:
-    """Follow the calls that go through a library, which is imported; without a name, all that are imported."""
+def instrument(library: str = "", tracer_provider: TracerProvider | None = None, *, ignored: bool = False) -> None:
+    """Follow the calls that go through a library, which is imported; without a name, all that are imported.
+
+    `ignored`: this client's calls are not to be seen, whatever carries them.
+    """
     if not State.on:
         State.on = True
         record.activate(m.AI_RESPONSE_TIME, m.ERRORS)
@@ -84,7 +84,7 @@ def instrument(library: str = "", tracer_provider: TracerProvider | None = None)
         module = sys.modules.get(name)
         if module is not None and name in _FOLLOW and name not in State.followed:
             State.followed.add(name)
-            _FOLLOW[name](module, _patches)
+            _FOLLOW[name](module, _patches, ignored)
 
 
 def uninstrument() -> None:

@@ -5,14 +5,12 @@ Fed by `genai.exchange` (the request that starts a run) and the transports (the 
 
 from __future__ import annotations
 
-import threading
 from typing import Any, Final
 
 import orjson
 
 from ..._clock import monotonic
 from ..._guard import never_raise
-from . import call as genai_call
 from .call import Call
 from .protocols.openai_assistants import POLL, run
 
@@ -20,18 +18,22 @@ _MOST: Final = 1024
 _EXPIRE: Final = 600.0
 """Seconds after which a run has expired at the provider; nobody will hear of its end then."""
 _waiting: dict[str, tuple[float, Call]] = {}
-_lock: Final = threading.Lock()
 
 
 def pending(run_id: str, call: Call) -> None:
     """A run has been started; its call ends with it."""
-    with _lock:
-        now = monotonic()
-        late = [known for known, (since, _) in _waiting.items() if since < now - _EXPIRE or len(_waiting) >= _MOST][:_MOST]
-        ended = [_waiting.pop(known)[1] for known in late]
-        _waiting[run_id] = now, call
-    for old in ended:
-        old.end()
+    now = monotonic()
+    for known, (since, _) in list(_waiting.items()):  # the oldest come first
+        if since > now - _EXPIRE and len(_waiting) < _MOST:
+            break
+        _end(known)
+    _waiting[run_id] = now, call
+
+
+def _end(run_id: str) -> None:
+    waited = _waiting.pop(run_id, None)
+    if waited is not None:
+        waited[1].end()
 
 
 def asks(path: str) -> bool:
@@ -47,12 +49,8 @@ def heard(body: bytes) -> None:
     waiting = _waiting.get(run_id) if isinstance(run_id, str) else None
     if run_id is None or waiting is None or waiting[1].answer is None:
         return
-    call = waiting[1]
-    answer = call.answer
+    answer = waiting[1].answer
     assert answer is not None
     run(found, answer)
     if answer.done:
-        with _lock:
-            _waiting.pop(run_id, None)
-        genai_call.end_abandoned()
-        call.end()
+        _end(run_id)

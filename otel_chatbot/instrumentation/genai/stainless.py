@@ -23,15 +23,15 @@ gets of a stream without giving it another object."""
 _AGAIN: Final = object()
 
 
-def following(provider: str | None, elsewhere: Callable[[], bool]) -> Callable[[Method], Method]:
-    """Make the method of the synchronous base. `elsewhere`: whether another tool makes the spans."""
+def following(provider: str | None, *, ignored: bool = False) -> Callable[[Method], Method]:
+    """Make the method of the synchronous base."""
 
     def make(original: Method) -> Method:
         def request(self: Any, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
-            boundary = boundaries.enter(provider, spans_elsewhere=elsewhere())
+            boundary = boundaries.enter(provider, ignored=ignored)
             if boundary is None:
                 return original(self, cast_to, options, *args, **kwargs)
-            added = stream_usage.ask(self, options) if kwargs.get("stream") else None
+            added = stream_usage.ask(self, options) if kwargs.get("stream") and not ignored else None
             asking = options if added is None or added.options is None else added.options
             try:
                 try:
@@ -56,15 +56,15 @@ def following(provider: str | None, elsewhere: Callable[[], bool]) -> Callable[[
     return make
 
 
-def following_async(provider: str | None, elsewhere: Callable[[], bool]) -> Callable[[Method], Method]:
+def following_async(provider: str | None, *, ignored: bool = False) -> Callable[[Method], Method]:
     """As `following`, of the asynchronous base."""
 
     def make(original: Method) -> Method:
         async def request(self: Any, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
-            boundary = boundaries.enter(provider, spans_elsewhere=elsewhere())
+            boundary = boundaries.enter(provider, ignored=ignored)
             if boundary is None:
                 return await original(self, cast_to, options, *args, **kwargs)
-            added = stream_usage.ask(self, options) if kwargs.get("stream") else None
+            added = stream_usage.ask(self, options) if kwargs.get("stream") and not ignored else None
             asking = options if added is None or added.options is None else added.options
             try:
                 try:

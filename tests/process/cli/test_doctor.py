@@ -175,7 +175,7 @@ HIDE = """
 import importlib.util
 real = importlib.util.find_spec
 def find_spec(name, package=None):
-    return None if name == "opentelemetry.instrumentation.genai" else real(name, package)
+    return None if name == "genai_prices" else real(name, package)
 importlib.util.find_spec = find_spec
 """
 OWN_PROVIDER = """
@@ -189,15 +189,15 @@ if __name__ == "__main__":
 """
 
 
-def test_providers_of_the_app_and_a_missing_instrumentation_are_found_by_name(tmp_path: Path) -> None:
+def test_providers_of_the_app_and_missing_prices_are_found_by_name(tmp_path: Path) -> None:
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / "sitecustomize.py").write_text(HIDE)
     (tmp_path / "app.py").write_text(OWN_PROVIDER)
     one = doctor(tmp_path, "--app", "app.py", PYTHONPATH=str(tmp_path / "hidden"))
-    assert one.faults == {("own-provider", "warning"), ("instrumentation-missing", "failed")}, one.text
+    assert one.faults == {("own-provider", "warning"), ("prices-missing", "warning")}, one.text
     assert "a provider of traces after ours" in one.says("own-provider")
     assert "traces: opentelemetry.sdk.trace.TracerProvider, TraceFileExporter" in one.says("provider")
-    assert "pip install 'otel-chatbot[genai]'" in one.says("instrumentation-missing")
+    assert "pip install 'otel-chatbot[genai]'" in one.says("prices-missing")
     assert not (tmp_path / "logs").exists()
 
     (tmp_path / "app.py").write_text(OWN_PROVIDER + "trace.set_tracer_provider(TracerProvider())\n")

@@ -121,10 +121,12 @@ def asked(request: dict[str, Any]) -> dict[str, Any]:
     """A request as far as it is the same each time; `stream_options` may be added to a stream, as the guide says."""
     left_out = BY_LOT | (TRACED if {"anthropic-version", "x-stainless-lang"} <= dict(request["headers"]).keys() else set())
     body = base64.b64decode(request["body"])
-    if b'"stream":true' in body.replace(b" ", b"") and "chat/completions" in request["target"]:
+    if b'"stream":true' in body.replace(b" ", b"") and "/completions" in request["target"]:
         data = json.loads(body)
         data.pop("stream_options", None)
         body = json.dumps(data).encode()
         left_out = left_out | {"content-length"}
+    if agent.startswith("Boto3/"):
+        left_out = left_out | {"user-agent"}  # it lists what the client has done in the order of a set
     headers = sorted(header for header in request["headers"] if header[0] not in left_out)
     return {"method": request["method"], "target": request["target"], "headers": headers, "body": body}

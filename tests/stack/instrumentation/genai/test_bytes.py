@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +18,7 @@ from pydantic import BaseModel
 from support.ai import watched
 from support.endpoint import Endpoint
 
+from otel_chatbot import config
 from otel_chatbot.semconv import metrics as m
 
 ASKED: dict[str, Any] = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Say good morning to Ada"}]}
@@ -290,6 +293,55 @@ def test_an_endpoint_that_refused_is_not_asked_again(endpoint: Endpoint) -> None
     assert ["stream_options" in request for request in endpoint.requests] == [True, False, False, False]
     assert watch.total(m.AI_RESPONSE_TIME) == 3.0
     assert watch.total(m.ERRORS) == 0
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No address is named: nothing is known of the endpoint."""
+    monkeypatch.setenv("CHATBOT_OTEL_AI_ADDRESSES", "")
+    config.current.cache_clear()
+    yield
+    monkeypatch.undo()
+    config.current.cache_clear()
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_what_an_endpoint_tells_unasked_reaches_the_app(endpoint: Endpoint) -> None:
+    bare = [run(chat(stream=True, user="always"), endpoint.url) for _ in range(3)]
+    endpoint.requests.clear()
+    with watched() as watch:
+        assert [run(chat(stream=True, user="always"), endpoint.url) for _ in range(3)] == bare
+    assert ["stream_options" in request for request in endpoint.requests] == [False] * 3
+    assert watch.tokens() == {"input": 36.0, "output": 12.0}
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_an_unknown_endpoint_is_asked_once_it_has_told_no_tokens_by_itself(endpoint: Endpoint) -> None:
+    bare = run(chat(stream=True), endpoint.url)
+    endpoint.requests.clear()
+    with watched() as watch:
+        assert [run(chat(stream=True), endpoint.url) for _ in range(3)] == [bare] * 3
+    assert ["stream_options" in request for request in endpoint.requests] == [False, True, True]
+    assert [dict(span.attributes or {}).get("chatbot.ai.tokens.estimated") for span in watch.spans] == [True, None, None]
+
+
+def test_a_refusal_is_remembered_whatever_client_asks(endpoint: Endpoint) -> None:
+    endpoint.requests.clear()
+    with watched() as watch:
+        for _ in range(3):  # each with a client of its own
+            assert len(run(chat(stream=True, user="refuse"), endpoint.url)) == 6
+    assert ["stream_options" in request for request in endpoint.requests] == [True, False, False, False]
+    assert watch.total(m.ERRORS) == 0
+
+
+def test_importing_the_client_loads_none_of_its_resources_for_us() -> None:
+    code = (
+        "import sys, httpx2; from otel_chatbot.instrumentation.genai import hooks; import openai; hooks.instrument();"
+        "print([name for name in sys.modules if name.startswith('openai.resources.')])"
+    )
+    bare = "import sys, httpx2, openai; print([name for name in sys.modules if name.startswith('openai.resources.')])"
+    ran = [subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True) for text in (code, bare)]
+    assert ran[0].stdout == ran[1].stdout
 
 
 def test_switching_off_leaves_the_clients_own_methods() -> None:

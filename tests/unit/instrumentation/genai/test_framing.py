@@ -73,7 +73,7 @@ def test_an_event_without_an_end_is_not_kept(kind: Framing, start: bytes) -> Non
     try:
         cutter.feed(start)
         for _ in range(3 * framing.MOST // len(piece)):
-            assert cutter.feed(piece) == []
+            assert cutter.feed(piece) in ([], [("", b"")])  # the second says that the rest cannot be read
         assert tracemalloc.get_traced_memory()[1] < framing.MOST + 4 * len(piece)
     finally:
         tracemalloc.stop()
