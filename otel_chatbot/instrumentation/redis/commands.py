@@ -16,9 +16,8 @@ from opentelemetry.trace import Span, set_span_in_context
 
 from ... import config
 from ..._guard import never_raise
-from ...metrics import deduplication, record
-from ...metrics.bound_series import keep
-from ...metrics.record import AUTOMATIC
+from ...metrics import record
+from ...metrics.record import AutomaticCounter, AutomaticHistogram, keep
 from ...metrics.series import current_context
 from ...metrics.store import STORE, HistogramSeries
 from ...semconv import attributes as a
@@ -32,7 +31,7 @@ NOT_COUNTED: Final = frozenset({"HELLO", "AUTH", "SELECT", "CLIENT"})
 """What sets a connection up."""
 _ONE_KEY: Final = frozenset({"GET", "GETEX", "GETDEL", "HGET", "HGETALL"})
 _WATCHED: Final = "WatchError"
-_SYSTEM: Final = {a.DB_SYSTEM: a.DbSystem.REDIS.value}
+_REDIS: Final = a.DbSystem.REDIS.value
 
 
 class State:
@@ -99,10 +98,8 @@ class Operation:
             return
         context = current_context() if self._span is None else self._span.get_span_context()
         kind = (self._name, error, *(self._address or _address(self._client)))
-        figures = _figures.get(kind) or _figures_of(kind)
-        if m.CACHE_OPERATION_TIME.name in AUTOMATIC.active:
-            deduplication.current().tally(m.CACHE_OPERATION_TIME.name).add_auto(1.0)
-            figures.operation_time.observe(seconds, context)
+        figures = _figures[kind] if kind in _figures else _figures_of(kind)
+        figures.operation_time.observe(seconds, context)
         chat_turn.spent(a.Phase.CACHE, seconds)
         figures.duration.observe(seconds, context)
 
@@ -113,16 +110,14 @@ class Operation:
                 hit, miss = reads(command, reply)
                 hits += hit
                 misses += miss
-        if hits:
-            record.count(m.CACHE_HITS, hits, _SYSTEM)
-        if misses:
-            record.count(m.CACHE_MISSES, misses, _SYSTEM)
+        if hits or misses:
+            _count_reads(hits, misses)
 
 
 class _Figures(NamedTuple):
     """The series in which operations of one kind are counted."""
 
-    operation_time: HistogramSeries
+    operation_time: AutomaticHistogram
     duration: HistogramSeries
 
 
@@ -132,11 +127,41 @@ _figures: Final[dict[_Kind, _Figures]] = {}
 
 def _figures_of(kind: _Kind) -> _Figures:
     name, error, host, port, db = kind
-    operation_time = STORE.instrument(m.CACHE_OPERATION_TIME).labels({a.DB_OPERATION: name})
-    duration = STORE.instrument(m.DB_CLIENT_DURATION).at((_SYSTEM[a.DB_SYSTEM], name, None, db, None, error, host, port))
-    assert isinstance(operation_time, HistogramSeries)
-    assert isinstance(duration, HistogramSeries)
+    operation_time = AutomaticHistogram(m.CACHE_OPERATION_TIME, {a.DB_OPERATION: name})
+    duration = STORE.histogram(m.DB_CLIENT_DURATION).bind(
+        {
+            a.DB_SYSTEM: _REDIS,
+            a.DB_OPERATION: name,
+            a.DB_COLLECTION: None,
+            a.DB_NAMESPACE: db,
+            a.DB_STATUS: None,
+            a.ERROR_TYPE: error,
+            a.SERVER_ADDRESS: host,
+            a.SERVER_PORT: port,
+        }
+    )
     return keep(_figures, kind, _Figures(operation_time, duration))
+
+
+class _Reads(NamedTuple):
+    """The series in which the keys that operations read are counted."""
+
+    hits: AutomaticCounter
+    misses: AutomaticCounter
+
+
+_reads: Final[dict[str, _Reads]] = {}
+
+
+def _count_reads(hits: int, misses: int) -> None:
+    figures = _reads.get(_REDIS)
+    if figures is None:
+        system = {a.DB_SYSTEM: _REDIS}
+        figures = keep(_reads, _REDIS, _Reads(AutomaticCounter(m.CACHE_HITS, system), AutomaticCounter(m.CACHE_MISSES, system)))
+    if hits:
+        figures.hits.add(hits)
+    if misses:
+        figures.misses.add(misses)
 
 
 # The operation of this context; True inside of redis-py's own preparations. What redis-py sends meanwhile is part of it.
