@@ -4,7 +4,7 @@
 #   docker build -t otel-chatbot-example .
 #   docker run --read-only --tmpfs /tmp -p 127.0.0.1:5000:5000 -e MONGODB_URI=… -e OPENAI_API_KEY=… otel-chatbot-example
 #
-# BASE_IMAGE: any Debian with Python 3.11 or newer. PIP_INDEX_URL: another package index than pip's own.
+# BASE_IMAGE: any Debian with Python 3.10 or newer. PIP_INDEX_URL: another package index than pip's own.
 ARG BASE_IMAGE=python:3.13-slim-bookworm
 
 FROM ${BASE_IMAGE} AS build
@@ -13,10 +13,10 @@ ENV PIP_INDEX_URL=${PIP_INDEX_URL} PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_
 WORKDIR /src
 RUN python3 -m venv /opt/venv
 COPY requirements/image.txt requirements/
-RUN /opt/venv/bin/pip install --require-hashes -r requirements/image.txt
+RUN /opt/venv/bin/pip install --no-deps --require-hashes -r requirements/image.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY otel_chatbot otel_chatbot
-RUN /opt/venv/bin/pip install --no-deps .
+RUN /opt/venv/bin/pip install --no-deps . && /opt/venv/bin/pip check
 
 FROM ${BASE_IMAGE}
 RUN apt-get update \

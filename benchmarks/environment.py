@@ -139,7 +139,7 @@ def prepare() -> None:
     if not marker.exists() or marker.read_text() != recipe:
         shutil.rmtree(ASIDE, ignore_errors=True)
         run(sys.executable, "-m", "venv", "--clear", str(VENV))
-        pip("--require-hashes", "-r", str(LOCK))
+        pip("--no-deps", "--require-hashes", "-r", str(LOCK))
         for folder, names in DISTRIBUTIONS.items():
             for name in names:
                 set_aside(name, ASIDE / folder)

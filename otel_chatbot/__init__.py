@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .variables.mending import MENDING
+
 if TYPE_CHECKING:
     __version__: str
     from .distro import instrument
@@ -119,6 +121,8 @@ if not TYPE_CHECKING:  # a type checker would take it for a promise that every n
             return version("otel-chatbot")
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # OpenTelemetry raises for some bad values while a room imports it.
+        MENDING.mend()
         room = importlib.import_module(f"{__name__}.{_ROOM_OF.get(name, 'metrics.api')}")
         value = getattr(room, name)
         globals()[name] = value

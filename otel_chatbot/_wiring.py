@@ -11,19 +11,21 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
+from ._guard import report
+
 _Answer = TypeVar("_Answer")
 
 
 class Question(Generic[_Answer]):
-    """A question and who answers it: `function`, without arguments, of `module` in this package; `imports` imports it first."""
+    """A question and who answers it: `function` of `module` in this package; `imports` imports it first."""
 
     def __init__(self, module: str, function: str, *, imports: bool = False) -> None:
         self.module = f"{__package__}.{module}"
         self.function = function
         self.imports = imports
-        self._found: Callable[[], _Answer] | None = None
+        self._found: Callable[..., _Answer] | None = None
 
-    def __call__(self) -> _Answer | None:
+    def __call__(self, *about: Any) -> _Answer | None:
         """The answer; None while nobody can give one."""
         function = self._found
         if function is None:
@@ -33,7 +35,7 @@ class Question(Generic[_Answer]):
                 return None
             # A module that another thread is importing just now may not have the function yet.
             function = self._found = getattr(sys.modules[self.module], self.function, None)
-        return None if function is None else function()
+        return None if function is None else function(*about)
 
 
 CONVERSATION: Final = Question[str | None]("instrumentation.common.chat_turn", "conversation_id")
@@ -44,6 +46,8 @@ END_ABANDONED_CALLS: Final = Question[None]("instrumentation.genai.call", "end_a
 """A request that ends asks that the model calls which it threw away unread end before it."""
 LEAVE_ENDED_CALLS: Final = Question[object]("instrumentation.genai.call", "current")
 """A request that begins asks that the blocks of model calls which ended in another thread are left here."""
+UNREAD_DOCUMENTS: Final = Question[None]("instrumentation.mongodb.unrecognised", "keep")
+"""A chat turn tells of documents that it wrote and nobody recognised as messages: collections and names of fields."""
 APP: Final = Question["dict[str, object]"]("distro.state", "app_attributes")
 """`/metrics` asks who the app is: its resource's attributes by OpenTelemetry name."""
 SET_UP: Final = Question[None]("distro", "configure", imports=True)
@@ -54,6 +58,7 @@ QUESTIONS: Final[tuple[Question[Any], ...]] = (
     NAMED_CONVERSATION,
     END_ABANDONED_CALLS,
     LEAVE_ENDED_CALLS,
+    UNREAD_DOCUMENTS,
     APP,
     SET_UP,
 )
@@ -67,7 +72,10 @@ class Configured:
 
 
 def ensure_configured() -> None:
-    """Set the package up unless that has happened; importing it never does."""
+    """Set the package up unless that has happened; importing it never does. A fault in it is reported, never raised."""
     if not Configured.done:
-        SET_UP()
+        try:
+            SET_UP()
+        except Exception as error:
+            report("set-up", error)
         Configured.done = True  # not before: a second thread must wait inside of the set-up

@@ -11,11 +11,11 @@ import difflib
 import functools
 import os
 import re
-import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from .semconv import attributes as a
+from .variables import resource
 
 PREFIX = "CHATBOT_OTEL_"
 MASK = "****"
@@ -99,12 +99,7 @@ def _pairs(*sources: str) -> Callable[[str], tuple[str, ...]]:
 
 
 def _version(value: str) -> str:
-    """`service.version` out of `key=value,key=value`, values percent-encoded (resource SDK specification)."""
-    for item in _items(value):
-        name, _, text = item.partition("=")
-        if name.strip() == a.SERVICE_VERSION:
-            return urllib.parse.unquote(text.strip())
-    return ""
+    return resource.attributes(value).get(a.SERVICE_VERSION, "")
 
 
 def setting(default: Any, brief: str, parse: Callable[[str], Any] = _text, *, env: str = "", secret: bool = False) -> Any:
@@ -112,6 +107,7 @@ def setting(default: Any, brief: str, parse: Callable[[str], Any] = _text, *, en
     return dataclasses.field(default=default, metadata={"brief": brief, "parse": parse, "env": env, "secret": secret})
 
 
+_BY_SHAPE = "empty: recognised by shape"
 _IDS = _pairs("identity", "g", "session", "header", "json", "form", "query", "cookie", "path")
 
 
@@ -148,12 +144,14 @@ class Settings:
     access_log: bool = setting(True, "a log record for every request", _flag)
     trace_file: str = setting("", "file of the traces when no OTLP endpoint is set; empty: <LOG_DIR>/traces.otlp.jsonl")
     trace_file_max_bytes: int = setting(10 * MIB, "size at which the trace file is rotated, in bytes", _size)
-    conversations_collection: str = setting("conversations", "MongoDB collection whose documents are conversations")
-    messages_collection: str = setting("messages", "MongoDB collection whose documents are messages")
-    messages_field: str = setting("messages", "array of embedded messages in a conversation's document")
-    role_field: str = setting("role", "field of a message that holds its role")
-    user_roles: tuple[str, ...] = setting(("user", "human"), "roles that count as sent", _items)
-    assistant_roles: tuple[str, ...] = setting(("assistant", "ai", "bot", "model"), "roles that count as received", _items)
+    conversations_collection: str = setting("", f"MongoDB collection whose documents are conversations; {_BY_SHAPE}")
+    messages_collection: str = setting("", f"MongoDB collection whose documents are messages or exchanges; {_BY_SHAPE}")
+    messages_field: str = setting("", f"array of embedded messages in a conversation's document; {_BY_SHAPE}")
+    role_field: str = setting("", f"field of a message that holds its role; {_BY_SHAPE}")
+    user_roles: tuple[str, ...] = setting((), f"roles that count as sent; {_BY_SHAPE}", _items)
+    assistant_roles: tuple[str, ...] = setting((), f"roles that count as received; {_BY_SHAPE}", _items)
+    question_field: str = setting("", f"field of an exchange that holds the user's text; {_BY_SHAPE}")
+    answer_field: str = setting("", f"field of an exchange that holds the assistant's text; {_BY_SHAPE}")
     user_id_from: tuple[str, ...] = setting(
         _USER_PLACES, "where a request's user id is looked for, in this order; `|` separates names", _IDS
     )
@@ -176,6 +174,9 @@ class Settings:
     ai_prices: str = setting(
         "", "JSON file of further model prices: by model, US dollars for a million input, output, cached tokens"
     )
+    ai_addresses: tuple[str, ...] = setting(
+        (), "further addresses of models: host[:port][/path]=provider[:protocol], several separated by commas", _items
+    )
     server_timing: bool = setting(False, "tell the browser the trace of each answer in a Server-Timing header", _flag)
     redact_keys: tuple[str, ...] = setting((), "further key names whose values are masked", _items)
     redact_patterns: tuple[str, ...] = setting(
@@ -195,6 +196,10 @@ class Settings:
     service_version: str = setting(
         "", "version of the app: `service.version` in the standard variable", _version, env="OTEL_RESOURCE_ATTRIBUTES"
     )
+    message_content: str = setting(
+        "", "where prompts and answers are put: span_only or span_and_event; empty: as CAPTURE_CONTENT says",
+        env="OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
+    )  # fmt: skip
     openai_base_url: str = setting("", "OpenAI-compatible endpoint", env="OPENAI_BASE_URL")
     openai_api_key: str = setting("", "key of that endpoint", env="OPENAI_API_KEY", secret=True)
 

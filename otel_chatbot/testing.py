@@ -10,7 +10,6 @@ import gzip
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -22,6 +21,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
+
+from ._clock import monotonic
 
 _SIGNALS: dict[str, tuple[type[Any], type[Any]]] = {
     "/v1/traces": (ExportTraceServiceRequest, ExportTraceServiceResponse),
@@ -126,10 +127,10 @@ class OtlpSink:
 
     def wait(self, condition: Callable[[OtlpSink], bool], timeout: float = 10.0) -> bool:
         """Wait until a condition on this sink holds; False when `timeout` seconds have passed."""
-        end = time.monotonic() + timeout
+        end = monotonic() + timeout
         with self._changed:
             while not condition(self):
-                left = end - time.monotonic()
+                left = end - monotonic()
                 if left <= 0:
                     return False
                 self._changed.wait(min(left, 0.5))

@@ -28,7 +28,6 @@ RUNNING = HOME / "running"
 LOGS = HOME / "logs"
 EXAMPLES = ROOT / "examples"
 REQUIREMENTS = ROOT / "requirements"
-LOCKED = sys.version_info >= (3, 11)  # the locks are made for these; before them the ranges have to do
 PROGRAMS = VENV / ("Scripts" if WINDOWS else "bin")
 
 
@@ -143,7 +142,7 @@ class Demo:
 def prepare() -> None:
     """Make the virtual environment and install into it, unless that was done for these very requirements."""
     recipe = hashlib.sha256(sys.version.encode())
-    for path in (ROOT / "pyproject.toml", REQUIREMENTS / "demo.in", REQUIREMENTS / "demo.txt"):
+    for path in (ROOT / "pyproject.toml", REQUIREMENTS / "demo.txt"):
         recipe.update(path.read_bytes())
     marker = VENV / ".installed"
     if marker.exists() and marker.read_text() == recipe.hexdigest():
@@ -153,11 +152,7 @@ def prepare() -> None:
     create = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=False, capture_output=True, text=True)
     if create.returncode:
         raise DemoError(f"No virtual environment could be made:\n{create.stdout}{create.stderr}")
-    if LOCKED:
-        install("-r", str(REQUIREMENTS / "demo.txt"))
-    else:
-        install("--upgrade", "pip")  # an old one takes some of upstream's ranges for a conflict
-        install("-r", str(REQUIREMENTS / "demo.in"))
+    install("--no-deps", "--require-hashes", "-r", str(REQUIREMENTS / "demo.txt"))
     install("--no-deps", "--editable", str(ROOT))
     marker.write_text(recipe.hexdigest())
     print(f"Installed in {time.monotonic() - started:.0f} s")

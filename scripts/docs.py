@@ -73,7 +73,7 @@ def install() -> None:
     if marker.exists() and marker.read_text() == recipe:
         return
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
-    pip = [str(PROGRAMS / "python"), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(lock)]
+    pip = [str(PROGRAMS / "python"), "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", str(lock)]
     subprocess.run(pip, check=True)
     marker.write_text(recipe)
 

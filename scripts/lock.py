@@ -1,4 +1,8 @@
-"""Write requirements/*.txt: every version with its hashes, no address of an index. Run by `make lock`."""
+"""Write requirements/*.txt: every version with its hashes, no address of an index. Run by `make lock`.
+
+A lock names all that is installed, for every platform and for every Python from its oldest one on, so it is installed with
+`pip install --no-deps --require-hashes`: no pip resolves anything, and a release of tomorrow changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,19 @@ except ModuleNotFoundError:  # Python 3.10
     sys.exit("scripts/lock.py needs Python 3.11 or newer")
 
 ROOT = Path(__file__).resolve().parent.parent
+LOCKS = {
+    "project": "3.10",
+    "demo": "3.10",
+    "image": "3.10",
+    "test": "3.11",
+    "bench": "3.11",
+    "peers": "3.11",
+    "clients": "3.11",
+    "clients-older": "3.11",
+    "docs": "3.11",
+    "extensions": "3.11",
+}
+"""The oldest Python of each lock: the package's own for what users install, the tools' for what developers do."""
 
 
 def main() -> None:
@@ -21,13 +38,19 @@ def main() -> None:
     lines = [*project["dependencies"], *extras["genai"], *extras["demo"]]
     header = "# Written by scripts/lock.py from pyproject.toml: the dependencies and the extras genai and demo.\n"
     (ROOT / "requirements/project.in").write_text(header + "\n".join(lines) + "\n")
-    for name in ("project", "demo", "test", "bench", "peers", "image", "docs"):
-        command = [
-            sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--generate-hashes", "--universal", "--python-version", "3.11",
-            "--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate",
-            f"requirements/{name}.in", "-o", f"requirements/{name}.txt",
-        ]  # fmt: skip
-        subprocess.run(command, cwd=ROOT, check=True)
+    for name, oldest in LOCKS.items():
+        compile_lock(Path(f"requirements/{name}.in"), oldest, "--generate-hashes", "-o", f"requirements/{name}.txt")
+
+
+def compile_lock(source: Path, oldest: str, *options: str) -> str:
+    """Resolve a file of requirements from a Python on; return what uv prints. CalledProcessError where that cannot be done."""
+    # Extras stay in the lock: a pip that resolves, against the advice, would take the newest release for `coverage[toml]`.
+    command = [
+        sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", oldest,
+        "--no-strip-extras", "--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate",
+        str(source), *options,
+    ]  # fmt: skip
+    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 if __name__ == "__main__":

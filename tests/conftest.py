@@ -17,6 +17,8 @@ from hypothesis import settings
 from opentelemetry import context as otel_context
 
 sys.path.insert(0, str(Path(__file__).parent))
+# The tests' model servers tell tokens as OpenAI does: without this, the first stream would be sent unasked, to find that out.
+os.environ.setdefault("CHATBOT_OTEL_AI_ADDRESSES", "127.0.0.1=openai")
 
 from support.servers import MongoServer, RedisServer
 

@@ -1,24 +1,38 @@
 """The distribution: what `opentelemetry-instrument` loads, what `otel_chatbot.instrument()` runs, and the private set-up.
 
 Fed by OpenTelemetry's loader, by the facade and by servers' configuration; feeds the SDK. Every way in runs lists of the
-same idempotent steps, so that it does not matter who comes first, or how often. The SDK is imported when it is needed.
+same idempotent steps, so that it does not matter who comes first, or how often. The SDK is imported when it is needed; where
+that fails, everything that needs no SDK is set up.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..variables.mending import MENDING
+
 if TYPE_CHECKING:
     from .entry import ChatbotConfigurator, ChatbotDistro, pre_instrument
 
 __all__ = ["ChatbotConfigurator", "ChatbotDistro", "configure", "instrument", "pre_instrument"]
 
+MENDING.mend()  # before anything here imports OpenTelemetry
 
-def instrument() -> None:
-    """Set everything up from inside an application, as `opentelemetry-instrument` does; a second call does nothing."""
-    from .state import SETUP
-    from .steps import AUTOMATIC
 
+def instrument(auto_version: str = "") -> None:
+    """Set everything up from inside an application, as `opentelemetry-instrument` does; a second call does nothing.
+
+    `auto_version` is the version of OpenTelemetry's loader, where that one calls.
+    """
+    try:
+        from .state import SETUP
+        from .steps import AUTOMATIC
+    except Exception as error:
+        from .without_sdk import observe
+
+        observe(error)
+        return
+    SETUP.auto_version = SETUP.auto_version or auto_version
     SETUP.run(*AUTOMATIC)
 
 
@@ -29,6 +43,7 @@ def configure() -> None:
     """
     from .. import config
     from .environment import Plan
+    from .warnings import warn_of_settings
 
     if config.current().endpoint_port:
         from .process.endpoint_server import serve_apart
@@ -36,10 +51,16 @@ def configure() -> None:
         serve_apart()
 
     if Plan.from_env().exports:
-        from .state import SETUP
-        from .steps import PRIVATE
+        try:
+            from .state import SETUP
+            from .steps import PRIVATE
+        except Exception as error:
+            from .without_sdk import say
 
-        SETUP.run(*PRIVATE)
+            say(error)
+        else:
+            SETUP.run(*PRIVATE)
+    warn_of_settings()
 
 
 def __getattr__(name: str) -> Any:

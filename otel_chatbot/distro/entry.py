@@ -5,18 +5,18 @@ Fed by `opentelemetry-instrument`; feeds `distro.steps`.
 
 from __future__ import annotations
 
-import os
+import logging
 from typing import Any
 
+from opentelemetry.instrumentation.dependencies import DependencyConflictError
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]
-from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 from opentelemetry.util._importlib_metadata import EntryPoint
 
+from . import instrument
 from .environment import set_defaults
 from .instrumentations import REPLACED
-from .providers.config_file import apply_config_file
-from .state import SETUP
-from .steps import AUTOMATIC
+
+_logger = logging.getLogger("otel_chatbot")
 
 
 class ChatbotDistro(BaseDistro):  # type: ignore[misc]
@@ -27,19 +27,29 @@ class ChatbotDistro(BaseDistro):  # type: ignore[misc]
 
     def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:
         """Activate an installed instrumentation, as stock does, unless ours stands in its place."""
-        if entry_point.name not in REPLACED:
+        if entry_point.name in REPLACED:
+            return
+        try:
             super().load_instrumentor(entry_point, **kwargs)
+        except (ImportError, DependencyConflictError):
+            raise  # the loader has words for these
+        except Exception as error:  # the loader would leave out all that come after it
+            _logger.warning(
+                "the instrumentation %s cannot be used (%s: %s); it is left out", entry_point.name, type(error).__name__, error
+            )
 
 
-class ChatbotConfigurator(_OTelSDKConfigurator):
-    """The configurator: OTEL_CONFIG_FILE as stock has it; providers, exporters and all the rest by our steps."""
+class ChatbotConfigurator:
+    """The configurator: everything by our steps, OTEL_CONFIG_FILE included.
 
-    def _configure(self, **kwargs: Any) -> None:
-        SETUP.auto_version = kwargs.get("auto_instrumentation_version") or ""
-        apply_config_file(os.environ.get("OTEL_CONFIG_FILE", ""), super()._configure)
-        SETUP.run(*AUTOMATIC)
+    OpenTelemetry's loader asks for this one method. The SDK's class of this name is no base: it may not be there to import.
+    """
+
+    def configure(self, **kwargs: Any) -> None:
+        """Set everything up; never raises."""
+        instrument(str(kwargs.get("auto_instrumentation_version") or ""))
 
 
 def pre_instrument() -> None:
     """Run before the instrumentors under every distro: what ours has not done is done here."""
-    SETUP.run(*AUTOMATIC)
+    instrument()

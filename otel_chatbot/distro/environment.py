@@ -5,7 +5,6 @@ Fed by the environment (tests pass a dict); feeds every step of `distro.steps` a
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Final
 
 from .. import config
 from ..semconv.attributes import SERVICE_NAME, Signal
+from ..variables import resource
 
 OTLP: Final = "otlp"
 GRPC: Final = "grpc"
@@ -32,8 +32,6 @@ DEFAULTS: Final[Mapping[str, str]] = {
 _MESSAGES: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 _ON_SPANS: Final = "span_only"
 """What the setting CAPTURE_CONTENT means to the instrumentations of AI clients."""
-
-_logger = logging.getLogger("otel_chatbot")
 
 
 def set_defaults(environ: MutableMapping[str, str] = os.environ) -> None:
@@ -64,7 +62,7 @@ class Plan:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Plan:
-        """The plan of an environment; what cannot be used is named in a warning and replaced."""
+        """The plan of an environment; what cannot be used has been replaced there, or the default holds."""
         exporters = {signal: _exporters(environ, signal) for signal in Signal}
         return cls(
             disabled=environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",
@@ -120,15 +118,11 @@ def _interval(environ: Mapping[str, str]) -> float:
         milliseconds = float(raw)
     except ValueError:
         milliseconds = 0.0
-    if not 0 < milliseconds < float("inf"):
-        _logger.warning("OTEL_METRIC_EXPORT_INTERVAL=%r is not usable (milliseconds, more than 0); using 60000", raw)
-        milliseconds = 60_000.0
-    return milliseconds / 1000
+    return milliseconds / 1000 if 0 < milliseconds < float("inf") else 60.0
 
 
 def _resource_attributes(environ: Mapping[str, str]) -> dict[str, str]:
-    pairs = (item.partition("=") for item in _items(environ.get("OTEL_RESOURCE_ATTRIBUTES", "")))
-    attributes = {key.strip(): value.strip() for key, equals, value in pairs if equals}
+    attributes = resource.attributes(environ.get(resource.NAME, ""))
     if environ.get("OTEL_SERVICE_NAME"):
         attributes[SERVICE_NAME] = environ["OTEL_SERVICE_NAME"]
     return attributes

@@ -14,16 +14,21 @@ from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr
 from wrapt import when_imported
 
 from .._guard import report
+from ..instrumentation.genai.libraries import AI_LIBRARIES
 from .environment import Plan
 
 
 @dataclass(frozen=True)
 class Ours:
-    """One of our instrumentations: the library that it waits for, its module here, and the upstream name that switches it."""
+    """One of our instrumentations: the library that it waits for, its module here, and the name that switches it.
+
+    `by_name`: the module follows several libraries, and is told which one has been imported.
+    """
 
     library: str
     module: str
     name: str
+    by_name: bool = False
 
 
 OURS: Final = (
@@ -31,10 +36,14 @@ OURS: Final = (
     Ours("pymongo", "mongodb.hooks", "pymongo"),
     Ours("redis", "redis.hooks", "redis"),
     Ours("cachelib", "cachelib", "cachelib"),
-    Ours("openai", "genai.hooks", "openai"),
+    *(Ours(library, "genai.hooks", "genai", by_name=True) for library in AI_LIBRARIES),
 )
-REPLACED: Final = frozenset(ours.name for ours in OURS)
-"""Upstream's instrumentors, by entry point, that ours bring along themselves."""
+AI_CLIENTS: Final = frozenset(
+    {"openai", "anthropic", "google-genai", "google_genai", "bedrock", "cohere", "groq", "mistralai", "ollama"}
+)
+"""Upstream's and others' instrumentors of AI clients, whose calls ours see at the wire."""
+REPLACED: Final = frozenset(ours.name for ours in OURS if not ours.by_name) | AI_CLIENTS
+"""Upstream's instrumentors, by entry point, that ours replace."""
 
 
 class Instrumentations:
@@ -47,14 +56,15 @@ class Instrumentations:
     def install(self, plan: Plan) -> None:
         """Instrument each library now if it is imported, else at its import; a second call does nothing."""
         for ours in OURS:
-            if plan.wants(ours.name) and ours.name not in self._asked:
-                self._asked.add(ours.name)
+            if plan.wants(ours.name) and ours.library not in self._asked:
+                self._asked.add(ours.library)
                 when_imported(ours.library)(self._hook(ours))
 
     def _hook(self, ours: Ours) -> Callable[[Any], None]:
         def instrument(_module: Any) -> None:
             try:
-                importlib.import_module(f"..instrumentation.{ours.module}", __package__).instrument()
+                hooks = importlib.import_module(f"..instrumentation.{ours.module}", __package__)
+                hooks.instrument(*((ours.library,) if ours.by_name else ()))
                 self.active.add(ours.name)
             except Exception as error:
                 report(f"instrumenting {ours.library}", error)

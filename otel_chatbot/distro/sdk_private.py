@@ -10,12 +10,12 @@ import logging
 import os
 import sys
 import threading
-import time
 import weakref
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk import resources, trace
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs import _internal as _logs
@@ -26,9 +26,11 @@ from opentelemetry.sdk.metrics import _internal as metrics
 from opentelemetry.sdk.metrics._internal.metric_reader_storage import MetricReaderStorage
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.util import BoundedList
 
+from .._clock import monotonic
 from .._fork import at_fork, come_after_upstream
 from ..semconv.attributes import PROCESS_PID
 from .process.servers import in_greenlets
@@ -167,9 +169,29 @@ def _exporter_of(processor: Any) -> object:
     return processor
 
 
+def only_attributes(span: ReadableSpan) -> Mapping[str, Any] | None:
+    """The attributes of an ended span that has nothing else: no event, no link, nothing dropped. None for other spans.
+
+    Its public properties copy each of the three, under locks that nobody else takes any more.
+    """
+    events, links, attributes = span._events, span._links, span._attributes
+    if type(attributes) is not BoundedAttributes or attributes.dropped:
+        return None
+    for items in (events, links):
+        if type(items) is BoundedList:
+            if items._dq or items.dropped:  # type: ignore[attr-defined]
+                return None
+        elif items:
+            return None
+    return attributes._dict
+
+
+_OTLP_EXPORTERS: Final = ("opentelemetry.exporter.otlp.proto", f"{__package__}.delivery.spool_exporters")
+
+
 def is_otlp(exporter: object) -> bool:
-    """Whether an exporter sends OTLP, by HTTP or gRPC."""
-    return any(kind.__module__.startswith("opentelemetry.exporter.otlp.proto") for kind in type(exporter).__mro__)
+    """Whether an exporter sends OTLP, by HTTP or gRPC: upstream's, or ours to the spool."""
+    return any(kind.__module__.startswith(_OTLP_EXPORTERS) for kind in type(exporter).__mro__)
 
 
 def resource_of(provider: TracerProvider | MeterProvider) -> Resource:
@@ -210,12 +232,16 @@ def begin_shutdown(processor: Batch) -> None:
     batch._worker_awaken.set()
 
 
-def finish_shutdown(processor: Batch, deadline: float) -> int:
-    """Wait for that thread until a deadline (of `time.monotonic`); the number of items that were left behind."""
+def finish_shutdown(processor: Batch, deadline: float, *, keep_exporter: bool = False) -> int:
+    """Wait for that thread until a deadline (of `time.monotonic`); the number of items that were left behind.
+
+    `keep_exporter` leaves the exporter open: somebody goes on to use it.
+    """
     batch = processor._batch_processor
-    batch._worker_thread.join(max(0.0, deadline - time.monotonic()))
+    batch._worker_thread.join(max(0.0, deadline - monotonic()))
     batch._shutdown_timeout_exceeded = True
-    batch._exporter.shutdown()  # type: ignore[no-untyped-call]
+    if not keep_exporter:
+        batch._exporter.shutdown()  # type: ignore[no-untyped-call]
     return len(batch._queue)
 
 

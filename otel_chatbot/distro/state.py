@@ -79,7 +79,8 @@ class SetUp:
     def _data(self, families: list[view.Family]) -> MetricsData:
         identity, start = shared.run_identity()
         scope = InstrumentationScope(SCOPE, package_version())
-        return metrics_data(families, app_resource(self.resource, self.plan, identity), scope, start, time.time_ns())
+        now = max(start, time.time_ns())  # the clock may have been set back since the run began
+        return metrics_data(families, app_resource(self.resource, self.plan, identity), scope, start, now)
 
     def app_attributes(self) -> dict[str, object]:
         """Who the app is; not which run of it, which is a matter of who asks."""

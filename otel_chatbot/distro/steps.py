@@ -20,6 +20,7 @@ from ..logs import sink
 from ..metrics import record, view
 from ..metrics.store import STORE
 from ..semconv.attributes import DropReason, Signal
+from ..variables.mending import MENDING
 from . import sdk_private
 from .delivery import exporters
 from .delivery.transport import sender
@@ -29,20 +30,31 @@ from .metrics.mirror_reader import MirrorReader
 from .process.endpoint_server import serve_apart
 from .process.forked_requests import flush_forked_requests
 from .process.reloader import watch_reloader, will_watch
-from .process.start_line import announce, warn_of_settings
+from .process.sigterm import Sigterm
+from .process.start_line import announce
 from .providers import global_providers
 from .providers.adopted import Adopted, Provider
 from .providers.app_providers import let_loggers_in, let_meters_in, let_tracers_in, share_spans
+from .providers.config_file import apply_config_file
 from .providers.lazy_processors import LazySpanProcessor
 from .providers.log_feed import feed_logs, somebody_else_feeds
 from .state import SetUp
+from .warnings import warn_of_settings
 
 _logger = logging.getLogger("otel_chatbot")
 
 
 def defaults(_: SetUp) -> None:
-    """Set what the user left unset in the environment."""
+    """Set what the user left unset in the environment, or set to what the SDK cannot use."""
+    MENDING.mend(sdk=True)
     set_defaults()
+
+
+def config_file(_: SetUp) -> None:
+    """What OTEL_CONFIG_FILE sets up, unless somebody has set a provider: another distribution has read the file then."""
+    found = (trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider())
+    if all("Proxy" in type(provider).__name__ for provider in found):
+        apply_config_file(os.environ.get("OTEL_CONFIG_FILE", ""))
 
 
 def tracing(setup: SetUp) -> None:
@@ -193,8 +205,9 @@ def ending(setup: SetUp) -> None:
         setup.shutdown.add(sender())
         setup.export.at_start.append(sender().prepare)
     setup.shutdown.add(*map(Adopted, setup.adopted))
-    setup.shutdown.at_exit()
-    setup.shutdown.at_sigterm()
+    sigterm = Sigterm(setup.shutdown)
+    setup.shutdown.at_exit(sigterm.end_as_asked)
+    sigterm.install()
 
     def end_of_forked_request() -> None:
         if sends:
@@ -232,6 +245,7 @@ def quiet_parent(setup: SetUp) -> None:
 
 AUTOMATIC = (
     defaults,
+    config_file,
     tracing,
     log_files,
     log_export,

@@ -10,7 +10,9 @@ import os
 import time
 from pathlib import Path
 
-_imported = time.time()
+from .._clock import monotonic
+
+_imported = monotonic()
 
 
 def utc(seconds: float | None = None) -> str:
@@ -24,7 +26,7 @@ def uptime() -> float:
     started = _started_after_boot()
     if started is not None:
         return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started)
-    return max(0.0, time.time() - _imported)
+    return monotonic() - _imported
 
 
 def _started_after_boot() -> float | None:

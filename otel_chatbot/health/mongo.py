@@ -15,6 +15,7 @@ import pymongo
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
 from .. import config
+from .._clock import monotonic
 from ..logs.errors import safe_exception_message
 from . import clients
 from .results import HealthResult, HealthStatus
@@ -31,7 +32,7 @@ def check_database(budget: float) -> HealthResult:
     uri = config.current().mongodb_uri
     if app_client is None and not uri:
         return HealthResult(HealthStatus.HEALTHY, "not configured")
-    deadline = time.monotonic() + budget
+    deadline = monotonic() + budget
     try:
         with contextlib.closing(own_client(app_client, uri, budget * _ONE_ANSWER)) as client:
             _ping(client, deadline)
@@ -75,13 +76,13 @@ def _ping(client: pymongo.MongoClient[dict[str, Any]], deadline: float) -> None:
         errors = [server.error for server in servers if server.error]
         if errors and len(errors) == len(servers):
             raise errors[0]
-        if time.monotonic() >= deadline:
+        if monotonic() >= deadline:
             known = any(server.is_server_type_known for server in servers)
             raise ServerSelectionTimeoutError(
                 f"no server for read preference {preference.name}" if known else "no server answered in time"
             )
         time.sleep(_PAUSE)
-    with pymongo.timeout(max(_PAUSE, deadline - time.monotonic())):
+    with pymongo.timeout(max(_PAUSE, deadline - monotonic())):
         client.admin.command("ping", read_preference=preference)
 
 

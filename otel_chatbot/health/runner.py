@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from opentelemetry.trace import INVALID_SPAN_CONTEXT
 
+from .._clock import monotonic
 from .._guard import never_raise
 from ..metrics import record
 from ..semconv import attributes as a
@@ -52,7 +52,7 @@ class Run:
 
     def __init__(self) -> None:
         self.began = utc()
-        self.started = time.monotonic()
+        self.started = monotonic()
         self.ended = threading.Event()
         self.finding: Finding | None = None
         self.shared = False
@@ -92,9 +92,9 @@ class Check:
 
     def wait(self, run: Run) -> Finding:
         """The run's finding; unhealthy as soon as the run is beyond the budget."""
-        if run.ended.wait(run.started + self.budget - time.monotonic()) and run.finding is not None:
+        if run.ended.wait(run.started + self.budget - monotonic()) and run.finding is not None:
             return run.finding
-        seconds = time.monotonic() - run.started
+        seconds = monotonic() - run.started
         if not run.told_late:
             run.told_late = True
             _record_status(self.name, HealthStatus.UNHEALTHY)
@@ -106,7 +106,7 @@ class Check:
             return True
         if not run.shared or run.finding is None or run.finding.seconds > self.budget:
             return False
-        return time.monotonic() - (run.started + run.finding.seconds) < min(BURST, self.budget)
+        return monotonic() - (run.started + run.finding.seconds) < min(BURST, self.budget)
 
     def _execute(self, run: Run) -> None:
         with record.own_traffic():
@@ -120,7 +120,7 @@ class Check:
             self._end(run, result)
 
     def _end(self, run: Run, result: HealthResult) -> None:
-        run.finding = Finding(result, time.monotonic() - run.started)
+        run.finding = Finding(result, monotonic() - run.started)
         try:
             _record_duration(self.name, run.finding.seconds)
             if run.finding.seconds <= self.budget:

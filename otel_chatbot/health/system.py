@@ -10,9 +10,10 @@ import platform
 import socket
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
+
+from .._clock import monotonic
 
 KEPT = 5.0
 """Seconds for which the block is reused."""
@@ -28,7 +29,7 @@ class _Kept:
 
 def system() -> dict[str, Any]:
     """Python, platform, pid, hostname, memory and threads of this process; at most 5 s old."""
-    now = time.monotonic()
+    now = monotonic()
     if now - _Kept.at >= KEPT or _Kept.pid != os.getpid():
         _Kept.block, _Kept.at, _Kept.pid = _read(), now, os.getpid()
     return _Kept.block

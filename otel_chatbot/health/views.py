@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .. import _access
+from .._mounting import View, name_of, view_function
 from .._wiring import ensure_configured
 from .checker import get_health_checker
 from .results import HealthStatus
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
 Environ = Mapping[str, Any]
-View = Callable[[Environ], "Response"]
 
 
 def live(environ: Environ) -> Response:
@@ -55,7 +55,7 @@ VIEWS: dict[str, View] = {
 
 def create_health_blueprint() -> Blueprint:
     """A Flask blueprint named `health` with the four routes."""
-    from flask import Blueprint, request
+    from flask import Blueprint
 
     ensure_configured()
     blueprint = Blueprint("health", __name__)
@@ -63,8 +63,8 @@ def create_health_blueprint() -> Blueprint:
     for path, view in VIEWS.items():
         blueprint.add_url_rule(
             path,
-            endpoint=path.strip("/").replace("/", "_"),
-            view_func=lambda view=view: view(request.environ),
+            endpoint=name_of(path),
+            view_func=view_function(path, view),
             methods=["GET"],  # Werkzeug adds HEAD
             provide_automatic_options=False,
         )

@@ -6,11 +6,11 @@ A cache that lives in Redis is left to the instrumentation of Redis, or its read
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Final
 
+from .._clock import perf_counter
 from .._guard import never_raise
 from ..health.clients import remember_cache
 from ..metrics import record
@@ -110,12 +110,12 @@ def _counting(name: str) -> Callable[[Method], Method]:
             if not State.on or _inside.get() or record.is_own_traffic() or system_of(type(self)) is a.DbSystem.REDIS:
                 return original(self, *args, **kwargs)
             token = _inside.set(True)
-            start = time.perf_counter()
+            start = perf_counter()
             try:
                 reply = original(self, *args, **kwargs)
             finally:
                 _inside.reset(token)
-                _measure(name, time.perf_counter() - start)
+                _measure(name, perf_counter() - start)
             _read(self, name, reply)
             return reply
 

@@ -1,7 +1,7 @@
 """The log files of a process: which file a record goes to, and what happens when it cannot be written.
 
-Fed by the sink; feeds `logs.shared_file`. Files and folders appear with the first record. A record is encoded once,
-however many files it goes to.
+Fed by the sink; feeds `logs.shared_file`. Files and folders appear with the first record, both at once. A record is encoded
+once, however many files it goes to.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ class LogFiles:
     def _put(self, name: str, line: bytes) -> None:
         try:
             file = self._open.get(name)
+            opened = file is None
             if file is None:
                 if self._maker == threading.get_ident():
                     # The import below logs, or a signal handler does meanwhile: its line comes right after.
@@ -71,10 +72,18 @@ class LogFiles:
                     return
                 file = self._make(name)
             file.write(line)
+            if opened and name == names.JSON_FILE:
+                self._make_error_file()
             if self._early:
                 self._write_early()
         except (OSError, RuntimeError, ValueError) as error:
             self._not_written(name, error)
+
+    def _make_error_file(self) -> None:
+        """Let the file of the errors be there from the first record on: who follows it need not wait for an error."""
+        # Where it cannot be made, the first error says so, and no line is lost by it before.
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            (self._open.get(names.ERROR_FILE) or self._make(names.ERROR_FILE)).create()
 
     def _write_early(self) -> None:
         with contextlib.suppress(IndexError):  # another thread took the last one

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from opentelemetry import trace
 
@@ -27,13 +27,13 @@ from ..semconv.logs import (
     TIMESTAMP,
     TRACE_ID,
 )
+from .dictionaries import unfolded
 from .errors import safe_text
 from .json_lines import encode
-from .records import RESERVED, conversation_id, exception, extras, field_name, message, own_items, safe_copy, timestamp
+from .records import RESERVED, conversation_id, exception, extras, field_name, level, message, own_items, safe_copy, timestamp
 from .redaction import Redactor, policy
 from .traversal import LONGEST_TEXT
 
-_COLORS = {"DEBUG": "36", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
 _PLAIN = str.maketrans(
     {"\r": "\\r", "\n": "\\n", "\x0b": "\\x0b", "\x0c": "\\x0c", "\x85": "\\x85", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 )
@@ -72,10 +72,11 @@ class JsonFormatter(logging.Formatter):
             )
 
     def _fields(self, record: logging.LogRecord, redactor: Redactor) -> dict[str, Any]:
+        record = unfolded(record, redactor)
         text = message(record)
         fields: dict[str, Any] = {
             TIMESTAMP: timestamp(record.created),
-            LEVEL: record.levelname,
+            LEVEL: record.levelname if record.levelname in ColoredFormatter.COLORS else level(record),
             LOGGER_NAME: record.name,
             MESSAGE: text,
             MODULE: record.module,
@@ -151,6 +152,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The text of a record."""
         redactor = self._redactor or policy()
+        record = unfolded(record, redactor)
         copy = safe_copy(record, redactor)
         copy.msg = self.shown(copy.msg, extras(record, redactor))
         copy.levelname = self.level(copy)
@@ -168,8 +170,20 @@ class TextFormatter(logging.Formatter):
 class ColoredFormatter(TextFormatter):
     """Formats a record as text for a developer's console, the level in colour.
 
-    `color=None` means colour when stderr is a terminal and NO_COLOR (no-color.org) is not set.
+    `color=None` means colour when stderr is a terminal and NO_COLOR (no-color.org) is not set. Colours that an application
+    has put into its own messages are left out, for they could hide a secret from the patterns.
     """
+
+    COLORS: ClassVar[dict[str, str]] = {
+        "DEBUG": "\x1b[36m",
+        "INFO": "\x1b[32m",
+        "WARNING": "\x1b[33m",
+        "ERROR": "\x1b[31m",
+        "CRITICAL": "\x1b[1;31m",
+    }
+    """What switches a level's colour on; a subclass may choose others."""
+    RESET = "\x1b[0m"
+    """What switches it off again."""
 
     def __init__(
         self,
@@ -192,8 +206,8 @@ class ColoredFormatter(TextFormatter):
     def level(self, record: logging.LogRecord) -> str:
         """The level, padded, coloured where that is wanted."""
         padded = f"{record.levelname:<8}"
-        code = _COLORS.get(record.levelname)
-        return f"\x1b[{code}m{padded}\x1b[0m" if code and self._wanted() else padded
+        color = self.COLORS.get(record.levelname)
+        return f"{color}{padded}{self.RESET}" if color and self._wanted() else padded
 
     def _wanted(self) -> bool:
         return self.color if self.color is not None else wants_color(sys.stderr)

@@ -6,13 +6,13 @@ Fed by the application (`with LogOperation("load history"):`); feeds a logger an
 from __future__ import annotations
 
 import logging
-import time
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
 from opentelemetry import trace
 
+from .._clock import perf_counter
 from .._guard import never_raise
 from .._wiring import ensure_configured
 from ..semconv import attributes as a
@@ -62,12 +62,12 @@ class LogOperation:
         self._scope.enter_context(
             trace.use_span(self._span, end_on_exit=True, record_exception=False, set_status_on_exception=False)
         )
-        self._begin = time.perf_counter()
+        self._begin = perf_counter()
         self._log(logging.INFO, "Starting: %s", {"status": Status.STARTED.value}, stacklevel)
 
     @never_raise
     def _finish(self, error: BaseException | None, stacklevel: int) -> None:
-        duration = round((time.perf_counter() - self._begin) * 1000, 3)
+        duration = round((perf_counter() - self._begin) * 1000, 3)
         with self._scope:
             if error is None:
                 self._log(

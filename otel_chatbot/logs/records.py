@@ -15,7 +15,9 @@ from .. import _wiring, config
 from .._guard import never_raise
 from ..semconv import attributes as a
 from ..semconv import logs as names
+from .dictionaries import unfolded
 from .errors import is_told_apart, safe_exception_message, safe_stack, safe_text
+from .escapes import without_escapes
 from .redaction import Redactor
 
 # Attributes that every record has, those that formatters add, and those of instrumentation-logging's record factory.
@@ -58,7 +60,7 @@ def message(record: logging.LogRecord) -> str:
             return record.getMessage()
         template = record.msg
         if type(template) is not str:
-            template = _told(template) if isinstance(template, BaseException) else safe_text(template)
+            template = safe_text(_told(template))
         arguments = record.args
         if not arguments:
             return template
@@ -81,6 +83,11 @@ def _told(argument: Any) -> Any:
 def _shown(arguments: Any) -> str:
     """Wrong arguments as text, by the walker that never raises; they are redacted with the message."""
     return str(Redactor().value("arguments", list(arguments) if isinstance(arguments, tuple) else arguments))
+
+
+def level(record: logging.LogRecord) -> str:
+    """A record's level by name; an application may have put a colour into that."""
+    return without_escapes(record.levelname) if type(record.levelname) is str else safe_text(record.levelname)
 
 
 def own_items(record: logging.LogRecord) -> Iterable[tuple[Any, Any]]:
@@ -112,7 +119,8 @@ def exception(record: logging.LogRecord, redactor: Redactor) -> dict[str, str] |
     info = record.exc_info
     if not info:
         # A queue handler leaves the text alone.
-        return {"stack": redactor.bounded(record.exc_text)} if isinstance(record.exc_text, str) and record.exc_text else None
+        text = record.exc_text
+        return {"stack": str(redactor.attribute(a.EXCEPTION_STACKTRACE, text))} if isinstance(text, str) and text else None
     error = info if isinstance(info, BaseException) else info[1] if isinstance(info, tuple) and len(info) == 3 else None
     if error is None:
         return None
@@ -128,6 +136,7 @@ def safe_copy(record: logging.LogRecord, redactor: Redactor) -> logging.LogRecor
     copy = logging.LogRecord(record.name, record.levelno, record.pathname, record.lineno, "", None, None, record.funcName)
     copy.__dict__.update({key: value for key, value in record.__dict__.items() if key in RESERVED})
     copy.msg, copy.args, copy.exc_info, copy.exc_text = redactor.bounded(message(record)), None, None, None
+    copy.levelname = level(record)
     found = exception(record, redactor)
     if found is not None:
         copy.exc_text = found["stack"]
@@ -144,6 +153,7 @@ def conversation_id() -> str | None:
 
 def export_copy(record: logging.LogRecord, redactor: Redactor) -> logging.LogRecord:
     """A record for OpenTelemetry: as `safe_copy`, with the extras and the exception's attributes."""
+    record = unfolded(record, redactor)
     copy = safe_copy(record, redactor)
     for key, value in extras(record, redactor).items():
         copy.__dict__.setdefault(key, value)

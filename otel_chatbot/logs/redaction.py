@@ -18,6 +18,7 @@ from .. import config
 from ..config import MASK, Settings
 from ..semconv import attributes as a
 from .errors import encodable, printable
+from .escapes import CSI, ESCAPE, without_escapes
 from .patterns import DIGIT_RUN, RULES, marked
 from .traversal import LONGEST_TEXT, Walk
 
@@ -111,7 +112,9 @@ class Redactor:
     def suspicious(self, text: str) -> bool:
         """Whether a rule could match: cheap, and true for some texts in which none does."""
         return (
-            marked(text)
+            ESCAPE in text
+            or CSI in text
+            or marked(text)
             or DIGIT_RUN.search(text) is not None
             or (("=" in text or ":" in text or "%3D" in text) and self._names_secret(text))
             or bool(self._own_patterns)
@@ -125,9 +128,10 @@ class Redactor:
         return False
 
     def text(self, text: str) -> str:
-        """A text with everything masked that a pattern finds, and the values beside sensitive keys."""
+        """A text with everything masked that a pattern finds, and the values beside sensitive keys; without terminals' codes."""
         if not self.suspicious(text):
             return text
+        text = without_escapes(text)  # first: a colour in the middle must not hide a secret from the patterns
         for rule in _MARKED:
             if any(marker in text for marker in rule.markers):
                 text = rule.pattern.sub(rule.replacement, text)

@@ -1,6 +1,6 @@
 """Logging set up by the application's own call: level and console on the root logger, files through the sink.
 
-Fed by the application (`setup_logger`, `ChatbotLogger`, `get_logger`); feeds the sink. Without such a call no logger's
+Fed by the application (`setup_logger`, `ChatbotLogger`, `get_logger`); feeds the sink. Without `setup_logger` no logger's
 handlers are touched.
 """
 
@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from .. import config
 from .._wiring import ensure_configured
 from ..semconv import logs as names
 from . import sink
+from .console import ConsoleHandler, show, show_no_more
 from .files import MIB, LogFiles
-from .formatters import ColoredFormatter, JsonFormatter, wants_color
 
 
 class _Unset(str):
@@ -27,25 +27,6 @@ class _Unset(str):
 
 _LOG_DIR: Final = _Unset("logs")
 _LOG_LEVEL: Final = _Unset("INFO")
-
-
-if TYPE_CHECKING:
-    _Stream = logging.StreamHandler[Any]
-else:  # subscriptable from Python 3.11 on
-    _Stream = logging.StreamHandler
-
-
-class ConsoleHandler(_Stream):
-    """Writes to what `sys.stderr` is at the time: JSON lines in production, coloured text in development."""
-
-    def __init__(self, production: bool) -> None:
-        logging.Handler.__init__(self)
-        self.setFormatter(JsonFormatter() if production else ColoredFormatter(color=wants_color(sys.stderr)))
-
-    @property
-    def stream(self) -> Any:
-        """The console."""
-        return sys.stderr
 
 
 class ChatbotLogger:
@@ -64,18 +45,19 @@ class ChatbotLogger:
         console_output: bool = True,
         max_bytes: int = 10 * MIB,
         backup_count: int = 5,
-    ) -> None:
-        """Write records of every logger to rotated files in `log_dir` and show them on the console; a second call does nothing.
+    ) -> logging.Logger:
+        """Write records of every logger to rotated files in `log_dir` and show them on the console; return the logger "chatbot".
 
-        The files are `chatbot.json.log` and `chatbot.error.log`, or `chatbot.log` with `json_output=False`.
+        A second call changes nothing. The files are `chatbot.json.log` and `chatbot.error.log`, or `chatbot.log` with `json_output=False`.
         An argument that is not given is taken from the environment (LOG_DIR, LOG_LEVEL) before its default.
         """
         ensure_configured()
         settings = config.current()
         sink.install(settings)
+        logger = logging.getLogger(names.LOGGER)
         with cls._lock:
             if cls._done:
-                return
+                return logger
             cls._done = True
         folder = settings.log_dir if log_dir is _LOG_DIR else log_dir
         level = _level(settings.log_level if log_level is _LOG_LEVEL else log_level)
@@ -89,17 +71,22 @@ class ChatbotLogger:
         elif not console_output:
             # Without any handler, logging's last resort would print warnings after all.
             logging.getLogger().addHandler(logging.NullHandler())
+        return logger
 
     @classmethod
     def _set_level(cls, level: int) -> None:
         for name in cls._levelled:  # levels that get_logger gave before; from here on the root's holds
             logging.getLogger(name).setLevel(logging.NOTSET)
         cls._levelled.clear()
+        show_no_more()
         logging.getLogger().setLevel(level)
 
     @classmethod
     def get_logger(cls, name: str) -> logging.Logger:
-        """A logger whose records at or above LOG_LEVEL are kept; creates no file."""
+        """A logger whose records at or above LOG_LEVEL are kept, and shown on the console where nothing else shows them.
+
+        Neither this logger nor the root gets a handler: what the application sets up later shows each record once.
+        """
         ensure_configured()
         settings = config.current()
         sink.install(settings)
@@ -108,6 +95,8 @@ class ChatbotLogger:
         if not cls._done and logger.level == logging.NOTSET and logger.getEffectiveLevel() > level:
             logger.setLevel(level)
             cls._levelled.add(logger.name)
+        if not cls._done:
+            show(logger.name, settings.production)
         return logger
 
 
@@ -118,13 +107,13 @@ def setup_logger(
     console_output: bool = True,
     max_bytes: int = 10 * MIB,
     backup_count: int = 5,
-) -> None:
-    """Set logging up; see `ChatbotLogger.setup`."""
-    ChatbotLogger.setup(log_dir, log_level, json_output, console_output, max_bytes, backup_count)
+) -> logging.Logger:
+    """Set logging up and return the logger "chatbot"; see `ChatbotLogger.setup`."""
+    return ChatbotLogger.setup(log_dir, log_level, json_output, console_output, max_bytes, backup_count)
 
 
 def get_logger(name: str = names.LOGGER) -> logging.Logger:
-    """A logger whose records at or above LOG_LEVEL are kept; creates no file."""
+    """A logger whose records at or above LOG_LEVEL are kept and shown; see `ChatbotLogger.get_logger`."""
     return ChatbotLogger.get_logger(name)
 
 

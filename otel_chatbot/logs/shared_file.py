@@ -91,6 +91,18 @@ class SharedFile(ConcurrentRotatingFileHandler):
         finally:
             self._do_unlock()
 
+    def create(self) -> None:
+        """Make the file where there is none; OSError or RuntimeError when that is not possible."""
+        self._lock_current()
+        try:
+            if self.stream is None:
+                self.stream = self.do_open()
+            if not self._actual_keep_log_stream_open:
+                self._close()
+                self._identity = None
+        finally:
+            self._do_unlock()
+
     def discard(self) -> None:
         """Close what a fork inherited, without unlocking: the lock is the parent's."""
         for stream in (self.stream, self.stream_lock):

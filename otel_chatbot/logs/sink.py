@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from .. import _guard
 from .._fork import at_fork
+from .._patching import Patches
 from ..config import Settings
 from .files import MAKING, LogFiles
 from .records import rename_refused
@@ -22,8 +23,9 @@ Listener = Callable[[logging.LogRecord], None]
 
 _DEEPEST: Final = 3
 _depth: Final[ContextVar[int]] = ContextVar("otel_chatbot_log_depth", default=0)
-_call_handlers: Final = logging.Logger.callHandlers
-_make_record: Final[Callable[..., logging.LogRecord]] = logging.Logger.makeRecord
+_accepting: Final[ContextVar[logging.LogRecord | None]] = ContextVar("otel_chatbot_log_accepting", default=None)
+"""The record whose handlers are being called: it is not taken twice where others call our method twice."""
+_patches: Final = Patches()
 
 
 class Sink:
@@ -33,6 +35,7 @@ class Sink:
     """
 
     def __init__(self) -> None:
+        self.on = False
         self.level = logging.INFO
         self.files: LogFiles | None = None
         self.listeners: tuple[Listener, ...] = ()
@@ -41,7 +44,7 @@ class Sink:
 
     def accept(self, record: logging.LogRecord) -> None:
         """Take a record; never raises into the application."""
-        if record.levelno < self.level:
+        if record.levelno < self.level or not self.on:
             return
         depth = _depth.get()
         if depth >= _DEEPEST:  # formatting a record made a record, which made one, ...
@@ -94,49 +97,61 @@ def remove_listener(listener: Listener) -> None:
 
 def installed() -> bool:
     """Whether the sink sees the records of this process."""
-    return logging.Logger.callHandlers is _feeding_call_handlers
+    return SINK.on and _patches.holds(logging.Logger, "callHandlers")
 
 
 def install(settings: Settings) -> None:
-    """Let the sink see every record, and write the files unless LOG_FILES is off; a second call changes nothing."""
-    if installed():
-        return
-    files = LogFiles(settings.log_dir) if settings.log_files else None
-    SINK.use(files, logging.getLevelName(settings.log_level))
-    logging.Logger.callHandlers = _feeding_call_handlers  # type: ignore[method-assign]
-    logging.Logger.makeRecord = _forgiving_make_record  # type: ignore[method-assign]
+    """Let the sink see every record, and write the files unless LOG_FILES is off; a second call changes nothing.
+
+    What other tools have put into the place of logging's methods, before or since, stays and goes on working.
+    """
+    if not SINK.on:
+        SINK.use(LogFiles(settings.log_dir) if settings.log_files else None, logging.getLevelName(settings.log_level))
+        SINK.on = True
+    _patches.wrap(logging.Logger, "callHandlers", _feeding)
+    _patches.wrap(logging.Logger, "makeRecord", _forgiving)
 
 
 def uninstall() -> None:
     """Take the sink out again and close the files; listeners stay."""
-    if installed():
-        logging.Logger.callHandlers = _call_handlers  # type: ignore[method-assign]
-        logging.Logger.makeRecord = _make_record  # type: ignore[method-assign]
+    SINK.on = False
+    _patches.restore()
     SINK.use(None, SINK.level)
 
 
-def _feeding_call_handlers(self: logging.Logger, record: logging.LogRecord) -> None:
-    SINK.accept(record)
-    _call_handlers(self, record)
+def _feeding(call_handlers: Callable[..., None]) -> Callable[..., None]:
+    def callHandlers(self: logging.Logger, record: logging.LogRecord) -> None:  # noqa: N802, logging's name
+        if _accepting.get() is record:
+            call_handlers(self, record)
+            return
+        token = _accepting.set(record)
+        try:
+            SINK.accept(record)
+            call_handlers(self, record)
+        finally:
+            _accepting.reset(token)
+
+    # logging leaves frames of its own file out of what it shows of the caller (Handler.handleError's "Call stack");
+    # this frame stands between two of them and has to be left out too, or the console would print a line more.
+    callHandlers.__code__ = callHandlers.__code__.replace(co_filename=logging.Logger.handle.__code__.co_filename)
+    return callHandlers
 
 
-# logging leaves frames of its own file out of what it shows of the caller (Handler.handleError's "Call stack");
-# this frame stands between two of them and has to be left out too, or the console would print a line more.
-_feeding_call_handlers.__code__ = _feeding_call_handlers.__code__.replace(co_filename=_call_handlers.__code__.co_filename)
+def _forgiving(make_record: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
+    def makeRecord(self: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:  # noqa: N802, logging's name
+        """Make a record as logging does; an extra named like an attribute of records is renamed where logging raises."""
+        try:
+            return make_record(self, *args, **kwargs)
+        except KeyError:
+            extra = kwargs.get("extra", args[8] if len(args) > 8 else None)
+            if not isinstance(extra, dict):
+                raise
+            renamed = rename_refused(extra)
+            if len(args) > 8:
+                return make_record(self, *args[:8], renamed, *args[9:], **kwargs)
+            return make_record(self, *args, **{**kwargs, "extra": renamed})
 
-
-def _forgiving_make_record(self: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:
-    """Make a record as logging does; an extra named like an attribute of records is renamed where logging raises."""
-    try:
-        return _make_record(self, *args, **kwargs)
-    except KeyError:
-        extra = kwargs.get("extra", args[8] if len(args) > 8 else None)
-        if not isinstance(extra, dict):
-            raise
-        renamed = rename_refused(extra)
-        if len(args) > 8:
-            return _make_record(self, *args[:8], renamed, *args[9:], **kwargs)
-        return _make_record(self, *args, **{**kwargs, "extra": renamed})
+    return makeRecord
 
 
 def _is_request_line(record: logging.LogRecord) -> bool:

@@ -15,6 +15,7 @@ import orjson
 
 from .. import _access, _wiring
 from .._guard import never_raise
+from .._mounting import View, name_of, view_function
 from .._wiring import ensure_configured
 from ..semconv.prometheus import TARGET_INFO
 from . import negotiation, view
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
 Environ = Mapping[str, Any]
-View = Callable[[Environ], "Response"]
 
 
 def prometheus_view(environ: Environ) -> Response:
@@ -68,15 +68,15 @@ VIEWS: dict[str, View] = {"/metrics": prometheus_view, "/metrics/json": json_vie
 
 def create_metrics_blueprint() -> Blueprint:
     """A Flask blueprint named `metrics` with the two routes."""
-    from flask import Blueprint, request
+    from flask import Blueprint
 
     ensure_configured()
     blueprint = Blueprint("metrics", __name__)
     for path, answer in VIEWS.items():
         blueprint.add_url_rule(
             path,
-            endpoint=path.strip("/").replace("/", "_"),
-            view_func=lambda answer=answer: answer(request.environ),
+            endpoint=name_of(path),
+            view_func=view_function(path, answer),
             methods=["GET"],  # Werkzeug adds HEAD
             provide_automatic_options=False,
         )

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .._clock import perf_counter
 from ..semconv.attributes import ERROR_TYPE
 
 if TYPE_CHECKING:
@@ -51,10 +51,10 @@ def track_errors(counter: Counter | None = None) -> Callable[[_F], _F]:
 class _Timed(AbstractContextManager[None]):
     def __init__(self, histogram: Histogram) -> None:
         self._histogram = histogram
-        self._start = time.perf_counter()
+        self._start = perf_counter()
 
     def __exit__(self, *_: object) -> None:
-        self._histogram.observe(time.perf_counter() - self._start)
+        self._histogram.observe(perf_counter() - self._start)
 
 
 class _Counted(AbstractContextManager[None]):

@@ -49,12 +49,14 @@ class Tally:
 class Scope:
     """The tallies of a request, a thread or a task. `ends` says that `close` will be called."""
 
-    __slots__ = ("ends", "owner", "tallies", "turn")
+    __slots__ = ("documents", "ends", "owner", "tallies", "turn")
 
     def __init__(self, *, ends: bool) -> None:
         self.ends = ends
         self.owner = None if ends else _runner()
         self.tallies: dict[str, Tally] = {}
+        self.documents: object = None
+        """What the instrumentation of MongoDB remembers of documents that were read and written."""
         self.turn: object = None
         """What `instrumentation.common.chat_turn` keeps of the chat turn that the request is."""
 

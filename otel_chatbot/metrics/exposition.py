@@ -202,6 +202,8 @@ def _pair(name: str, value: str) -> str:
 @lru_cache(maxsize=1000)
 def _label(name: str) -> str:
     label = label_name(name)
+    if not label or label.startswith("__"):  # Prometheus keeps such names for itself
+        label = "_" + label.lstrip("_")
     return _RESERVED.get(label, label)
 
 

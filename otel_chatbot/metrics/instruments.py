@@ -17,6 +17,7 @@ from opentelemetry.trace import get_current_span
 from .. import _guard
 from .._wiring import ensure_configured
 from ..semconv import attributes as a
+from ..semconv.metrics import SLOW_EDGES
 from ..semconv.spec import Kind, MetricSpec
 from . import deduplication, exposition, record, view
 from .definitions import DEFINITIONS
@@ -226,6 +227,9 @@ class Histogram(Metric[HistogramSeries]):
 
     __slots__ = ()
     _kind = Kind.HISTOGRAM
+
+    DEFAULT_BUCKETS: ClassVar[list[float]] = [*SLOW_EDGES]
+    """The upper edges, in seconds, of a histogram that is made without any; a copy that may be added to."""
 
     def __init__(
         self,

@@ -12,7 +12,6 @@ import struct
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from time import monotonic as _monotonic
 from time import time as _now
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -20,6 +19,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, INVALID_SPAN_CONTEXT, SpanContext, set_span_in_context
 
+from .._clock import monotonic as _monotonic
 from ..semconv.spec import Kind, MetricSpec
 
 Value: TypeAlias = str | int
@@ -216,7 +216,11 @@ class HistogramSeries(Series):
         self._kept_until = [0.0] * len(self._kept_until)
 
     def observe(self, value: float, context: SpanContext | None = None) -> None:
-        """Add a finite value. `context`: the span it belongs to, the current one by default; kept when sampled."""
+        """Add a finite value; a negative one is 0: libraries that take the time of day give such when it is set back.
+
+        `context`: the span it belongs to, the current one by default; kept when sampled.
+        """
+        value = max(value, 0.0)
         cells = self._cells
         if cells is None:
             cells = self._attach()

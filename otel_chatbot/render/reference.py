@@ -40,7 +40,9 @@ _COUNTING = """\
 - **MongoDB**: each command that succeeded or failed, getMore and each retry included; not hello, isMaster, sasl*, authenticate,
   endSessions and killCursors.
 - **Conversations and messages**: documents whose insertion was acknowledged, upserts that created one too; in a transaction,
-  when it commits; and messages pushed into a conversation's document. A message's role says whether it was sent or received.
+  when it commits; and messages added to a conversation's document. They are recognised by their shape: a message says who
+  speaks and what, an exchange holds a question and its answer, a conversation an array of either. Names of collections break
+  ties. [The whole rule](../explanation/exactness.md#what-counts-as-a-chat) says what is no chat, and which settings override it.
 - **Cache reads**: GET, GETEX, GETDEL, MGET, HGET, HMGET and HGETALL: a hit or a miss for each key asked, in pipelines too. A
   pipeline is one observation of the operation time.
 - **What the package itself sends** counts nowhere.

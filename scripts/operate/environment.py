@@ -74,12 +74,15 @@ def make(home: Home, key: str, lock: Path, packages: Path) -> bool:
     try:
         _create(venv)
         python = str(python_of(venv))
-        hashed = ["--require-hashes"] if "--hash=" in lock.read_text(encoding="utf-8") else []
+        locked = "--hash=" in lock.read_text(encoding="utf-8")
+        hashed = ["--no-deps", "--require-hashes"] if locked else []  # a lock names all: no pip is to resolve it differently
         with tempfile.TemporaryDirectory() as elsewhere:  # pip looks for a wheel's name in the working folder too
             _pip(python, "install", *hashed, "-r", str(lock), cwd=elsewhere)
             wheels = [str(wheel) for wheel in sorted(packages.glob("*.whl"))] if packages.is_dir() else []
             if wheels:
                 _pip(python, "install", "--no-deps", *wheels, cwd=elsewhere)
+        if locked:
+            _check(python)
         (venv / _DONE).write_text("")
     except BaseException:
         shutil.rmtree(venv, ignore_errors=True)
@@ -109,6 +112,17 @@ def differences(expected: dict[str, str], found: dict[str, str]) -> list[str]:
         for name, version in sorted(expected.items())
         if name not in ("pip", "setuptools") and found.get(name) != version
     ]
+
+
+def _check(python: str) -> None:
+    """OperateError where something that is installed needs what is not, or needs another version of it."""
+    done = subprocess.run([python, "-m", "pip", "--no-input", "check"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OperateError(
+            f"The lock is not complete: {'; '.join((done.stdout or done.stderr).strip().splitlines()[:5])}",
+            "Write it again with all that its packages need, as `pip-compile --generate-hashes` or "
+            "`uv pip compile --generate-hashes` do; then deploy again.",
+        )
 
 
 def _pip(python: str, *arguments: str, cwd: str | None = None) -> None:

@@ -100,11 +100,12 @@ def test_workers_are_forked_amid_the_masters_own_threads_without_a_hang_or_a_fal
 ) -> None:
     requests = 60 * scale
     command = Shape("sync", 3, start, preload=True).command(4)
-    with App(tmp_path, environment(tmp_path, otlp_sink), MASTER_THREADS, command, path="/health/live") as app:
+    patient = {"CHATBOT_OTEL_SHUTDOWN_TIMEOUT": "50"}  # a busy machine may need more than the default for the last of it
+    with App(tmp_path, environment(tmp_path, otlp_sink, **patient), MASTER_THREADS, command, path="/health/live") as app:
         load(app, requests)
         (tmp_path / "stop").touch()
-        wait_for((tmp_path / "beats").exists, "the master's threads to end")
-        assert app.end(timeout=60) == 0
+        wait_for((tmp_path / "beats").exists, "the master's threads to end", 60)
+        assert app.end(timeout=120) == 0
     counted, told = map(int, (tmp_path / "beats").read_text().split())
     views = (tmp_path / "truth").read_text().split()
     workers = {view.partition(":")[0] for view in views}
@@ -123,17 +124,18 @@ def test_workers_are_forked_amid_the_masters_own_threads_without_a_hang_or_a_fal
 
 
 def test_all_workers_and_the_master_end_in_time_though_the_endpoint_swallows_everything(tmp_path: Path) -> None:
+    budget, workers = 5, 4
     with socket.socket() as hole:
         hole.bind(("127.0.0.1", 0))
         hole.listen(50)
         env = environment(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{hole.getsockname()[1]}")
-        command = Shape("gthread", 4, CONFIGURED).command(1000)
-        with App(tmp_path, {**env, "CHATBOT_OTEL_SHUTDOWN_TIMEOUT": "2"}, APP, command, path="/health/live") as app:
+        command = Shape("gthread", workers, CONFIGURED).command(1000)
+        with App(tmp_path, {**env, "CHATBOT_OTEL_SHUTDOWN_TIMEOUT": str(budget)}, APP, command, path="/health/live") as app:
             load(app, 100)
             began = time.monotonic()
-            assert app.end(timeout=30) == 0
+            assert app.end(timeout=120) == 0
             lasted = time.monotonic() - began
-    assert lasted < 2 + 2 + 2, "the workers side by side, then the master; gunicorn looks every tenth of a second"
+    assert lasted < workers * budget, "the workers side by side, then the master: two budgets, where one by one they need five"
     kept = {path.name.split(".")[1] for path in (tmp_path / "logs" / "spool").glob("*.otlp")}
     assert kept == {"traces", "logs", "metrics"}
     with OtlpSink() as sink:

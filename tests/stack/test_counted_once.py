@@ -139,5 +139,5 @@ def test_an_answer_that_streams_for_three_seconds_shows_three_seconds_everywhere
         assert stack.total("http_server_request_duration_seconds_bucket", **slow) == 0
         assert call.seconds >= 3
         for place, seconds in shown.items():
-            assert 3 <= seconds <= waited + 0.25, f"{place}: {seconds} s, of which the client waited {waited}"
+            assert 3 <= seconds < 1.5 * waited, f"{place}: {seconds} s, of which the client waited {waited}"
         record_proof("A streamed answer of 3 s", client_waited=waited, **shown)

@@ -77,7 +77,7 @@ def watched(*, sampled: bool = True) -> Iterator[AiWatch]:
     provider = TracerProvider(sampler=ALWAYS_ON if sampled else ALWAYS_OFF, shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     hooks.uninstrument()
-    hooks.instrument(provider)
+    hooks.instrument(tracer_provider=provider)
     try:
         yield AiWatch(exporter)
     finally:

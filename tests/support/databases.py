@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -118,6 +119,11 @@ def undisturbed() -> Iterator[None]:
     finally:
         otel_context.detach(token)
         AUTOMATIC.active, AUTOMATIC.sources, AUTOMATIC.by_hand = kept
+
+
+def unkept(series: Any) -> None:
+    """The next measurement of a histogram's series leaves its exemplar, however shortly ago another one left the last."""
+    series._kept_until = [0.0] * len(series._kept_until)
 
 
 def until(condition: Callable[[], object], what: str, timeout: float = 10.0) -> None:

@@ -62,20 +62,21 @@ class Locks:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def lock(self, version: str, *, right: bool = True) -> Path:
-        """The lock of a version; with `right=False`, its hash is that of something else."""
-        wheel = self._wheel(version)
+    def lock(self, version: str, *, right: bool = True, needs: str = "") -> Path:
+        """The lock of a version; with `right=False`, its hash is that of something else. `needs` is not in the lock."""
+        wheel = self._wheel(version, needs)
         digest = hashlib.sha256(wheel.read_bytes() if right else b"something else").hexdigest()
         path = self.folder / f"{version}-{right}.lock"
         path.write_text(f"--no-index\n--find-links {self.folder.as_uri()}\nshown=={version} --hash=sha256:{digest}\n")
         return path
 
-    def _wheel(self, version: str) -> Path:
+    def _wheel(self, version: str, needs: str) -> Path:
         path = self.folder / f"shown-{version}-py3-none-any.whl"
         info = f"shown-{version}.dist-info"
         files = {
             "shown.pth": f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n",
-            f"{info}/METADATA": f"Metadata-Version: 2.1\nName: shown\nVersion: {version}\n",
+            f"{info}/METADATA": f"Metadata-Version: 2.1\nName: shown\nVersion: {version}\n"
+            + f"Requires-Dist: {needs}\n" * bool(needs),
             f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         }
         record = "".join(f"{name},sha256={_digest(text)},{len(text)}\n" for name, text in files.items()) + f"{info}/RECORD,,\n"

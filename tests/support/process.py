@@ -67,6 +67,8 @@ def clean_env(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     env = {k: v for k, v in os.environ.items() if not k.startswith(dropped) and k not in names}
     env["PATH"] = f"{BIN}{os.pathsep}{env.get('PATH', '')}"
     env["PYTHONUNBUFFERED"] = "1"
+    if "OPENAI_BASE_URL" in (extra or {}):  # a server of ours, which tells the tokens of streams as OpenAI does
+        env["CHATBOT_OTEL_AI_ADDRESSES"] = "127.0.0.1=openai"
     env.update(extra or {})
     return env
 

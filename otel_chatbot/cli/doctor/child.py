@@ -9,6 +9,7 @@ import importlib
 import json
 import logging
 import os
+import re
 import runpy
 import sys
 from collections.abc import Callable
@@ -19,6 +20,8 @@ _AROUND = ("inner", "exporter", "_processor")
 """Where our processors and exporters keep what they pass on to."""
 _SETTINGS = ("OTEL_", "CHATBOT_OTEL_", "OTLP ", "the spool")
 """How warnings about settings begin: the doctor says these itself."""
+_SAID = re.compile(r"no installed package offers|^OTLP ")
+"""Errors that the doctor finds in the settings."""
 _REFUSED = "Overriding of current"
 
 
@@ -28,11 +31,13 @@ class _Kept(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.lines: list[str] = []
+        self.errors: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep one."""
         if record.name.startswith(("opentelemetry", "otel_chatbot")):
-            self.lines.append(record.getMessage().splitlines()[0])
+            kept = self.errors if record.levelno >= logging.ERROR else self.lines
+            kept.append(record.getMessage().splitlines()[0])
 
 
 def main() -> None:
@@ -51,6 +56,7 @@ def main() -> None:
         "providers": _providers(after),
         "theirs": [signal for signal in after if after[signal] is not before[signal]],
         "refused": refused,
+        "errors": [line for line in dict.fromkeys(kept.errors) if not _SAID.search(line)],
         "warnings": [line for line in dict.fromkeys(kept.lines) if line not in refused and not line.startswith(_SETTINGS)],
     }
     print("\n" + json.dumps(report), flush=True)

@@ -5,11 +5,11 @@ Fed by the environment, the installed packages, the endpoints and, if asked, the
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ...distro.environment import set_defaults
+from ...variables.mending import MENDING
 from . import app as doctor_app
 from . import places, process, servers, settings, setup, signals
 from .findings import Finding, as_json, as_text, is_well, section
@@ -35,7 +35,7 @@ class Asked:
 
 def doctor(asked: Asked) -> int:
     """Print all findings; 1 when there is a fault."""
-    given = dict(os.environ)
+    given = MENDING.given()
     set_defaults()
     looked_for = signals.Where(asked.prometheus, asked.collector, asked.traces, asked.wait)
     sections: list[tuple[str, Callable[[], Iterator[Finding]]]] = [

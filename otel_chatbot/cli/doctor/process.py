@@ -52,5 +52,8 @@ def providers(app: str) -> Iterator[Finding]:
             "duplicate-provider", f"the app sets more than one provider: {line}",
             "set one provider alone: the first of the app's own is taken in, and OpenTelemetry refuses all others",
         )  # fmt: skip
+    for line in report["errors"]:
+        name = "config-file" if line.startswith("OTEL_CONFIG_FILE") else "set-up"
+        yield failed(name, line, "nothing of what it asks for is had until then")
     for line in report["warnings"]:
         yield warning("set-up", line)

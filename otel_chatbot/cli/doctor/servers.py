@@ -6,10 +6,10 @@ Fed by MONGODB_URI and REDIS_URL; feeds `doctor.command`. Addresses are shown wi
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 
 from ... import config
+from ..._clock import monotonic
 from .findings import Finding, failed, well
 
 _SECONDS = 3.0
@@ -27,7 +27,7 @@ def servers() -> Iterator[Finding]:
             yield well(name, f"{variable} is not set: not asked")
             continue
         shown = _USER.sub("", address).partition("?")[0]
-        started = time.monotonic()
+        started = monotonic()
         try:
             ask(address)
         except Exception as error:
@@ -38,7 +38,7 @@ def servers() -> Iterator[Finding]:
                 f"see whether it runs; it is set by {variable}",
             )
         else:
-            yield well(name, f"{shown} answered in {(time.monotonic() - started) * 1000:.0f} ms")
+            yield well(name, f"{shown} answered in {(monotonic() - started) * 1000:.0f} ms")
 
 
 def _mongodb(uri: str) -> None:

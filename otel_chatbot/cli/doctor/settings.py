@@ -15,12 +15,17 @@ from ... import config
 from ...distro.environment import GRPC, HTTP_PROTOBUF, Plan, endpoint
 from ...distro.process.start_line import standard_settings
 from ...semconv.attributes import Signal
+from ...variables.table import faults
 from .findings import Finding, failed, warning, well
 
 _NAME = re.compile(rb"\bOTEL_[A-Z0-9_]*[A-Z0-9]\b")
 _BY_LIBRARY = re.compile(r"OTEL_PYTHON_[A-Z0-9]+_EXCLUDED_URLS|OTEL_INSTRUMENTATION_[A-Z0-9]+_[A-Z0-9_]+")
 """Names that instrumentations make from a library's."""
 _GRPC_PORT = ":4317"
+_START = {
+    "OTEL_PROPAGATORS": "; until then opentelemetry-instrument itself ends with a traceback and does not start the app",
+}
+"""What follows for OpenTelemetry's own command, which reads a variable before anything of ours runs."""
 
 
 def settings(given: Mapping[str, str]) -> Iterator[Finding]:
@@ -60,8 +65,8 @@ def known_names() -> set[str]:
 
 def _standard(given: Mapping[str, str]) -> Iterator[Finding]:
     plan = Plan.from_env(given)
-    if plan.config_file and not Path(plan.config_file).is_file():
-        yield failed("config-file", f"OTEL_CONFIG_FILE={plan.config_file} does not exist", "correct the path, or unset it")
+    for fault in faults(given, sdk=True):
+        yield (warning if fault.harmless else failed)("otel-value", fault.line, f"{fault.remedy}{_START.get(fault.name, '')}")
     if plan.temporality not in ("", "cumulative") and plan.over_otlp(Signal.METRICS):
         yield warning(
             "temporality", f"metrics are sent cumulative, not {plan.temporality}: they are merged over processes",

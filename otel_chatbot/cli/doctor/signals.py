@@ -25,6 +25,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from ..._clock import monotonic
 from ...distro.delivery.otlp import Target, Verdict
 from ...distro.delivery.spool import Payload
 from ...distro.environment import OTLP, Plan, endpoint
@@ -128,11 +129,11 @@ def _send(plan: Plan, signal: Signal, trip: Trip) -> Finding:
     if plan.grpc(signal, plan.exporters[signal][0]):
         return _grpc(signal)
     target = Target(signal)
-    started = time.monotonic()
+    started = monotonic()
     answer = target.post(Payload(signal, trip.body(signal)))
     target.close()
     if answer.verdict is Verdict.TAKEN and not answer.rejected:
-        return well("endpoint", f"{target.shown} took a test of {signal.value} in {(time.monotonic() - started) * 1000:.0f} ms")
+        return well("endpoint", f"{target.shown} took a test of {signal.value} in {(monotonic() - started) * 1000:.0f} ms")
     reason = answer.reason or f"{answer.rejected} rejected"
     return failed("endpoint", f"{target.shown} does not take {signal.value}: {reason}", _remedy(answer.reason))
 
@@ -162,7 +163,7 @@ def _found_again(asked: Where, trip: Trip, sent: list[Signal], accepted: dict[Si
     if asked.collector:
         for signal in sent:
             before = accepted.get(signal, 0.0)
-            yield _await("collector", f"{signal.value} in the collector's own figures", asked, trip, lambda s=signal, b=before: _accepted(asked.collector).get(s, 0.0) > b)  # type: ignore[misc]  # fmt: skip
+            yield _await("collector", f"{signal.value} in the collector's own figures", asked, lambda s=signal, b=before: _accepted(asked.collector).get(s, 0.0) > b)  # type: ignore[misc]  # fmt: skip
     if asked.prometheus and Signal.METRICS in sent:
         query = f'{o.DOCTOR_TIME.prometheus}{{{p.JOB}="{o.DOCTOR_SERVICE}"}}'
         api = PrometheusApi(asked.prometheus)
@@ -170,25 +171,25 @@ def _found_again(asked: Where, trip: Trip, sent: list[Signal], accepted: dict[Si
             "prometheus",
             "the test figure in Prometheus",
             asked,
-            trip,
             lambda: trip.now in [round(value, 3) for _, value in api.vector(query)],
         )
     if asked.traces and Signal.TRACES in sent:
-        yield _await("traces", "the test span", asked, trip, lambda: _has_trace(asked.traces, trip.trace_id.hex()))
+        yield _await("traces", "the test span", asked, lambda: _has_trace(asked.traces, trip.trace_id.hex()))
 
 
-def _await(name: str, what: str, asked: Where, trip: Trip, condition: Callable[[], bool]) -> Finding:
+def _await(name: str, what: str, asked: Where, condition: Callable[[], bool]) -> Finding:
     """Ask until it is there, or the time is over."""
-    end = time.monotonic() + asked.wait
+    began = monotonic()
+    end = began + asked.wait
     last = "it is not there"
     while True:
         try:
             if condition():
-                return well(name, f"found {what} after {time.time() - trip.now:.1f} s")
+                return well(name, f"found {what} after {monotonic() - began:.1f} s")
             last = "it is not there"
         except (OSError, ValueError, PrometheusError) as error:
             last = str(error)
-        if time.monotonic() > end:
+        if monotonic() > end:
             return failed(
                 name,
                 f"{what} was not found within {asked.wait:g} s: {last}",

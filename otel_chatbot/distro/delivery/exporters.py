@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ...semconv.attributes import Signal
 from ..environment import GRPC, HTTP_PROTOBUF, OTLP, Plan
-from .transport import durable_transport
+from .spool_exporters import spool_exporter
 
 _GROUPS: Final = {
     Signal.TRACES: "opentelemetry_traces_exporter",
@@ -35,9 +35,7 @@ def make(plan: Plan, signal: Signal) -> list[Any]:
 def is_quick(exporter: object) -> bool:
     """Whether an export costs no more than a write to the disk: the spool takes it, or a file."""
     module = type(exporter).__module__
-    return module.startswith(
-        ("opentelemetry.exporter.otlp.proto.http", "opentelemetry.exporter.otlp.json.file", "otel_chatbot.distro")
-    )
+    return module.startswith(("opentelemetry.exporter.otlp.json.file", "otel_chatbot.distro"))
 
 
 def _make(plan: Plan, signal: Signal, name: str) -> Any:
@@ -50,7 +48,11 @@ def _make(plan: Plan, signal: Signal, name: str) -> Any:
             return None
         return found.load()()
     except Exception as error:
-        _say(f"the {signal.value} exporter {name} cannot be used ({type(error).__name__}: {error}); it is left out")
+        first = (str(error).splitlines() or [""])[0]
+        _say(
+            f"OTEL_{signal.value.upper()}_EXPORTER={name} cannot be used ({type(error).__name__}: {first}); it is left out; "
+            "repair or reinstall its package, or take the name away"
+        )
         return None
 
 
@@ -60,21 +62,7 @@ def _otlp(plan: Plan, signal: Signal, name: str) -> Any:
     if name == OTLP and plan.protocols[signal] != HTTP_PROTOBUF:
         _say(f"OTLP protocol {plan.protocols[signal]!r} is not supported ({HTTP_PROTOBUF} and {GRPC} are); nothing is exported")
         return None
-    return _http_class(signal)(_transport=durable_transport(signal))
-
-
-def _http_class(signal: Signal) -> Any:
-    if signal is Signal.TRACES:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
-        return OTLPSpanExporter
-    if signal is Signal.METRICS:
-        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-
-        return OTLPMetricExporter
-    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-
-    return OTLPLogExporter
+    return spool_exporter(signal)
 
 
 def _grpc(signal: Signal) -> Any:
@@ -88,4 +76,4 @@ def _grpc(signal: Signal) -> Any:
 def _say(line: str) -> None:
     if line not in _said:
         _said.add(line)
-        _logger.warning(line)
+        _logger.error(line)

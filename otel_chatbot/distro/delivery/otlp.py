@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-import time
 import weakref
 import zlib
 from collections.abc import Mapping
@@ -20,10 +19,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.exporter.http.transport._base import BaseHTTPTransport
-from opentelemetry.exporter.otlp.common.http import _extract_retry_after
+from opentelemetry.exporter.otlp.common.http import Compression, _extract_retry_after
 from opentelemetry.exporter.otlp.proto.http._common import (
     _build_transport,
     _load_session_from_envvar,
+    _resolve_compression,
     _resolve_endpoint,
     _resolve_headers,
     _resolve_timeout,
@@ -35,6 +35,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
 
+from ..._clock import monotonic
 from ..._fork import at_fork
 from ...semconv.attributes import Signal
 from .spool import Payload
@@ -152,9 +153,9 @@ _HOLD_SECONDS: Final = 0.05
 
 
 def _before_fork() -> None:
-    end = time.monotonic() + _HOLD_SECONDS
+    end = monotonic() + _HOLD_SECONDS
     for target in list(_TARGETS):
-        target.hold(end - time.monotonic())
+        target.hold(end - monotonic())
 
 
 def _after_in_parent() -> None:
@@ -211,6 +212,16 @@ def count_items(payload: Payload) -> int:
         for metric in scope.metrics
         if metric.WhichOneof("data")
     )
+
+
+def compressed(signal: Signal, request: bytes) -> Payload:
+    """A request as OTEL_EXPORTER_OTLP_COMPRESSION (or the signal's own variable) wants it: gzip, deflate, or as it is."""
+    wanted = _resolve_compression(f"OTEL_EXPORTER_OTLP_{signal.value.upper()}_COMPRESSION")
+    if wanted is Compression.GZIP:
+        return Payload(signal, gzip.compress(request), wanted.value)
+    if wanted is Compression.DEFLATE:
+        return Payload(signal, zlib.compress(request), wanted.value)
+    return Payload(signal, request)
 
 
 def _plain(payload: Payload) -> bytes:

@@ -17,6 +17,7 @@ from typing import Final
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 
+from ..._clock import monotonic
 from ..._fork import at_fork
 from ..._guard import never_raise, report
 from ...metrics.record import dropped, put
@@ -113,8 +114,8 @@ class Sender:
     def flush(self, deadline: float) -> None:
         """Wait until what this process wrote is sent, by whoever sends; not for an endpoint that does not take it."""
         if self._wake is not None:
-            end = deadline if self._lock.held else min(deadline, time.monotonic() + _HANDOVER_SECONDS)
-            while not self._failing and time.monotonic() < end and self._spool.mine():
+            end = deadline if self._lock.held else min(deadline, monotonic() + _HANDOVER_SECONDS)
+            while not self._failing and monotonic() < end and self._spool.mine():
                 self._wake.set()
                 time.sleep(0.02)
 
@@ -126,7 +127,7 @@ class Sender:
         self._deadline = deadline
         if self._wake is not None and self._ended is not None:
             self._wake.set()
-            self._ended.wait(max(0.0, deadline - time.monotonic()))
+            self._ended.wait(max(0.0, deadline - monotonic()))
         else:
             self._end(deadline)
 
@@ -149,7 +150,7 @@ class Sender:
 
     def abandon(self) -> None:
         """Send nothing more; what is on disk stays there."""
-        self._deadline = time.monotonic()
+        self._deadline = monotonic()
         if self._wake is not None:
             self._wake.set()
 
@@ -175,17 +176,17 @@ class Sender:
 
     def _last_round(self, deadline: float) -> None:
         # The sender of another process takes what is ours, unless it is just ending too: then its lock becomes free.
-        handover = min(deadline, time.monotonic() + (_HANDOVER_SECONDS if self.lingers else 0.0))
-        while not self._failing and time.monotonic() < deadline and self._spool.mine():
+        handover = min(deadline, monotonic() + (_HANDOVER_SECONDS if self.lingers else 0.0))
+        while not self._failing and monotonic() < deadline and self._spool.mine():
             self._guarded_round()
-            if time.monotonic() >= handover:
+            if monotonic() >= handover:
                 return
             time.sleep(0.02)
 
     def _round(self) -> None:
         """One pass over the spool, oldest first; a signal that fails keeps its order and waits."""
         put(m.SPOOL_SIZE, float(self._spool.used()))
-        now = time.monotonic()
+        now = monotonic()
         waiting = {signal for signal, back_off in self._back_off.items() if back_off.until > now}
         if len(waiting) == len(Signal) or (now < self._next_look and self._deadline is None):
             return
@@ -201,15 +202,15 @@ class Sender:
 
     def _look(self) -> list[Path]:
         """The files to send. After a long outage there are many: listing them takes a small part of the time."""
-        began = time.monotonic()
+        began = monotonic()
         found = self._spool.files()
-        ended = time.monotonic()
+        ended = monotonic()
         self._next_look = ended + _LOOK_SHARE * (ended - began)
         self._left_alone.intersection_update(path.name for path in found)
         return [path for path in found if path.name not in self._left_alone]
 
     def _over(self) -> bool:
-        return self._deadline is not None and time.monotonic() >= self._deadline
+        return self._deadline is not None and monotonic() >= self._deadline
 
     def _load(self, path: Path) -> Payload | None:
         try:
@@ -236,7 +237,7 @@ class Sender:
 
     def _send(self, path: Path, payload: Payload) -> bool:
         target = self._targets[payload.signal]
-        limit = None if self._deadline is None else max(0.1, self._deadline - time.monotonic())
+        limit = None if self._deadline is None else max(0.1, self._deadline - monotonic())
         answer = target.post(payload, limit)
         if answer.verdict is Verdict.LATER:
             self._failed(target, answer)
@@ -255,7 +256,7 @@ class Sender:
         return True
 
     def _failed(self, target: Target, answer: Answer) -> None:
-        self._back_off[target.signal].failed(time.monotonic(), answer.wait)
+        self._back_off[target.signal].failed(monotonic(), answer.wait)
         self._failing = True
         line = f"{target.shown} does not take {target.signal.value} ({answer.reason}); telemetry is kept in "
         self.warn("endpoint", f"{line}{self._spool.folder} and sent when it does")
@@ -267,7 +268,7 @@ class Sender:
 
     def warn(self, kind: str, line: str) -> None:
         """Log a warning, the first of its kind and then one in a while."""
-        now = time.monotonic()
+        now = monotonic()
         if now - self._warned.get(kind, -_WARN_EVERY) >= _WARN_EVERY:
             self._warned[kind] = now
             _logger.warning(line)

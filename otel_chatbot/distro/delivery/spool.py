@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ..._clock import monotonic
 from ..._fork import at_fork
 from ...semconv.attributes import Signal
 
@@ -219,13 +220,13 @@ class Spool:
 
     def _count_if_due(self) -> None:
         # By time, and by what was written: then several processes that write fast stay near the limit together.
-        if time.monotonic() >= self._next_count or self._written > self._max_bytes // _SHARE // 4:
+        if monotonic() >= self._next_count or self._written > self._max_bytes // _SHARE // 4:
             self._count()
 
     def _count(self) -> list[tuple[Path, int]]:
-        began = time.monotonic()
+        began = monotonic()
         found = self.scan()
-        now = time.monotonic()
+        now = monotonic()
         self._used = sum(size for _, size in found)
         self._written = 0
         self._next_count = now + max(_COUNT_SECONDS, _COUNT_SHARE * (now - began))

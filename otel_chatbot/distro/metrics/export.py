@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 
+from ..._clock import monotonic
 from ..._fork import at_fork
 from ..._guard import never_raise, report
 from ...metrics.record import dropped
@@ -112,7 +113,7 @@ class MetricsExport:
     def finish_shutdown(self, deadline: float) -> None:
         """Wait for that until `deadline` (of `time.monotonic`)."""
         if self._ended is not None:
-            self._ended.wait(max(0.0, deadline - time.monotonic()))
+            self._ended.wait(max(0.0, deadline - monotonic()))
         elif is_master():
             self.export()  # the master, after its workers: what they counted last, also those that were killed
 
@@ -121,11 +122,11 @@ class MetricsExport:
         for call in self.at_start:  # what these log is exported, too; from here on nothing is that this thread does
             never_raise(call)()
         attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
-        due = time.monotonic() + self._interval
-        while not stop.wait(min(MIRROR_SECONDS, max(0.0, due - time.monotonic()))):
+        due = monotonic() + self._interval
+        while not stop.wait(min(MIRROR_SECONDS, max(0.0, due - monotonic()))):
             self._refresh()
-            if time.monotonic() >= due:
-                due = time.monotonic() + self._interval
+            if monotonic() >= due:
+                due = monotonic() + self._interval
                 self.export()
         self._refresh()
         self._last_export()
@@ -139,8 +140,8 @@ class MetricsExport:
                 report("mirroring metrics", error)
 
     def _last_export(self) -> None:
-        end = time.monotonic() + _HANDOVER_SECONDS
-        while not self.export() and self._lead.is_given_up() and time.monotonic() < end:
+        end = monotonic() + _HANDOVER_SECONDS
+        while not self.export() and self._lead.is_given_up() and monotonic() < end:
             time.sleep(0.02)
 
     def export(self) -> bool:

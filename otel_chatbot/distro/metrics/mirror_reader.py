@@ -5,6 +5,7 @@ Fed by an SDK meter provider; feeds `metrics.mirror`, so that they are merged ov
 
 from __future__ import annotations
 
+import json
 import logging
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
@@ -98,7 +99,7 @@ class MirrorReader(MetricReader):
 
 def _without_ours(found: Family, scope: str) -> Family:
     """A family without the calls that our instrumentation of the openai client has measured itself."""
-    if found.spec.name not in _COUNTED_BY_US or "openai" not in INSTRUMENTATIONS.active:
+    if found.spec.name not in _COUNTED_BY_US or "genai" not in INSTRUMENTATIONS.active:
         return found
     if "openai" in scope.lower():  # of this client alone: it may name an endpoint's owner as the provider
         return Family(found.spec, found.points, [])
@@ -134,12 +135,14 @@ def _spec(metric: Metric, kind: Kind, edges: tuple[float, ...] = ()) -> MetricSp
 
 
 def _attributes(attributes: Any) -> dict[str, Value]:
-    return {name: _value(value) for name, value in (attributes or {}).items() if name not in _DROPPED}
+    return {str(name): _value(value) for name, value in (attributes or {}).items() if name not in _DROPPED}
 
 
 def _value(value: Any) -> Value:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, (list, tuple)):  # as OpenTelemetry's Prometheus exporter writes them
+        return json.dumps(value, default=str, ensure_ascii=False)
     return value if isinstance(value, (str, int)) else str(value)
 
 

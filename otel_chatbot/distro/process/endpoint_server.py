@@ -15,7 +15,6 @@ import logging
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
@@ -23,6 +22,7 @@ from typing import Any, Final
 from wrapt import when_imported, wrap_function_wrapper
 
 from ... import _access, config
+from ..._clock import monotonic
 from ..._fork import at_fork
 from ..._guard import never_raise, report
 from ...metrics.shared import run as shared
@@ -88,7 +88,7 @@ class EndpointServer:
     def finish_shutdown(self, deadline: float) -> None:
         """Wait for that until `deadline` (of `time.monotonic`)."""
         if self._thread is not None:
-            self._thread.join(max(0.0, deadline - time.monotonic()))
+            self._thread.join(max(0.0, deadline - monotonic()))
 
     def abandon(self) -> None:
         """The same as `begin_shutdown`: there is nothing to lose."""

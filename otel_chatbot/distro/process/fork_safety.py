@@ -12,6 +12,7 @@ import time
 from types import FrameType
 from typing import Final
 
+from ..._clock import monotonic
 from ..._fork import at_fork
 
 _NAME = "_late_lock"
@@ -42,8 +43,8 @@ def await_imports(seconds: float = 10.0) -> None:
     Two threads that import a package and a module in it at the same time may each get half of it (the import system breaks
     the deadlock so), and the application would end with an ImportError that is not its fault.
     """
-    end = time.monotonic() + seconds
-    while _somebody_imports() and time.monotonic() < end:
+    end = monotonic() + seconds
+    while _somebody_imports() and monotonic() < end:
         time.sleep(_POLL_SECONDS)
 
 

@@ -1,29 +1,26 @@
 """The end of a process: all signals shut down side by side, within one budget, at exit and at SIGTERM.
 
-Fed by `distro.steps`, which registers what has to be closed; the interpreter and the kernel start it.
+Fed by `distro.steps`, which registers what has to be closed; the interpreter starts it, and `distro.process.sigterm`. Whoever
+comes second waits for the first, or the process would end under it.
 Everything that exports has a thread of its own already: none is started here, because from Python 3.12 on
 an interpreter that is shutting down refuses to.
 """
 
 from __future__ import annotations
 
-import _thread
 import atexit
 import contextlib
 import os
-import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
-from types import FrameType
 from typing import Protocol
 
 from ... import config
+from ..._clock import monotonic
 from ..._fork import at_fork
 from ..._guard import never_raise, report
 from .fork_safety import forget_lock, late_lock
-from .servers import in_greenlets, is_a_workers
 
 
 class Closable(Protocol):
@@ -47,11 +44,11 @@ class Shutdown:
 
     def __init__(self) -> None:
         self._closables: list[Closable] = []
-        self._previous: object = signal.SIG_DFL
-        # Process ids, not flags: a forked child starts over.
+        # A process id, not a flag: a forked child starts over.
         self._done_in = 0
-        self._ending = 0
-        self._flushed = 0
+        self._runner = 0
+        self._over: threading.Event | None = None
+        self._last: Callable[[], None] | None = None
         at_fork(__name__, in_child=self._after_fork)
 
     def _after_fork(self) -> None:
@@ -63,12 +60,29 @@ class Shutdown:
 
     @never_raise
     def run(self) -> None:
-        """Close everything within SHUTDOWN_TIMEOUT; a second call in a process does nothing."""
+        """Close everything within SHUTDOWN_TIMEOUT; a second call in a process waits for the first."""
+        budget = config.current().shutdown_timeout
         with late_lock(self):
-            if self._done_in == os.getpid():
-                return
-            self._done_in = os.getpid()
-        deadline = time.monotonic() + config.current().shutdown_timeout
+            first, over = not self.begun, self._over
+            if first:
+                over = threading.Event()
+                self._done_in, self._runner, self._over = os.getpid(), threading.get_ident(), over
+        if over is None:  # abandoned
+            return
+        if first:
+            try:
+                self._close(monotonic() + budget)
+            finally:
+                over.set()
+        elif self._runner != threading.get_ident():
+            over.wait(budget)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the end of this process has begun."""
+        return self._done_in == os.getpid()
+
+    def _close(self, deadline: float) -> None:
         for step in ("begin_shutdown", "finish_shutdown"):
             for closable in self._closables:
                 try:
@@ -79,13 +93,13 @@ class Shutdown:
     def before(self, call: Callable[[], None]) -> None:
         """Call something short that is to be exported, and not at all when the end has begun: then nothing takes it."""
         with late_lock(self):
-            if self._done_in != os.getpid():
+            if not self.begun:
                 call()
 
     @never_raise
     def flush(self) -> None:
         """Export what is there within SHUTDOWN_TIMEOUT, and go on."""
-        deadline = time.monotonic() + config.current().shutdown_timeout
+        deadline = monotonic() + config.current().shutdown_timeout
         for closable in self._closables:
             try:
                 closable.flush(deadline)
@@ -98,57 +112,16 @@ class Shutdown:
         for closable in self._closables:
             closable.abandon()
 
-    def at_exit(self) -> None:
-        """Run when the interpreter ends."""
+    def at_exit(self, last: Callable[[], None]) -> None:
+        """Run when the interpreter ends; call `last` at the very end."""
+        self._last = last
         atexit.register(self._at_exit)
 
     def _at_exit(self) -> None:
         self.run()
+        if self._last is not None:
+            self._last()
         _end_by_ctrl_c()
-
-    def at_sigterm(self) -> None:
-        """Run at SIGTERM too, where nothing is done about it: Python ends then without its exit hooks.
-
-        What the application installed is called as before, after a flush, for it may end the process at once; or it may not,
-        and have the requests end that are under way: nothing is closed before. A process without a handler still ends by the
-        signal. gunicorn's workers end by themselves, through the exit hooks.
-        """
-        if threading.current_thread() is not threading.main_thread() or sys.platform == "win32":
-            return
-        self._previous = signal.getsignal(signal.SIGTERM)
-        if self._previous not in (signal.SIG_IGN, None) and not is_a_workers(self._previous):
-            signal.signal(signal.SIGTERM, self._on_sigterm)
-
-    def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
-        here = os.getpid()
-        if callable(self._previous):
-            self._flush_before(self._previous, number, frame)
-        elif self._flushed == here:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(here, number)
-        elif self._ending != here:
-            # The interrupted code may hold a lock that the flush needs: let it go on, end the process afterwards.
-            self._ending = here
-            _thread.start_new_thread(self._flush_and_end, (number,))
-
-    def _flush_before(self, handler: Callable[..., object], number: int, frame: FrameType | None) -> None:
-        if in_greenlets():  # its hub, where signals arrive, waits for nobody
-
-            def both() -> None:
-                self.flush()
-                handler(number, frame)
-
-            _thread.start_new_thread(both, ())
-            return
-        worker = threading.Thread(target=self.flush, name="otel-chatbot-flush", daemon=True)
-        worker.start()
-        worker.join(config.current().shutdown_timeout)
-        handler(number, frame)
-
-    def _flush_and_end(self, number: int) -> None:
-        self.run()
-        self._flushed = os.getpid()
-        os.kill(os.getpid(), number)
 
 
 def _end_by_ctrl_c() -> None:

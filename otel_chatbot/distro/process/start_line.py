@@ -25,12 +25,6 @@ _USER: Final = re.compile(r"(?<=://)[^/@\s]+@")
 _logger = logging.getLogger("otel_chatbot")
 
 
-def warn_of_settings() -> None:
-    """Say what is wrong in the settings, one warning each."""
-    for warning in config.current().warnings:
-        _logger.warning(warning)
-
-
 def announce(plan: Plan, instrumentations: Iterable[str]) -> None:
     """Write the line at start to the log files and the log exporters."""
     line = start_line(plan, instrumentations, os.environ)

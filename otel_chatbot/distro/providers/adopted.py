@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import _thread
 import threading
-import time
 from typing import Protocol
 
 from ... import config
+from ..._clock import monotonic
 from ..._guard import never_raise
 
 
@@ -32,13 +32,13 @@ class Adopted:
     @never_raise
     def flush(self, deadline: float) -> None:
         """Export what is there, on this thread."""
-        self._provider.force_flush(max(1, round(1000 * (deadline - time.monotonic()))))
+        self._provider.force_flush(max(1, round(1000 * (deadline - monotonic()))))
 
     def begin_shutdown(self) -> None:
         """Begin to export on a thread: an exporter of theirs may take longer than there is time."""
         self._flushed = threading.Event()
         try:
-            _thread.start_new_thread(self._run, (self._flushed, time.monotonic() + config.current().shutdown_timeout))
+            _thread.start_new_thread(self._run, (self._flushed, monotonic() + config.current().shutdown_timeout))
         except RuntimeError:  # the interpreter ends, and their own exit hook comes next
             self._flushed.set()
 
@@ -50,7 +50,7 @@ class Adopted:
 
     def finish_shutdown(self, deadline: float) -> None:
         """Wait for that until `deadline` (of `time.monotonic`)."""
-        self._flushed.wait(max(0.0, deadline - time.monotonic()))
+        self._flushed.wait(max(0.0, deadline - monotonic()))
 
     def abandon(self) -> None:
         """Nothing of theirs is ours to end."""

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
 from importlib.util import find_spec
 
 _logger = logging.getLogger("otel_chatbot")
 
 
-def apply_config_file(path: str, configure_sdk: Callable[[], None]) -> None:
+def apply_config_file(path: str) -> None:
     """Let the SDK configure itself from a file, if there is one; a fault costs one clear line, and the defaults hold."""
     if not path:
         return
@@ -21,11 +20,12 @@ def apply_config_file(path: str, configure_sdk: Callable[[], None]) -> None:
         _logger.error("OTEL_CONFIG_FILE=%s is not used: it needs pip install opentelemetry-configuration", path)
         return
     try:
-        from opentelemetry.configuration import load_config_file
+        from opentelemetry.configuration import configure_sdk, load_config_file
 
-        if load_config_file(path).disabled:
+        given = load_config_file(path)
+        if given.disabled:
             os.environ["OTEL_SDK_DISABLED"] = "true"  # ours, and what is started from here, are switched off too
             return
-        configure_sdk()
+        configure_sdk(given)
     except Exception as error:
         _logger.error("OTEL_CONFIG_FILE=%s is not used: %s: %s", path, type(error).__name__, error)  # noqa: TRY400 - the line says it

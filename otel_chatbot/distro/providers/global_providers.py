@@ -36,6 +36,7 @@ from ...logs.redaction import Redactor
 from ...semconv.attributes import SERVICE_INSTANCE_ID
 from .. import sdk_private
 from ..delivery import exporters
+from ..delivery.spool_exporters import SpoolLogExporter, SpoolSpanExporter
 from ..delivery.trace_file import TraceFileExporter
 from ..environment import Plan
 from .lazy_processors import LazyLogProcessor, LazySpanProcessor
@@ -78,9 +79,7 @@ def add_span_exporters(provider: TracerProvider, asked: Sequence[SpanExporter], 
     if plan.trace_file and not there:
         wanted.append(TraceFileExporter(settings.trace_path, settings.trace_file_max_bytes))
     redactor = Redactor.from_settings(settings)
-    processors = [
-        LazySpanProcessor(RedactingSpanExporter(exporter, redactor), quick=exporters.is_quick(exporter)) for exporter in wanted
-    ]
+    processors = [LazySpanProcessor(_redacting(exporter, redactor), quick=exporters.is_quick(exporter)) for exporter in wanted]
     for processor in processors:
         provider.add_span_processor(ProbeTraceProcessor(processor))
     return processors
@@ -115,9 +114,7 @@ def add_log_exporters(provider: LoggerProvider, asked: Sequence[Any]) -> list[La
     there = sdk_private.log_exporters(provider)
     redactor = Redactor.from_settings(config.current())
     wanted = [exporter for exporter in asked if not sends_the_same(exporter, there)]
-    processors = [
-        LazyLogProcessor(RedactingLogExporter(exporter, redactor), quick=exporters.is_quick(exporter)) for exporter in wanted
-    ]
+    processors = [LazyLogProcessor(_redacting(exporter, redactor), quick=exporters.is_quick(exporter)) for exporter in wanted]
     for processor in processors:
         provider.add_log_record_processor(processor)
     return processors
@@ -174,6 +171,13 @@ def inner(provider: object, kind: type[_Provider]) -> object:
     """The SDK's provider inside a tool's own one, which hands everything on to it (logfire's `Proxy*Provider`)."""
     inside = provider if isinstance(provider, kind) else getattr(provider, "provider", None)
     return inside if isinstance(inside, kind) else provider
+
+
+def _redacting(exporter: Any, redactor: Redactor) -> Any:
+    """The exporter with redaction in front of it; those to the spool redact while they encode."""
+    if isinstance(exporter, (SpoolSpanExporter, SpoolLogExporter)):
+        return exporter
+    return (RedactingSpanExporter if isinstance(exporter, SpanExporter) else RedactingLogExporter)(exporter, redactor)
 
 
 def sends_the_same(exporter: object, there: Sequence[object]) -> bool:

@@ -1,6 +1,7 @@
 """Batch processors whose thread starts with the first span or record of a process, not at import.
 
-`quick` says that an export is no more than a write to the disk, which a server's master may do without a thread.
+`quick` says that an export is no more than a write to the disk. That is done without a thread in a server's master, and after
+the shutdown: a server may answer its last requests while, or after, the process sends what it has.
 
 Fed by the providers; feeds the redacting exporters. A thread that exists before a server forks is what makes forks hang.
 """
@@ -8,7 +9,6 @@ Fed by the providers; feeds the redacting exporters. A thread that exists before
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
 
 from ... import config
+from ..._clock import monotonic
 from ..._fork import at_fork
 from ...metrics.record import dropped
 from ...semconv.attributes import DropReason, Signal
@@ -35,8 +36,9 @@ _logger = logging.getLogger("otel_chatbot")
 class LazyBatch(Generic[_B]):
     """Makes a batch processor when it is first needed, ends it within a deadline, counts what it cannot keep."""
 
-    def __init__(self, signal: Signal, make: Callable[[], _B]) -> None:
+    def __init__(self, signal: Signal, make: Callable[[], _B], *, quick: bool = False) -> None:
         self.signal = signal
+        self._quick = quick
         self._make = make
         self._made: _B | None = None
         self._queue: sdk_private.CountingQueue | None = None
@@ -68,9 +70,14 @@ class LazyBatch(Generic[_B]):
             dropped(self.signal, DropReason.SHUTDOWN)
         return None
 
+    @property
+    def at_once(self) -> bool:
+        """Whether an item is to be exported without this processor's thread."""
+        return self._quick and (too_early() or (self._closed and not self._silent))
+
     def _pushed_out(self) -> None:
         dropped(self.signal, DropReason.QUEUE_FULL)
-        now = time.monotonic()
+        now = monotonic()
         if now - self._warned >= _WARN_EVERY:
             self._warned = now
             _logger.warning("the queue of %s is full: the oldest are dropped and counted", self.signal.value)
@@ -84,7 +91,7 @@ class LazyBatch(Generic[_B]):
     def finish_shutdown(self, deadline: float) -> None:
         """Wait for that until `deadline` (of `time.monotonic`); what is left then is dropped and counted."""
         if self._made is not None:
-            left = sdk_private.finish_shutdown(self._made, deadline)
+            left = sdk_private.finish_shutdown(self._made, deadline, keep_exporter=self._quick)
             if left:
                 dropped(self.signal, DropReason.SHUTDOWN, left)
 
@@ -98,7 +105,7 @@ class LazyBatch(Generic[_B]):
         """Both steps, for a provider that is shut down by somebody else."""
         if not self._closed:
             self.begin_shutdown()
-            self.finish_shutdown(time.monotonic() + config.current().shutdown_timeout)
+            self.finish_shutdown(monotonic() + config.current().shutdown_timeout)
 
     def flush(self, deadline: float = 0.0) -> bool:  # noqa: ARG002 - to the spool it takes no time
         """Export what is queued, on the caller's thread."""
@@ -106,12 +113,12 @@ class LazyBatch(Generic[_B]):
 
 
 class LazySpanProcessor(SpanProcessor):
-    """A `BatchSpanProcessor` that is made with the first span; in a server's master, spans are exported one by one."""
+    """A `BatchSpanProcessor` that is made with the first span; before and after it, spans are exported one by one."""
 
     def __init__(self, exporter: SpanExporter, *, quick: bool = False) -> None:
         self.exporter = exporter
-        self.batch: LazyBatch[BatchSpanProcessor] = LazyBatch(Signal.TRACES, lambda: BatchSpanProcessor(exporter))
-        self._at_once = SimpleSpanProcessor(exporter) if quick else None
+        self.batch: LazyBatch[BatchSpanProcessor] = LazyBatch(Signal.TRACES, lambda: BatchSpanProcessor(exporter), quick=quick)
+        self._at_once = SimpleSpanProcessor(exporter)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Nothing happens at a span's start."""
@@ -120,7 +127,7 @@ class LazySpanProcessor(SpanProcessor):
         """Queue a sampled span."""
         if span.context is None or not span.context.trace_flags.sampled:
             return
-        if self._at_once is not None and too_early():
+        if self.batch.at_once:
             self._at_once.on_end(span)
             return
         processor = self.batch.get()
@@ -137,16 +144,18 @@ class LazySpanProcessor(SpanProcessor):
 
 
 class LazyLogProcessor(LogRecordProcessor):
-    """A `BatchLogRecordProcessor` that is made with the first record; in a server's master, records are exported one by one."""
+    """A `BatchLogRecordProcessor` that is made with the first record; before and after it, records are exported one by one."""
 
     def __init__(self, exporter: LogRecordExporter, *, quick: bool = False) -> None:
         self.exporter = exporter
-        self.batch: LazyBatch[BatchLogRecordProcessor] = LazyBatch(Signal.LOGS, lambda: BatchLogRecordProcessor(exporter))
-        self._at_once = SimpleLogRecordProcessor(exporter) if quick else None
+        self.batch: LazyBatch[BatchLogRecordProcessor] = LazyBatch(
+            Signal.LOGS, lambda: BatchLogRecordProcessor(exporter), quick=quick
+        )
+        self._at_once = SimpleLogRecordProcessor(exporter)
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         """Queue a record."""
-        if self._at_once is not None and too_early():
+        if self.batch.at_once:
             self._at_once.on_emit(log_record)
             return
         processor = self.batch.get()

@@ -10,7 +10,6 @@ trace that has been decided follows the decision, as long as that is remembered.
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict
 from typing import Final
 
@@ -20,6 +19,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import SpanKind, StatusCode
 
 from ... import config
+from ..._clock import monotonic
 from ..._fork import at_fork
 from ...instrumentation.flask.probes import PATHS, PROBE
 from ...semconv import attributes as a
@@ -41,7 +41,7 @@ class _Trace:
         self.members = {root}
         self.ended: list[ReadableSpan] = []
         self.keep: bool | None = None
-        self.began = time.monotonic()
+        self.began = monotonic()
 
 
 class ProbeTraceProcessor(SpanProcessor):
@@ -126,7 +126,7 @@ class ProbeTraceProcessor(SpanProcessor):
 
     def _release(self, full: bool, everything: bool = False) -> list[ReadableSpan]:
         """Decide for the probes that hang, and for the oldest when too many are held."""
-        now = time.monotonic()
+        now = monotonic()
         released: list[ReadableSpan] = []
         while self._held:
             oldest = next(iter(self._held.values()))

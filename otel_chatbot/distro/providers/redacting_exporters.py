@@ -101,7 +101,8 @@ def _counts_itself(exporter: object) -> bool:
 def redact_span(span: ReadableSpan, redactor: Redactor) -> ReadableSpan:
     """A copy of an ended span that holds nothing the policy masks; the span itself where that is sure at a glance."""
     status = span.status
-    plain = not (span.events or span.links or status.description)
+    backwards = span.start_time is not None and span.end_time is not None and span.end_time < span.start_time
+    plain = not (span.events or span.links or status.description or backwards)
     if plain and redactor.leaves(_copied(span.attributes)) and redactor.harmless(span.name):
         return span
     return ReadableSpan(
@@ -118,7 +119,7 @@ def redact_span(span: ReadableSpan, redactor: Redactor) -> ReadableSpan:
         kind=span.kind,
         status=Status(status.status_code, encodable(redactor.text(status.description))) if status.description else status,
         start_time=span.start_time,
-        end_time=span.end_time,
+        end_time=span.start_time if backwards else span.end_time,  # the clock was set back meanwhile
         instrumentation_scope=span.instrumentation_scope,
     )
 

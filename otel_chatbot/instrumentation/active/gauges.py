@@ -7,7 +7,6 @@ A request that ends with 400 or more makes nobody active: its ids may be made up
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from flask import Request, has_request_context
 from flask import request as flask_request
 
 from ... import config
+from ..._clock import monotonic
 from ..._fork import at_fork
 from ...health import clients
 from ...metrics import record
@@ -82,7 +82,7 @@ class Active:
 
     def see(self, found: Found) -> None:
         """Note the ids of a request that ended well."""
-        now = time.time()
+        now = monotonic()
         for kind, text in zip((USERS, CONVERSATIONS), found, strict=True):
             if text is not None:
                 self._ids[kind].see(text, now)

@@ -17,12 +17,12 @@ import os
 import secrets
 import struct
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from ..._clock import monotonic
 from ...metrics.shared.run import write_all
 from ...semconv.logs import PACKAGE_LOGGER
 
@@ -95,7 +95,7 @@ class ActiveIds:
 
     def see(self, text: str, now: float | None = None) -> None:
         """Note that an id is active."""
-        now = time.time() if now is None else now
+        now = monotonic() if now is None else now
         with self._lock:
             if not self._key:
                 self._open()
@@ -111,7 +111,7 @@ class ActiveIds:
 
     def count(self, now: float | None = None) -> int:
         """How many distinct ids were seen within the window, by this process and the others of its run."""
-        since = (time.time() if now is None else now) - self._window
+        since = max(0.0, (monotonic() if now is None else now) - self._window)  # 0: a slot that holds nothing
         with self._lock:
             if not self._key:
                 self._open()

@@ -9,7 +9,7 @@ touched, because that sets the session's `accessed` flag, and Flask then adds a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from flask import Request, current_app, g
@@ -47,17 +47,19 @@ def _environ_name(header: str) -> str:
 class Sources:
     """What a request holds, by source: only what is there, and only what the app itself has read."""
 
-    __slots__ = ("_found", "_request")
+    __slots__ = ("_found",)
 
     def __init__(self, request: Request) -> None:
         # Runs in every request, so without a function per source.
-        self._request = request
-        self._found: dict[str, Mapping[str, Any]] = {"header": request.environ}
+        environ = request.environ
+        self._found: dict[str, Mapping[str, Any]] = {"header": environ}
         found = self._found
         if kept := vars(g._get_current_object()):
             found["g"] = found["identity"] = kept
-        session = getattr(_context, "_session", None)
-        if session and isinstance(session, Mapping):
+        session = _opened_session()
+        if isinstance(session, dict):
+            found["session"] = dict.copy(session)  # some sessions mark themselves as accessed when they are looked into
+        elif isinstance(session, Mapping):
             found["session"] = session
         if request.view_args:
             found["path"] = request.view_args
@@ -66,32 +68,32 @@ class Sources:
             found["json"] = body
         if "form" in vars(request):
             found["form"] = request.form
-        if request.environ.get("QUERY_STRING"):
+        if environ.get("QUERY_STRING"):
             found["query"] = _query(request)
-        for source in _WRITTEN_BY_CLIENTS:
-            if source in found and any(name in found[source] for name in _SECRETS):
-                for claimed in ("json", "form", "query"):
-                    found.pop(claimed, None)
-                break
+        if "HTTP_COOKIE" in environ:
+            found["cookie"] = request.cookies
+        if "json" in found or "form" in found:
+            self._leave_out_claims()
+
+    def _leave_out_claims(self) -> None:
+        found = self._found
+        if any(name in found[source] for source in _WRITTEN_BY_CLIENTS if source in found for name in _SECRETS):
+            for claimed in ("json", "form", "query"):
+                found.pop(claimed, None)
 
     def first(self, places: tuple[Place, ...]) -> str | None:
         """The first id that one of the places holds, as text of at most 256 characters; None where none does."""
         found = self._found
         for source, names in places:
-            held = found.get(source)
-            if held is None:
-                if source != "cookie" or "HTTP_COOKIE" not in self._request.environ:
-                    continue
-                held = found["cookie"] = self._request.cookies
-            if source == "identity":
-                values: Iterable[object] = (_IDENTITIES[name](held) for name in names if name in _IDENTITIES)
-            elif source == "session" and isinstance(held, dict):
-                # Some sessions mark themselves as accessed in their own `get`.
-                values = (dict.__getitem__(held, name) for name in names if dict.__contains__(held, name))
-            else:
-                values = (held[name] for name in names if name in held)
-            for value in values:
-                if (text := id_of(value)) is not None:
+            if source not in found:
+                continue
+            held = found[source]
+            for name in names:
+                if source == "identity":
+                    value = _IDENTITIES[name](held) if name in _IDENTITIES else None
+                else:
+                    value = held[name] if name in held else None  # noqa: SIM401 - a call less for each name
+                if value is not None and (text := id_of(value)) is not None:
                     return text
         return None
 
@@ -131,6 +133,17 @@ def _plain_id(value: object) -> str | None:
     return id_of(value) if isinstance(value, (str, int)) or _is_id(value) else None
 
 
+def _opened_session() -> object:
+    """The session that the request's context keeps, where looking into it changes nothing and asks nobody; else None."""
+    # `flask.session` and the property `session` mark it as accessed, from Flask 3.1.3 on; before, that is a plain attribute.
+    # https://flask.palletsprojects.com/en/stable/changes/#version-3-1-3
+    kept = vars(_context._get_current_object())  # type: ignore[attr-defined]
+    session = kept.get("_session", kept.get("session"))
+    if isinstance(session, dict) or getattr(session, "accessed", True):
+        return session
+    return None  # no dictionary: the first look may load it from its store, and the app has not looked
+
+
 def _parsed_json(request: Request) -> object:
     """The body as the app has parsed it, or the bytes that it has read; None where it has not looked at the body."""
     parsed = next((value for value in request._cached_json if value is not Ellipsis), None)
@@ -153,7 +166,7 @@ def _flask_login(kept: Mapping[str, Any]) -> object:
     if user is None or getattr(type(user), "is_anonymous", False) is True or vars(user).get("is_authenticated") is False:
         return None
     # flask_login/utils.py, login_user. Where no session holds the user (a request loader), its own attributes do.
-    session = getattr(_context, "_session", None)
+    session = _opened_session()
     return dict.get(session, "_user_id", user) if isinstance(session, dict) else user
 
 

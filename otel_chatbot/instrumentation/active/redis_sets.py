@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from ..._clock import monotonic
 from ...metrics.record import own_traffic
 from ...semconv.logs import PACKAGE_LOGGER
 
@@ -56,7 +57,7 @@ class ActiveInRedis:
         self._failed = False
 
     def offer(self, kind: str, text: str, now: float) -> None:
-        """Have an id sent soon; does nothing where there is no Redis, or while it is down and enough waits."""
+        """Have an id sent soon that was seen at `now` (monotonic); does nothing where there is no Redis, or while it is down and enough waits."""
         if not self._wanted():
             return
         with self._changed:
@@ -70,13 +71,13 @@ class ActiveInRedis:
         if not self._wanted():
             return 0
         with self._changed:
-            now = time.monotonic()
+            now = monotonic()
             if now - self._counted_at > _FRESH and now >= self._retry_at:
                 before = self._counted_at
                 self._asked = True
                 self._wake()
                 self._changed.wait_for(lambda: self._counted_at != before or self._retry_at > now, _PATIENCE)
-            return self._counts.get(kind, 0) if time.monotonic() - self._counted_at < self._window else 0
+            return self._counts.get(kind, 0) if monotonic() - self._counted_at < self._window else 0
 
     def _wake(self) -> None:
         if self._thread is None:
@@ -98,7 +99,7 @@ class ActiveInRedis:
                 counts, pause = None, _AFTER_FAILURE
                 self._give_up(error)
             with self._changed:
-                now = time.monotonic()
+                now = monotonic()
                 self._retry_at = now + pause if counts is None else 0.0
                 if counts is not None:
                     self._counts, self._counted_at = counts, now
@@ -121,7 +122,7 @@ class ActiveInRedis:
         client = self._client
         if client is None:
             return None
-        now = time.time()
+        here, now = monotonic(), _time_of(client)
         lifetime = int(self._window * 10) + 3600
         client.set(_KEY, secrets.token_hex(32), nx=True, ex=lifetime)
         client.expire(_KEY, lifetime)
@@ -131,11 +132,17 @@ class ActiveInRedis:
         for kind, ids in batch.items():
             name = PREFIX + kind
             if ids:
-                client.zadd(name, {_digest(key, text): seen for text, seen in ids.items()})
+                client.zadd(name, {_digest(key, text): now - (here - seen) for text, seen in ids.items()})
                 client.expire(name, int(self._window) + 60)
             client.zremrangebyscore(name, "-inf", now - self._window)
             counts[kind] = int(client.zcount(name, f"({now - self._window}", "+inf"))
         return counts
+
+
+def _time_of(client: Any) -> float:
+    """Redis's own time: the clocks of the machines that count together may differ, and each may be set."""
+    seconds, micros = client.time()
+    return float(seconds) + float(micros) / 1e6
 
 
 def _digest(key: bytes, text: str) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from ... import config
+from ..._clock import monotonic
 from ..._fork import at_fork
 from ..._guard import never_raise
 from ...health import clients
@@ -61,9 +62,9 @@ class RedisSize:
         with self._lock:
             asking = self._asking
             if asking is None or not asking.is_alive():
-                if time.monotonic() - self._asked < _FRESH:
+                if monotonic() - self._asked < _FRESH:
                     return self.value
-                self._asked = time.monotonic()
+                self._asked = monotonic()
                 asking = self._asking = threading.Thread(target=self._ask, name="otel_chatbot-cache-size", daemon=True)
                 asking.start()
         asking.join(_PATIENCE)
@@ -96,7 +97,7 @@ class RedisSize:
         prefix = config.current().cache_prefix
         size = int(own.dbsize())
         when, count = self._walked.get(place, (-_WALK_EVERY, 0))
-        now = time.monotonic()
+        now = monotonic()
         if size <= _SMALL or now - when >= _WALK_EVERY:
             count = _count(own, prefix or OWN_KEYS, now + _WALK_SECONDS)
             self._walked[place] = (now, count)
@@ -109,7 +110,7 @@ def _count(own: Any, prefix: str, end: float) -> int:
     walk: Iterator[Any] = own.scan_iter(match=_literal(prefix) + "*", count=_STEP)
     for key in walk:
         seen.add(hash(key))
-        if time.monotonic() > end:
+        if monotonic() > end:
             break
     return len(seen)
 
@@ -124,7 +125,7 @@ def _servers() -> dict[str, Any]:
     for client in clients.redis_clients():
         pool = getattr(client, "connection_pool", None)
         if pool is not None:
-            found.setdefault(pool_name(pool.connection_kwargs), client)
+            found.setdefault(pool_name(pool), client)
         elif getattr(client, "nodes_manager", None) is not None:
             found.setdefault(f"cluster {id(client)}", client)
     return found

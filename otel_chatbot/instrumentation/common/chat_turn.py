@@ -18,6 +18,8 @@ from ... import _wiring
 from ...metrics import deduplication, record
 from ...semconv import attributes as a
 from ...semconv import metrics as m
+from . import savings
+from .savings import Model
 
 READS: Final = frozenset({"find", "aggregate", "getMore", "count", "distinct"})
 """MongoDB's commands that read: before a model is asked, they fetch the history."""
@@ -26,19 +28,25 @@ READS: Final = frozenset({"find", "aggregate", "getMore", "count", "distinct"})
 class Turn:
     """What is known of one request so far; times in seconds."""
 
-    __slots__ = ("answered", "calls", "conversation", "cost", "named", "phases")
+    __slots__ = ("answered", "calls", "conversation", "cost", "made", "model", "named", "phases", "unread")
 
     def __init__(self) -> None:
         self.phases: dict[a.Phase, float] = {}
         self.calls = 0
         self.answered = False
         """Whether the application said that its answer came from its cache."""
+        self.model: Model | None = None
+        """The model that was asked for an answer last."""
         self.cost: Decimal | None = None
         """US dollars of the calls whose price is known."""
         self.conversation: str | None = None
         """The conversation that the request has written to."""
         self.named: str | None = None
         """The conversation that the request itself names."""
+        self.made: str | None = None
+        """A conversation that the request began, by the id that the database's driver or server gave it."""
+        self.unread: dict[str, tuple[str, ...]] = {}
+        """Collections into which documents were written that nobody recognised, and the fields of the last one."""
 
     def spent(self, phase: a.Phase, seconds: float) -> None:
         """Add to the time of a phase."""
@@ -70,6 +78,13 @@ def met(conversation: object) -> None:
         turn.conversation = str(conversation)
 
 
+def began(conversation: object) -> None:
+    """The running request has begun a conversation under this id. Others may know it by another, which goes before."""
+    turn = running()
+    if turn is not None and turn.made is None and conversation is not None:
+        turn.made = str(conversation)
+
+
 def conversation_id() -> str | None:
     """The conversation of the running request, as soon as it can be known."""
     turn = running()
@@ -79,7 +94,7 @@ def conversation_id() -> str | None:
         return turn.conversation
     if turn.named is None:
         turn.named = _wiring.NAMED_CONVERSATION()
-    return turn.named
+    return turn.named or turn.made
 
 
 def written_conversation(scope: deduplication.Scope) -> str | None:
@@ -88,25 +103,60 @@ def written_conversation(scope: deduplication.Scope) -> str | None:
     return turn.conversation if isinstance(turn, Turn) else None
 
 
-def finish(scope: deduplication.Scope, seconds: float, context: SpanContext, attributes: dict[str, Any]) -> None:
-    """The request has ended after so many seconds: measure its turn, if it was one, and add to its span's attributes."""
+def begun_conversation(scope: deduplication.Scope) -> str | None:
+    """The conversation that a request has begun, by the id that the database gave it."""
+    turn = scope.turn
+    return turn.made if isinstance(turn, Turn) else None
+
+
+def finish(
+    scope: deduplication.Scope,
+    seconds: float | None,
+    context: SpanContext,
+    attributes: dict[str, Any],
+    route: str | None = None,
+) -> None:
+    """The request has ended after so many seconds: measure its turn, if it was one, and add to its span's attributes.
+
+    Without `seconds` it was no request, but a connection in which there may have been several turns.
+    """
     _wiring.END_ABANDONED_CALLS()
     turn = scope.turn
     if not isinstance(turn, Turn):
         return
-    conversation = turn.conversation or turn.named
+    from_cache = _from_cache(scope)
+    _save(turn, route, from_cache=from_cache)
+    conversation = turn.conversation or turn.named or turn.made
     if conversation is not None:
         attributes.setdefault(a.GEN_AI_CONVERSATION_ID, conversation)
     if turn.cost is not None:
         attributes[a.COST] = float(turn.cost)
-    if not (turn.calls or turn.answered or _from_cache(scope)):
+    if seconds is None or not (turn.calls or turn.answered or from_cache):
         return
+    if turn.unread and not _stored(scope):
+        _wiring.UNREAD_DOCUMENTS(turn.unread)
     turn.phases[a.Phase.TOTAL] = seconds
     for phase, spent_seconds in turn.phases.items():
         attributes[a.PHASE_SECONDS[phase]] = spent_seconds
         record.observe(m.TURN_TIME, spent_seconds, {a.PHASE: phase.value}, context)
 
 
+def _save(turn: Turn, route: str | None, *, from_cache: bool) -> None:
+    """Count what the cache has saved, where the application has not done so, or remember which model the route asks."""
+    if route is None:
+        return
+    if turn.model is not None:
+        savings.asked(route, turn.model)
+    elif from_cache and not turn.answered:
+        savings.count(route)
+
+
 def _from_cache(scope: deduplication.Scope) -> bool:
     hits, received = scope.tallies.get(m.CACHE_HITS.name), scope.tallies.get(m.MESSAGES_RECEIVED.name)
     return bool(hits and received and (hits.auto or hits.hand) and (received.auto or received.hand))
+
+
+def _stored(scope: deduplication.Scope) -> bool:
+    """Whether a message was recognised, or counted by hand."""
+    tallies = (scope.tallies.get(spec.name) for spec in (m.MESSAGES_SENT, m.MESSAGES_RECEIVED))
+    return any(tally.auto or tally.hand for tally in tallies if tally is not None)

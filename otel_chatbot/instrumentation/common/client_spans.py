@@ -1,8 +1,9 @@
 """The spans of database commands, begun and ended by the hooks that also count them.
 
-Fed by `mongodb.commands` and `redis.commands`; feeds the tracer. Scope, names and attributes are those of OpenTelemetry's
-instrumentation of the library, in the stable vocabulary. Where that instrumentation makes spans itself, because the
-application has asked it to, none are made here.
+Fed by `mongodb.commands` and `redis.commands`; feeds the tracer. Scope and names are those of OpenTelemetry's
+instrumentation of the library, attributes those of the stable database conventions: what upstream lacks of them is added
+(`db.operation.name`, `db.namespace`), and a `db.query.text` that is only the command's name is left out. Where that
+instrumentation makes spans itself, because the application has asked it to, none are made here.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from opentelemetry import trace
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_current
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context, get_current
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
 
+from ..._clock import NANO
 from ..._guard import report
 from ...metrics.series import SPAN_KEY
 from ...semconv import attributes as a
@@ -25,6 +27,24 @@ _SUPPRESSED: Final = (_SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
 _SCHEMA: Final = "https://opentelemetry.io/schemas/1.25.0"
 _FOLLOWS: Final = "localParentNotSampled:AlwaysOffSampler"
 """In the description of a sampler that samples nothing under a span of this process that is not sampled itself."""
+
+
+def is_suppressed(context: Context) -> bool:
+    """Whether the context says that nothing is to be instrumented."""
+    return any(map(context.get, _SUPPRESSED))
+
+
+def follows(provider: TracerProvider) -> bool:
+    """Whether a provider's sampler samples nothing under a span of this process that is not sampled itself."""
+    sampler = getattr(getattr(provider, "sampler", None), "get_description", str)()
+    return sampler == "AlwaysOffSampler" or _FOLLOWS in sampler
+
+
+def is_unsampled(context: Context) -> bool:
+    """Whether the context's span is one of this process that is not sampled."""
+    parent: Any = context.get(SPAN_KEY)
+    _, span_id, is_remote, flags, _, _ = (parent or trace.INVALID_SPAN).get_span_context()
+    return bool(span_id and not is_remote and not flags & 1)
 
 
 class ClientSpans:
@@ -55,8 +75,7 @@ class ClientSpans:
         upstream = importlib.import_module(self._module)
         self._theirs = getattr(upstream, self._instrumentor)()
         provider = self._provider or trace.get_tracer_provider()
-        sampler = getattr(getattr(provider, "sampler", None), "get_description", str)()
-        self._follows = sampler == "AlwaysOffSampler" or _FOLLOWS in sampler
+        self._follows = follows(provider)
         self._tracer = provider.get_tracer(self._module, upstream.__version__, _SCHEMA)
         return self._tracer
 
@@ -67,14 +86,11 @@ class ClientSpans:
         try:
             tracer = self._tracer or self._begin()
             context = get_current()
-            if self._theirs.is_instrumented_by_opentelemetry or any(map(context.get, _SUPPRESSED)):
+            if self._theirs.is_instrumented_by_opentelemetry or is_suppressed(context):
                 return None
-            if self._follows:
+            if self._follows and is_unsampled(context):
                 # A span that is not sampled and that nothing runs in would be made for nobody.
-                parent: Any = context.get(SPAN_KEY)
-                _, span_id, is_remote, flags, _, _ = (parent or trace.INVALID_SPAN).get_span_context()
-                if span_id and not is_remote and not flags & 1:
-                    return None
+                return None
             return tracer.start_span(
                 name, context, SpanKind.CLIENT, attributes, record_exception=False, set_status_on_exception=False
             )
@@ -93,9 +109,10 @@ def mark_failed(span: Span, kind: str, more: Mapping[str, Any] | None = None) ->
         report("marking a client span", error)
 
 
-def end(span: Span) -> None:
-    """End a span."""
+def end(span: Span, seconds: float) -> None:
+    """End a span that took so long, whatever was done to the clock meanwhile."""
     try:
-        span.end()
+        started = getattr(span, "start_time", None)
+        span.end(None if started is None else started + int(seconds * NANO))
     except Exception as error:
         report("ending a client span", error)

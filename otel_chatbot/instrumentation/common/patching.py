@@ -1,44 +1,17 @@
-"""Methods of other libraries replaced by ours and put back.
+"""Whether a library was imported before it is instrumented, and which objects of its classes are alive; methods replaced.
 
-Fed by the instrumentations of Redis, cachelib and the MongoDB client; feeds nothing but the libraries' classes.
+Fed by the instrumentations of Redis, cachelib, the MongoDB client and AI clients; feeds nothing but the libraries' classes.
 """
 
 from __future__ import annotations
 
-import functools
 import gc
 import sys
-from collections.abc import Callable
 from typing import Any
 
-Method = Callable[..., Any]
+from ..._patching import Method, Patches
 
-
-class Patches:
-    """The methods that one instrumentation has replaced, so that `restore` can put them back."""
-
-    def __init__(self) -> None:
-        self._done: list[tuple[type, str, Method, Method]] = []
-
-    def wrap(self, owner: type, name: str, make: Callable[[Method], Method]) -> None:
-        """Replace a method that the class itself defines by `make(method)`; inherited or absent ones are left alone."""
-        original = vars(owner).get(name)
-        if original is None or any(done[3] is original for done in self._done):
-            return
-        replacement = functools.wraps(original)(make(original))
-        setattr(owner, name, replacement)
-        self._done.append((owner, name, original, replacement))
-
-    def replacement(self, owner: type, name: str) -> Method | None:
-        """Our method in place of this one; None where there is none."""
-        return next((done[3] for done in self._done if done[:2] == (owner, name)), None)
-
-    def restore(self) -> None:
-        """Put the methods back, but not over what somebody else has wrapped around ours meanwhile."""
-        for owner, name, original, replacement in reversed(self._done):
-            if vars(owner).get(name) is replacement:
-                setattr(owner, name, original)
-        self._done.clear()
+__all__ = ["Method", "Patches", "being_imported", "imported_before", "living"]
 
 
 def imported_before(library: str) -> bool:

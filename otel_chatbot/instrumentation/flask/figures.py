@@ -14,6 +14,7 @@ from ...metrics.record import AutomaticCounter, AutomaticHistogram, keep
 from ...metrics.store import STORE, GaugeSeries, HistogramSeries
 from ...semconv import attributes as a
 from ...semconv import metrics as m
+from . import upgrade
 
 
 class _Running(NamedTuple):
@@ -69,7 +70,8 @@ def count(
         figures = keep(_ended, kind, made)
     figures.duration.observe(seconds, context)
     figures.requests.add(1.0, scope)
-    figures.response_time.observe(seconds, context, scope)
+    if status != upgrade.SWITCHED:  # the duration of a connection is no time that somebody waited for an answer
+        figures.response_time.observe(seconds, context, scope)
     if error is not None:
         # A failed AI call of this request has counted already: the failure that it causes is not a second one.
         AutomaticCounter(m.ERRORS, {a.ERROR_TYPE: error}).add_unless_counted(scope)

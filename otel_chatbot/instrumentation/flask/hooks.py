@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from flask import Flask, Request, got_request_exception, request, request_finished, request_started
+from flask.sansio.app import App
 from opentelemetry.trace import TracerProvider
 from opentelemetry.util.http import ExcludeList, get_excluded_urls
 from werkzeug.wrappers import Response
@@ -31,6 +32,7 @@ from .probes import PATHS
 from .request import Exchange, finish_abandoned
 from .server_span import KEY, Environ, ServerSpans
 from .shown_path import unmatched_path
+from .upgrade import Upgrade
 
 StartResponse = Callable[..., Any]
 Entrance = Callable[[Any, Environ, StartResponse], Iterable[bytes]]
@@ -60,6 +62,7 @@ class FlaskHooks:
             self._excluded = get_excluded_urls("FLASK")
             self._patches.wrap(_flask_class(), "__call__", self._make_call)
             self._patches.wrap(_flask_class(), "wsgi_app", self._make_wsgi_app)
+            self._patches.wrap(App, "add_url_rule", routes.yielding)
             request_started.connect(self._started, weak=False)
             request_finished.connect(self._finished, weak=False)
             got_request_exception.connect(self._raised, weak=False)
@@ -80,7 +83,7 @@ class FlaskHooks:
     def _make_call(self, call: Entrance) -> Entrance:
         def __call__(app: Flask, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:  # noqa: N807
             __traceback_hide__ = True  # werkzeug's debugger shows the app's frames, not ours
-            if KEY in environ:
+            if KEY in environ or not self._installed:
                 return call(app, environ, start_response)
             return self._enter(app, environ, start_response, call)
 
@@ -96,6 +99,8 @@ class FlaskHooks:
 
         def entered(app: Flask, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
             __traceback_hide__ = True
+            if not self._installed:
+                return wsgi_app(app, environ, start_response)
             if KEY in environ:
                 return answer(app, environ, start_response)
             return self._enter(app, environ, start_response, answer)  # mounted as `app.wsgi_app`
@@ -113,7 +118,7 @@ class FlaskHooks:
         try:
             body = inner(app, environ, exchange.start_response)
         except BaseException as error:
-            exchange.fail(error)
+            exchange.escape(error)
             _end(exchange)
             raise
         else:
@@ -159,6 +164,8 @@ class FlaskHooks:
             return
         if not exchange.probe and (environ.get("PATH_INFO") in PATHS or routes.is_ours(app, rule.endpoint)):
             exchange.become_probe()
+        if rule.websocket and exchange.upgrade is Upgrade.ASKED:
+            exchange.upgrade = Upgrade.MATCHED
         exchange.begin(environ, rule.rule, rule.endpoint, adopts=adopts)
 
     @never_raise
@@ -179,7 +186,7 @@ class FlaskHooks:
     def _raised(self, app: Flask, exception: BaseException, **_: object) -> None:
         exchange: Exchange | None = _current_request().environ.get(KEY)
         if exchange is not None:
-            exchange.fail(exception)
+            exchange.meet(exception)
             self._started(app)  # a session that cannot be opened raises before the request has started
 
 
@@ -205,7 +212,7 @@ def _complete(exchange: Exchange, body: Iterable[bytes]) -> bool:
         return True
     if exchange.status is None:  # a middleware that is a generator: nothing has run yet
         return False
-    if exchange.streamed is None and exchange.error is not None and exchange.expected is not None:
+    if exchange.streamed is None and exchange.raised is not None and exchange.expected is not None:
         return True  # Flask's page for a failure so early that it has not told of its answer
     return exchange.streamed is False or not exchange.has_body()
 

@@ -15,6 +15,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import INVALID_SPAN, Span
 
+from ..._clock import after, perf_counter
 from ..._guard import never_raise
 from ...logs.access import access_record
 from ...metrics import deduplication
@@ -22,7 +23,7 @@ from ...metrics.series import GaugeSeries
 from ...semconv import attributes as a
 from ..active.gauges import ACTIVE, Found
 from ..common import chat_turn
-from . import figures, routes, server_span
+from . import figures, routes, server_span, upgrade
 from .server_span import Environ, ServerSpans
 from .shown_path import shown_path
 
@@ -37,12 +38,12 @@ class Exchange:
 
     __slots__ = (
         "_active", "_headers", "_start_response", "adopts", "begun", "closes", "disconnected", "error", "expected",
-        "finished", "ids", "method", "path", "probe", "protocol", "reached", "route", "scheme", "scope", "sent", "shown", "span",
-        "span_attributes", "spans", "start_ns", "started", "status", "streamed", "token",
+        "finished", "ids", "method", "path", "probe", "protocol", "raised", "reached", "route", "scheme", "scope", "sent",
+        "shown", "span", "span_attributes", "spans", "start_ns", "started", "status", "streamed", "token", "upgrade",
     )  # fmt: skip
 
     def __init__(self, environ: Environ, start_response: Callable[..., Any], spans: ServerSpans, *, probe: bool) -> None:
-        self.started = time.perf_counter()
+        self.started = perf_counter()
         self.start_ns = time.time_ns()
         self.spans = spans
         self.scope = deduplication.Scope(ends=True)
@@ -53,6 +54,10 @@ class Exchange:
         self.route: str | None = None
         self.status: int | None = None
         self.error: BaseException | None = None
+        """What ended the answer: no server can send the rest of it."""
+        self.raised: BaseException | None = None
+        """What was raised on the way to the answer, which may be any answer nevertheless."""
+        self.upgrade = upgrade.upgrade_of(environ)
         self.span: Span = INVALID_SPAN
         self.span_attributes: dict[str, Any] = {}
         self.token: object = None
@@ -111,10 +116,28 @@ class Exchange:
         """Whether an answer with this method and status may have a body at all."""
         return self.method != "HEAD" and self.status not in _EMPTY_BODY
 
+    def meet(self, error: BaseException) -> None:
+        """An exception that Flask was told of. It is a failure where the client gets one; the first one counts."""
+        if self.raised is None:
+            self.raised = error
+
     def fail(self, error: BaseException) -> None:
-        """An exception that nobody handled; the first one counts."""
+        """An exception that ended the answer; the first one counts."""
         if self.error is None:
             self.error = error
+
+    def escape(self, error: BaseException) -> None:
+        """An exception has left the app before a byte was sent: servers answer 500, whatever the app had begun to answer."""
+        if self.raised is None and upgrade.says_the_end(self.upgrade, self.status, error):
+            return
+        first = self.raised if self.status is None or self.status >= 500 else None
+        self.fail(first or error)
+        self.status = 500
+
+    def fall(self, error: BaseException) -> None:
+        """The body has raised instead of its first chunk: the status had not been sent, and servers answer 500."""
+        self.fail(error)
+        self.status = 500
 
     def disconnect(self) -> None:
         """The client went away before the last byte."""
@@ -144,7 +167,12 @@ class Exchange:
         if self.finished:
             return
         self.finished = True
-        elapsed = time.perf_counter() - self.started
+        elapsed = perf_counter() - self.started
+        if self.error is None:
+            if self.raised is None and upgrade.switched(self.upgrade, self.status):
+                self.status = upgrade.SWITCHED
+            elif self.status is None or self.status >= 500:
+                self.error = self.raised
         if self.status is None:
             self.status = 500  # what servers answer for an application that raises
         self._leave_active()
@@ -155,7 +183,7 @@ class Exchange:
             self._see()
             self._turn(elapsed)
             self._tell(elapsed)
-        self._end_span()
+        self._end_span(elapsed)
         self.scope.close()
 
     def _leave_active(self) -> None:
@@ -181,7 +209,8 @@ class Exchange:
     @never_raise
     def _see(self) -> None:
         assert self.status is not None
-        conversation = chat_turn.written_conversation(self.scope) or self.ids.conversation
+        written, begun = chat_turn.written_conversation(self.scope), chat_turn.begun_conversation(self.scope)
+        conversation = written or self.ids.conversation or begun
         if conversation is not None:
             self.span_attributes[a.GEN_AI_CONVERSATION_ID] = conversation
         if self.status < 400:
@@ -189,7 +218,9 @@ class Exchange:
 
     @never_raise
     def _turn(self, elapsed: float) -> None:
-        chat_turn.finish(self.scope, elapsed, self.span.get_span_context(), self.span_attributes)
+        turns = self.status == upgrade.SWITCHED  # a connection may have had many: it is none itself
+        seconds = None if turns else elapsed
+        chat_turn.finish(self.scope, seconds, self.span.get_span_context(), self.span_attributes, self.route)
 
     @never_raise
     def _tell(self, elapsed: float) -> None:
@@ -207,7 +238,7 @@ class Exchange:
         )
 
     @never_raise
-    def _end_span(self) -> None:
+    def _end_span(self, elapsed: float) -> None:
         span = self.span
         if span is INVALID_SPAN:
             return
@@ -216,7 +247,8 @@ class Exchange:
                 return
             del span.end
         assert self.status is not None
-        server_span.end_span(span, self.status, self.error_type, self.error, self.span_attributes)
+        end_ns = None if self.adopts else after(self.start_ns, elapsed)
+        server_span.end_span(span, self.status, self.error_type, self.error, self.span_attributes, end_ns)
 
     def adopt(self, span: Span) -> None:
         """Take over the span of another Flask instrumentation; that of a streamed answer ends when the answer does."""

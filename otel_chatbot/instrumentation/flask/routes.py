@@ -9,15 +9,15 @@ matching stand before it: those three are answered before Flask looks at the req
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from flask import request
-
 from ... import _access, config
 from ..._guard import never_raise
+from ..._mounting import View, name_of, view_function
 from ...health.version import remember_app
 from ...health.views import VIEWS as HEALTH_VIEWS
 from ...metrics.blueprint import VIEWS as METRICS_VIEWS
@@ -27,9 +27,8 @@ from .server_span import KEY
 
 if TYPE_CHECKING:
     from flask import Flask
+    from werkzeug.routing import Rule
     from werkzeug.wrappers import Response
-
-View = Callable[[Mapping[str, Any]], "Response"]
 
 _EXTENSION: Final = "otel_chatbot"
 _GROUPS: Final[tuple[Mapping[str, View], ...]] = (HEALTH_VIEWS, METRICS_VIEWS)
@@ -39,19 +38,17 @@ _logger = logging.getLogger(PACKAGE_LOGGER)
 _lock = threading.Lock()
 
 
-class _Mounted:
-    """A view function that answers one of our paths."""
+def _reaching(view: View) -> View:
+    """The view, which says of itself that the request has come through to it."""
 
-    __module__ = __name__
-
-    def __init__(self, view: View) -> None:
-        self._view = view
-
-    def __call__(self) -> Response:
-        exchange = request.environ.get(KEY)
+    @functools.wraps(view)
+    def reached(environ: Mapping[str, Any]) -> Response:
+        exchange = environ.get(KEY)
         if exchange is not None:
             exchange.reached = True
-        return self._view(request.environ)
+        return view(environ)
+
+    return reached
 
 
 class Mount:
@@ -62,6 +59,66 @@ class Mount:
         """The probes that answer before Flask does: path to endpoint and view."""
         self.ours: dict[str, bool] = {}
         """Whether an endpoint of the app is one of our views, as far as asked."""
+        self._rules: dict[str, Rule] = {}
+        """Our rules in the app's URL map, by path."""
+
+    def add(self, app: Flask, path: str, view: View) -> None:
+        """Let the app answer a path with a view of ours, under an endpoint that the app does not have."""
+        endpoint = _free_endpoint(app, path)
+        rule = app.url_rule_class(path, endpoint=endpoint, methods=["GET"])
+        rule.provide_automatic_options = False  # type: ignore[attr-defined]
+        app.url_map.add(rule)
+        app.view_functions[endpoint] = view_function(path, _reaching(view))
+        self._rules[path] = rule
+        self.ours[endpoint] = True
+        if path in ALWAYS:
+            self.always[path] = endpoint, view
+
+    def give_way(self, app: Flask, path: str) -> None:
+        """Where the app has registered this path itself, after us, its own rule answers from now on."""
+        rule = self._rules.get(path)
+        if rule is None or not _has_own(app, path, besides=rule):
+            return
+        del self._rules[path]
+        rule.methods = set()  # such a rule matches nothing; a URL map has no way to take one out
+        self.always.pop(path, None)
+        self.ours.pop(rule.endpoint, None)
+        app.view_functions.pop(rule.endpoint, None)
+        _unlist(app, rule)
+
+    def make_room(self, app: Flask, endpoint: str) -> None:
+        """The app is about to register an endpoint of its own by a name that we took: ours gets another one."""
+        path = next((path for path, rule in self._rules.items() if rule.endpoint == endpoint), None)
+        if path is None:
+            return
+        rule, function = self._rules[path], app.view_functions.pop(endpoint)
+        _unlist(app, rule)
+        self.ours.pop(endpoint, None)
+        rule.endpoint = _free_endpoint(app, path, without=endpoint)
+        app.url_map._rules_by_endpoint[rule.endpoint] = [rule]
+        app.view_functions[rule.endpoint] = function
+        self.ours[rule.endpoint] = True
+        if path in self.always:
+            self.always[path] = rule.endpoint, self.always[path][1]
+
+
+def _free_endpoint(app: Flask, path: str, without: str = "") -> str:
+    endpoint = f"{_EXTENSION}_{name_of(path)}"
+    used = {rule.endpoint for rule in app.url_map.iter_rules()} | set(app.view_functions) | {without}
+    while endpoint in used:
+        endpoint += "_"
+    return endpoint
+
+
+def _unlist(app: Flask, rule: Rule) -> None:
+    """Take a rule of ours from those that the app lists and builds URLs of."""
+    # werkzeug.routing.Map keeps them by endpoint, and has no public way to take one out or to give it another endpoint.
+    by_endpoint = app.url_map._rules_by_endpoint
+    kept = [other for other in by_endpoint.get(rule.endpoint, []) if other is not rule]
+    if kept:
+        by_endpoint[rule.endpoint] = kept
+    else:
+        by_endpoint.pop(rule.endpoint, None)
 
 
 _NOTHING: Final = Mount()
@@ -96,23 +153,18 @@ def _mount(app: Flask) -> Mount:
             if by_hand or _has_own(app, path):
                 kept.append(path)
                 continue
-            endpoint = _EXTENSION + path.replace("/", "_")
-            rule = app.url_rule_class(path, endpoint=endpoint, methods=["GET"])
-            rule.provide_automatic_options = False  # type: ignore[attr-defined]
-            app.url_map.add(rule)
-            app.view_functions[endpoint] = _Mounted(view)
-            if path in ALWAYS:
-                mount.always[path] = endpoint, view
+            mount.add(app, path, view)
     remember_app(app)
     if kept:
         _logger.info("app %s answers %s itself; the package's routes there are not mounted", app.name, ", ".join(kept))
     return mount
 
 
-def _has_own(app: Flask, path: str) -> bool:
+def _has_own(app: Flask, path: str, besides: Rule | None = None) -> bool:
     """Whether the app has a rule for exactly this path; one with a converter, as a catch-all has, is not."""
     return any(
-        rule.rule.rstrip("/") == path and (rule.methods is None or "GET" in rule.methods) for rule in app.url_map.iter_rules()
+        rule.rule.rstrip("/") == path and (rule.methods is None or "GET" in rule.methods) and rule is not besides
+        for rule in app.url_map.iter_rules()
     )
 
 
@@ -121,10 +173,28 @@ def is_ours(app: Flask, endpoint: str) -> bool:
     known = mounted(app).ours
     found = known.get(endpoint)
     if found is None:
-        view = app.view_functions.get(endpoint)
-        module = getattr(view, "__module__", None)
-        found = known[endpoint] = module in _OUR_MODULES or isinstance(view, _Mounted)
+        module = getattr(app.view_functions.get(endpoint), "__module__", None)
+        found = known[endpoint] = module in _OUR_MODULES
     return found
+
+
+Register = Callable[..., None]
+
+
+def yielding(register: Register) -> Register:
+    """`Flask.add_url_rule` for an app that has ours already: what the app registers is the app's."""
+
+    def add_url_rule(
+        app: Flask, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any
+    ) -> None:
+        mount = app.extensions.get(_EXTENSION)
+        if isinstance(mount, Mount):
+            never_raise(mount.make_room)(app, str(endpoint or getattr(view_func, "__name__", "")))
+        register(app, rule, endpoint, view_func, *args, **options)
+        if isinstance(mount, Mount):
+            never_raise(mount.give_way)(app, rule.rstrip("/"))
+
+    return add_url_rule
 
 
 class Refusal(NamedTuple):

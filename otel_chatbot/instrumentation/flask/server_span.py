@@ -1,8 +1,8 @@
 """The span of a request: its name, attributes, parent and end, as OpenTelemetry's own Flask instrumentation makes them.
 
 Fed by the WSGI environment; feeds the tracer. A span is begun here and ended by `flask.request`, after the last byte.
-Attributes are those of opentelemetry-instrumentation-wsgi in the stable vocabulary, in one pass and without the query
-string's values, which may hold anything.
+Attributes are those of opentelemetry-instrumentation-wsgi in the stable vocabulary, in one pass, without the query
+string's values, which may hold anything, and with the port of the Host header in `server.port`, not in the address.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from opentelemetry.util.http import (
 from ... import _wiring, config
 from ...logs.errors import safe_exception_message, safe_stack
 from ...semconv import attributes as a
+from ..common.addresses import host_and_port
 from .probes import PROBE
 
 Environ = dict[str, Any]
@@ -57,7 +58,6 @@ _W3C: Final = frozenset({"traceparent", "tracestate", "baggage"})
 """Headers of the W3C's propagators; others look for headers of any name, as Jaeger's does for baggage."""
 _PLAIN: Final = (
     (a.URL_SCHEME, "wsgi.url_scheme"),
-    (a.SERVER_ADDRESS, "HTTP_HOST"),
     (a.URL_PATH, "PATH_INFO"),
     (a.CLIENT_ADDRESS, "REMOTE_ADDR"),
     (a.USER_AGENT, "HTTP_USER_AGENT"),
@@ -193,10 +193,7 @@ def request_attributes(environ: Environ, method: str, route: str | None) -> dict
     for name, key in _PLAIN:
         if value := get(key):
             found[name] = value
-    for name, key in _PORTS:
-        # A Unix socket has no port, and servers then give an empty text or the socket's path.
-        if (value := str(get(key, ""))).isdecimal():
-            found[name] = int(value)
+    found |= _places(environ)
     if (value := get("QUERY_STRING")) and config.current().capture_content:
         found[a.URL_QUERY] = value
     if synthetic := _synthetic_type(get("HTTP_USER_AGENT")):
@@ -206,8 +203,29 @@ def request_attributes(environ: Environ, method: str, route: str | None) -> dict
     return found
 
 
-def end_span(span: Span, status: int, error_type: str | None, error: BaseException | None, more: Mapping[str, Any]) -> None:
-    """Say how a request ended, and end its span."""
+def _places(environ: Environ) -> dict[str, str | int]:
+    """The Host header's host alone, the port that the client has asked, and the client's; upstream has both in one text."""
+    found: dict[str, str | int] = {}
+    for name, key in _PORTS:
+        # A Unix socket has no port, and servers then give an empty text or the socket's path.
+        if (value := str(environ.get(key, ""))).isdecimal():
+            found[name] = int(value)
+    if host := environ.get("HTTP_HOST"):
+        found[a.SERVER_ADDRESS], port = host_and_port(host)
+        if port is not None:
+            found[a.SERVER_PORT] = port
+    return found
+
+
+def end_span(
+    span: Span,
+    status: int,
+    error_type: str | None,
+    error: BaseException | None,
+    more: Mapping[str, Any],
+    end_ns: int | None = None,
+) -> None:
+    """Say how a request ended, and end its span: at `end_ns` (unix nanoseconds), or now."""
     if span.is_recording():
         span.set_attribute(a.HTTP_STATUS, status)
         if more:
@@ -215,7 +233,7 @@ def end_span(span: Span, status: int, error_type: str | None, error: BaseExcepti
         if error_type is not None:
             span.set_attribute(a.ERROR_TYPE, error_type)
             span.set_status(Status(StatusCode.ERROR, None if error is None else _record(span, error)))
-    span.end()
+    span.end(end_ns)
 
 
 def _record(span: Span, error: BaseException) -> str:

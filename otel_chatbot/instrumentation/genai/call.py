@@ -1,14 +1,13 @@
 """One call of a model, from its request to the end of its answer: what is measured, counted and told of it, once.
 
-Fed by `genai.openai_calls` (the calls of the openai client) and `genai.completion` (calls that the application tells of itself); feeds
-the metrics of AI calls, their span, and the request's turn. No figure comes from a span: all are right when nothing is
+Fed by `genai.exchange` (what the transports see), `genai.boundaries` (the clients' outer calls) and `genai.completion` (calls that
+the application tells of itself); feeds the metrics of AI calls, their span, and the request's turn. No figure comes from a span: all are right when nothing is
 sampled.
 """
 
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,19 +17,26 @@ from typing import Any, Final
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
+from ..._clock import perf_counter
 from ..._guard import never_raise
 from ...metrics import deduplication, record
 from ...semconv import attributes as a
 from ...semconv import metrics as m
-from ..common import chat_turn
+from ..common import chat_turn, savings
+from ..common.savings import Model
 from . import cost
 from . import spans as genai_spans
 from .cost import Usage
+from .protocols.answer import Answer
+from .protocols.protocol import Asked, characters
+from .recognise import Place
 
 _CHARACTERS_A_TOKEN: Final = 4
 """The usual estimate for English text."""
 _LONGEST_TOKEN: Final = 8
 """Chunks with more characters than this, on average, hold more than one token each."""
+BROKEN: Final = "InvalidAnswer"
+"""The kind of failure of an answer that is not what its protocol says, where no client has said so by an exception."""
 
 _abandoned: deque[Call] = deque()
 _current: ContextVar[Call | None] = ContextVar("otel_chatbot_ai_call", default=None)
@@ -42,42 +48,45 @@ class Call:
     def __init__(
         self,
         provider: str,
-        model: str,
-        operation: a.GenAiOperation = a.GenAiOperation.CHAT,
-        url: Any = None,
+        asked: Asked,
+        place: Place | None = None,
         *,
         spans: bool = True,
+        started: float = 0.0,
     ) -> None:
-        """Begin a call. `url`: the endpoint, as httpx has it. `spans=False`: another tool makes the span."""
+        """Begin a call. `spans=False`: another tool makes the span. `started`: on the clock `perf_counter`, if not now."""
         end_abandoned()
         current()  # so that nothing begins inside a block that has ended
         deduplication.current()  # where no request runs, the scope is made here rather than in the copy below
         self.provider = provider
-        self.model = model
-        self.operation = operation
+        self.asked = asked
+        self.model = asked.model
+        self.operation = asked.operation
+        self.answer: Answer | None = None
+        """What is read of the answer, where it is read: looked at when the call ends."""
         self.response_model: str | None = None
         self.usage: Usage | None = None
-        self.asked_characters = 0
-        """Characters of what the model was asked: its input, where it does not tell the tokens."""
         self.failure: str | None = None
         """A failure that the answer itself tells of."""
-        self._url = "" if url is None else str(url)
+        self._place = place
         self._turn = chat_turn.running()
         if self._turn is not None:
             self._turn.calls += 1
-        self.span = genai_spans.start(provider, model, operation, url) if spans else None
+            if self.operation is not a.GenAiOperation.EMBEDDINGS:
+                self._turn.model = Model(provider, self.model)
+        self.span = genai_spans.start(provider, asked, place) if spans else None
         self._context = copy_context()  # the request's scope, also where a stream ends outside of it
         self._chunks = self._characters = 0
         self._first_chunk = self._last_chunk = 0.0
         self._ended = self._left = False
-        self.started = time.perf_counter()
+        self.started = started or perf_counter()
 
     def enter(self) -> None:
         """From here to `leave_block` the model is being asked: the call's span is the current one."""
         self._outer = current(), otel_context.get_current()
         _current.set(self)
         if self.span is not None:
-            otel_context.attach(self.span.context)
+            otel_context.attach(trace.set_span_in_context(self.span))
         self._inside = otel_context.get_current()
 
     def leave_block(self) -> None:
@@ -91,6 +100,16 @@ class Call:
         outer, context = self._outer
         _current.set(outer)
         otel_context.attach(context)
+
+    @contextmanager
+    def around(self) -> Iterator[None]:
+        """A block around attempts that join the call: its span is the current one; who asks for the call finds none."""
+        token = None if self.span is None else otel_context.attach(trace.set_span_in_context(self.span))
+        try:
+            yield
+        finally:
+            if token is not None:
+                otel_context.detach(token)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -107,7 +126,7 @@ class Call:
     @never_raise
     def chunk(self, characters: int) -> None:
         """A chunk of the answer with so many characters has arrived."""
-        now = time.perf_counter()
+        now = perf_counter()
         if not self._chunks:
             self._first_chunk = now
         spec, since = (m.GEN_AI_CHUNK, self._last_chunk) if self._chunks else (m.GEN_AI_FIRST_CHUNK, self.started)
@@ -124,9 +143,20 @@ class Call:
         if self._ended:
             return
         self._ended = True
+        if self.answer is not None:
+            self._read(self.answer)
         if isinstance(error, Exception):
             self.failure = type(error).__qualname__
-        self._context.run(self._finish, time.perf_counter(), abandoned=error is not None and self.failure is None)
+        self._context.run(self._finish, perf_counter(), abandoned=error is not None and self.failure is None)
+
+    @never_raise
+    def _read(self, answer: Answer) -> None:
+        self.response_model = answer.model or self.response_model
+        self.usage = answer.usage or self.usage
+        if answer.failure is not None:
+            self.failure = answer.failure
+        elif answer.broken and self.failure is None:
+            self.failure = BROKEN
 
     def leave(self) -> None:
         """The application does not want the rest of the answer."""
@@ -158,7 +188,7 @@ class Call:
             return False
         few = self._characters <= _LONGEST_TOKEN * self._chunks
         output = self._chunks if few else math.ceil(self._characters / _CHARACTERS_A_TOKEN)
-        self.usage = Usage(math.ceil(self.asked_characters / _CHARACTERS_A_TOKEN), output)
+        self.usage = Usage(math.ceil(characters(self.asked.said) / _CHARACTERS_A_TOKEN), output)
         return True
 
     @never_raise
@@ -174,7 +204,7 @@ class Call:
             record.observe(
                 m.GEN_AI_TOKENS, self.usage.input, {**attributes, a.GEN_AI_TOKEN_TYPE: a.TokenType.INPUT.value}, context
             )
-            if self.operation is a.GenAiOperation.CHAT:
+            if self.operation is not a.GenAiOperation.EMBEDDINGS:
                 output = {**attributes, a.GEN_AI_TOKEN_TYPE: a.TokenType.OUTPUT.value}
                 record.observe(m.GEN_AI_TOKENS, self.usage.output, output, context)
 
@@ -185,7 +215,7 @@ class Call:
                 record.count(m.AI_UNPRICED, 1.0, {a.GEN_AI_REQUEST_MODEL: self.model})
             return
         models = (self.response_model, self.model) if self.response_model else (self.model,)
-        dollars = cost.cost(self.provider, self._url, models, self.usage)
+        dollars = cost.cost(self.provider, "" if self._place is None else self._place.url, models, self.usage)
         if dollars is None:
             record.count(m.AI_UNPRICED, 1.0, {a.GEN_AI_REQUEST_MODEL: self.model})
             return
@@ -193,6 +223,8 @@ class Call:
         record.count(m.AI_COST, float(dollars), {a.GEN_AI_PROVIDER: self.provider, a.GEN_AI_REQUEST_MODEL: self.model})
         if self._turn is not None:
             self._turn.cost = dollars + (self._turn.cost or 0)
+        if self.operation is not a.GenAiOperation.EMBEDDINGS and self.failure is None and a.ABANDONED not in attributes:
+            savings.cost_of(Model(self.provider, self.model), dollars)
 
     @never_raise
     def _time_turn(self, now: float) -> None:
@@ -203,6 +235,8 @@ class Call:
         self._turn.spent(a.Phase.GENERATION, now - (self._first_chunk or self.started))
 
     def _attributes(self) -> dict[str, Any]:
+        if self.response_model is None and self.answer is not None:
+            self.response_model = self.answer.model
         return {
             a.GEN_AI_OPERATION: self.operation.value,
             a.GEN_AI_PROVIDER: self.provider,
@@ -211,7 +245,12 @@ class Call:
         }
 
     def _span_context(self) -> trace.SpanContext | None:
-        return None if self.span is None else self.span.span.get_span_context()
+        return None if self.span is None else self.span.get_span_context()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the call is over."""
+        return self._ended
 
 
 def current() -> Call | None:

@@ -4,7 +4,7 @@
         message = client.messages.create(...)
         call.usage(message.usage.input_tokens, message.usage.output_tokens)
 
-Fed by the application; feeds `genai.call`, as the openai client's calls do.
+Fed by the application; feeds `genai.call`, as the calls that are seen do.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ..common import chat_turn
 from . import cost, spans
 from .call import Call
 from .cost import Usage
+from .protocols.protocol import Asked
 
 _logger = logging.getLogger(PACKAGE_LOGGER)
 
@@ -37,7 +38,7 @@ class ChatCompletion:
     def __init__(self, provider: str, model: str, prompt: str = "") -> None:
         self._provider = provider
         self._model = model
-        self._prompt = len(prompt)
+        self._prompt = prompt
         self._call: Call | None = None
 
     def usage(self, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> None:
@@ -67,9 +68,8 @@ class ChatCompletion:
     def _begin(self) -> None:
         ensure_configured()
         record.activate(m.AI_RESPONSE_TIME, m.ERRORS)
-        spans.use_if_there()
-        self._call = Call(self._provider, self._model)
-        self._call.asked_characters = self._prompt
+        spans.use_if_off()
+        self._call = Call(self._provider, Asked(self._model, said=self._prompt))
         self._call.enter()
 
     @never_raise

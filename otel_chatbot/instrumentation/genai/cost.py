@@ -30,11 +30,16 @@ _logger = logging.getLogger(PACKAGE_LOGGER)
 
 @dataclass
 class Usage:
-    """The tokens of one call. `cached`: those of the input that the provider had in its own cache."""
+    """The tokens of one call.
+
+    `cached`: those of the input that the provider had in its own cache; `written`: those that it put there, where that has a
+    price.
+    """
 
     input: int
     output: int = 0
     cached: int = 0
+    written: int = 0
 
 
 class Price(NamedTuple):
@@ -80,9 +85,14 @@ def _listed(provider: str, url: str, model: str, usage: Usage) -> Decimal | None
         if place in _unlisted:
             continue
         plain = _plain.get(place)
-        if plain is not None and 0 <= usage.cached <= usage.input and usage.output >= 0:
+        if plain is not None and 0 <= usage.cached <= usage.input and usage.output >= 0 and not usage.written:
             return plain.of(usage)
-        tokens = library.Usage(input_tokens=usage.input, output_tokens=usage.output, cache_read_tokens=usage.cached or None)
+        tokens = library.Usage(
+            input_tokens=usage.input,
+            output_tokens=usage.output,
+            cache_read_tokens=usage.cached or None,
+            cache_write_tokens=usage.written or None,
+        )
         try:
             found = library.calc_price(tokens, model, **{kind: value})
         except LookupError:  # no such provider or model: found out by a search through all of them

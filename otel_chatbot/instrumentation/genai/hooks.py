@@ -1,134 +1,96 @@
-"""Instrumentation of AI clients: the openai client's calls, with their spans, times, tokens, costs and failures.
+"""Instrumentation of AI calls: which library is followed how, each when it is imported. Nothing is imported for it.
 
-Fed by the distribution, which calls `instrument` when the application imports openai; feeds `genai.openai_calls`.
+Fed by the distribution, which calls `instrument` with each library of the table that the application imports; feeds the
+transports, which see the calls, and the boundaries, which see what an application calls one call.
 """
 
 from __future__ import annotations
 
 import importlib
-import logging
-import os
+import sys
 from collections.abc import Callable
-from typing import Any, Final
+from types import ModuleType
+from typing import ClassVar, Final
 
 from opentelemetry.trace import TracerProvider
-from wrapt import FunctionWrapper
 
-from ..._guard import report
 from ...metrics import record
 from ...semconv import metrics as m
-from ...semconv.logs import PACKAGE_LOGGER
-from ..common.patching import Method, Patches, being_imported
-from . import openai_calls, spans
-from .openai_calls import CHAT, EMBEDDINGS, RESPONSES, Api
+from ...semconv.attributes import GenAiProvider
+from ..common.patching import Patches
+from . import boundaries, spans, stainless, stream_usage
 
-_logger = logging.getLogger(PACKAGE_LOGGER)
 _patches: Final = Patches()
 
-_CHAT_MODULE = "openai.resources.chat.completions"
-_RESPONSES_MODULE = "openai.resources.responses"
-_UPSTREAM: Final = "opentelemetry.instrumentation.genai.openai"
-_PACKAGE: Final = f"{os.sep}openai{os.sep}"
-"""In the path of the client's own code."""
-_METHODS: Final[tuple[tuple[str, str, tuple[str, ...], Api], ...]] = (
-    (_CHAT_MODULE, "Completions", ("create", "parse"), CHAT),
-    (_RESPONSES_MODULE, "Responses", ("create", "parse"), RESPONSES),
-    ("openai.resources.embeddings", "Embeddings", ("create",), EMBEDDINGS),
-)
-"""Module, class (its asynchronous twin has `Async` in front), methods, and how their calls are read."""
+Follow = Callable[[ModuleType, Patches], None]
+
+
+def _transport(name: str) -> Follow:
+    def follow(module: ModuleType, patches: Patches) -> None:
+        importlib.import_module(f".transports.{name}", __package__).instrument(module, patches)
+
+    return follow
+
+
+def _stainless(provider: GenAiProvider | None = None) -> Follow:
+    def follow(module: ModuleType, patches: Patches) -> None:
+        base = sys.modules.get(f"{module.__name__}._base_client")
+        if base is None:  # a client of before 2023 has another base
+            return
+        name = None if provider is None else provider.value
+        patches.wrap(base.SyncAPIClient, "request", stainless.following(name, _nowhere))
+        patches.wrap(base.AsyncAPIClient, "request", stainless.following_async(name, _nowhere))
+
+    return follow
+
+
+def _rows(module: ModuleType, patches: Patches) -> None:
+    boundaries.wrap(module.__name__, patches)
+
+
+def _nowhere() -> bool:
+    return False
+
+
+_FOLLOW: Final[dict[str, Follow]] = {
+    "httpx": _transport("httpx"),
+    "httpx2": _transport("httpx"),
+    "urllib3": _transport("urllib3"),
+    "requests": _transport("requests"),
+    "openai": _stainless(),
+    "anthropic": _stainless(),
+    "groq": _stainless(GenAiProvider.GROQ),
+    "together": _stainless(GenAiProvider.TOGETHER),
+    "cerebras.cloud.sdk": _stainless(GenAiProvider.CEREBRAS),
+    **{row.library: _rows for row in boundaries.ROWS},
+}
+"""By the name that is imported."""
 
 
 class State:
-    """Whether the instrumentation is on, and whether upstream's is ours to switch off."""
+    """What the instrumentation has done."""
 
     on = False
-    upstream = False
+    followed: ClassVar[set[str]] = set()
 
 
-def instrument(tracer_provider: TracerProvider | None = None) -> None:
-    """Switch the figures and spans of AI calls on; a second call does nothing. Imports openai's resources."""
-    if State.on:
-        return
-    State.on = True
-    record.activate(m.AI_RESPONSE_TIME, m.ERRORS)
-    methods = [(owner, name, api) for owner, names, api in _owners() for name in names if name in vars(owner)]
-    plain = {(owner, name): vars(owner)[name] for owner, name, _ in methods}
-    managers = [(owner, vars(owner)["stream"]) for owner, _, api in _owners() if api is RESPONSES and "stream" in vars(owner)]
-    _use_upstream(tracer_provider)
-    for owner, name, api in methods:
-        make = openai_calls.following_async if owner.__name__.startswith("Async") else openai_calls.following
-        before = plain[owner, name]
-        _patches.wrap(owner, name, make(api, _elsewhere(owner, name, before), before))
-    for owner, manager in managers:
-        # The streams of `Responses.stream` come out of `create`, which is followed already.
-        _patches.wrap(owner, "stream", _passing(manager))
+def instrument(library: str = "", tracer_provider: TracerProvider | None = None) -> None:
+    """Follow the calls that go through a library, which is imported; without a name, all that are imported."""
+    if not State.on:
+        State.on = True
+        record.activate(m.AI_RESPONSE_TIME, m.ERRORS)
+        spans.use(tracer_provider)
+    for name in (library,) if library else _FOLLOW:
+        module = sys.modules.get(name)
+        if module is not None and name in _FOLLOW and name not in State.followed:
+            State.followed.add(name)
+            _FOLLOW[name](module, _patches)
 
 
 def uninstrument() -> None:
-    """Switch them off again."""
-    if not State.on:
-        return
+    """Switch it off again."""
     State.on = False
+    State.followed.clear()
     _patches.restore()
-    spans.Spans.handler = None
-    if State.upstream:
-        from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
-
-        State.upstream = False
-        OpenAIInstrumentor().uninstrument()
-
-
-def _owners() -> list[tuple[type, tuple[str, ...], Api]]:
-    found = []
-    for module, name, methods, api in _METHODS:
-        try:
-            home = importlib.import_module(module)
-        except ImportError:  # an older client without this interface
-            continue
-        found += [(getattr(home, kind), methods, api) for kind in (name, f"Async{name}")]
-    return found
-
-
-def _use_upstream(tracer_provider: TracerProvider | None) -> None:
-    if being_imported(_UPSTREAM):
-        return  # openai is imported by upstream's instrumentor itself: whoever imports that will use it
-    try:
-        from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
-
-        spans.use(tracer_provider)
-        instrumentor = OpenAIInstrumentor()
-        if not instrumentor.is_instrumented_by_opentelemetry:
-            instrumentor.instrument(meter_provider=spans.NO_METRICS)
-            State.upstream = instrumentor.is_instrumented_by_opentelemetry
-    except ImportError:
-        _logger.info("AI calls have no spans: install otel-chatbot[genai] for them; times, tokens and failures are counted")
-    except Exception as error:
-        report("instrumenting the spans of AI calls", error)
-
-
-def _elsewhere(owner: type, name: str, before: Method) -> Callable[[Any], bool]:
-    """Whether another tool makes the spans of a method's calls: one set of spans is enough, and theirs was asked for."""
-    wrapped_before = isinstance(before, FunctionWrapper)
-
-    def elsewhere(resource: Any) -> bool:
-        if wrapped_before or vars(owner).get(name) is not _patches.replacement(owner, name):
-            return True
-        return _is_foreign(getattr(getattr(resource, "_client", None), "request", None))
-
-    return elsewhere
-
-
-def _is_foreign(method: Any) -> bool:
-    """Whether a method of the client has been replaced by somebody else's; a name and a module may have been copied."""
-    code = getattr(getattr(method, "__func__", method), "__code__", None)
-    return isinstance(method, FunctionWrapper) or (code is not None and _PACKAGE not in code.co_filename)
-
-
-def _passing(manager: Method) -> Callable[[Method], Method]:
-    def make(_spanned: Method) -> Method:
-        def stream(self: Any, *args: Any, **kwargs: Any) -> Any:
-            return manager.__get__(self)(*args, **kwargs)
-
-        return stream
-
-    return make
+    spans.off()
+    stream_usage.forget()

@@ -1,107 +1,157 @@
-"""The spans of AI calls, as OpenTelemetry's own package for GenAI instrumentations makes them.
+"""The spans of AI calls, in the names and attributes of OpenTelemetry's instrumentation of the openai client.
 
-Fed by `genai.call.Call`; feeds the tracer. A span is begun here, outside of upstream's instrumentation of a client, which
-then begins none of its own but fills ours in (opentelemetry.util.genai, `SuppressedInferenceInvocation`): so the end of a
-call, and what counts as a failure, are ours to tell, and what a request and an answer hold is upstream's to read.
-Without the extra `genai` there are no spans of AI calls.
+Fed by `genai.call.Call`; feeds the tracer. Figures do not come from here: without a span they are the same. Where the current
+span is another tool's for this very call, none is made.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry import context as otel_context
-from opentelemetry.metrics import NoOpMeterProvider
-from opentelemetry.trace import TracerProvider
+from opentelemetry import trace
+from opentelemetry.context import get_current
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
 
-from ..._guard import never_raise
+from ... import config
+from ..._guard import never_raise, report
 from ...semconv import attributes as a
 from ...semconv.spec import SCOPE
 from ..common import chat_turn
-from ..common.tracing import GuardedTracerProvider
+from ..common.client_spans import follows, is_suppressed, is_unsampled
+from . import content
+from .protocols.answer import Answer
+from .protocols.protocol import Asked
 
 if TYPE_CHECKING:
     from .call import Call
+    from .recognise import Place
 
-NO_METRICS: Final = NoOpMeterProvider()
-"""For upstream, whose own figures would be counted beside ours."""
+_ON_SPANS: Final = frozenset({"span_only", "span_and_event", "true"})
+_MODEL_CALLS: Final = frozenset({"chat", "text_completion", "completion", "embeddings", "generate_content"})
 
 
 class Spans:
-    """What makes the spans of AI calls: None before `use`, and without the extra."""
+    """What makes the spans of AI calls."""
 
-    handler: Any = None
+    on = False
+    provider: TracerProvider | None = None
+    tracer: Tracer | None = None
+    follows = False
+    """Whether nothing is sampled below a span of this process that is not sampled itself."""
 
 
 def use(tracer_provider: TracerProvider | None = None) -> None:
-    """Make spans from now on. ImportError without the extra `genai`."""
-    from opentelemetry.util.genai.handler import TelemetryHandler
-
-    Spans.handler = TelemetryHandler(
-        tracer_provider=GuardedTracerProvider(tracer_provider),
-        meter_provider=NO_METRICS,
-        instrumentation_scope_name=SCOPE,
-    )
+    """Make spans from now on, with this provider or else the global one."""
+    Spans.on, Spans.provider, Spans.tracer = True, tracer_provider, None
 
 
-def use_if_there() -> None:
-    """Make spans from now on, where the extra `genai` is installed."""
-    if Spans.handler is None:
-        try:
-            use()
-        except ImportError:
-            Spans.handler = None
+def use_if_off() -> None:
+    """Make spans from now on, where nobody has said so."""
+    if not Spans.on:
+        use()
+
+
+def off() -> None:
+    """Make no more spans."""
+    Spans.on, Spans.tracer = False, None
 
 
 def captures_content() -> bool:
     """Whether prompts and answers are put on spans."""
-    return Spans.handler is not None and bool(Spans.handler.should_capture_content())
+    settings = config.current()
+    return settings.message_content.lower() in _ON_SPANS if settings.message_content else settings.capture_content
 
 
-def takes_more(invocation: Any) -> bool:
-    """Whether there is a span that keeps what it is told, or content that is put elsewhere too."""
-    return invocation is not None and (invocation.span.is_recording() or captures_content())
+def is_theirs(span: Any) -> bool:
+    """Whether a span is another tool's of a model call."""
+    told = getattr(span, "attributes", None)
+    if not told:
+        return False
+    operation = told.get(a.GEN_AI_OPERATION)
+    if operation is not None:
+        return operation in _MODEL_CALLS
+    if a.LLM_REQUEST_TYPE in told:
+        return True
+    kind = told.get(a.OPENINFERENCE_KIND)
+    if kind is not None:
+        return kind in ("LLM", "EMBEDDING")
+    return a.GEN_AI_REQUEST_MODEL in told and (a.GEN_AI_SYSTEM in told or a.GEN_AI_PROVIDER in told)
 
 
-@never_raise
-def start(provider: str, model: str, operation: a.GenAiOperation, url: Any) -> Any:
-    """Begin the span of a call to an endpoint (as httpx has its address); None where none is made."""
-    if Spans.handler is None:
+def start(provider: str, asked: Asked, place: Place | None) -> Span | None:
+    """Begin the span of a call; None where there is to be none. Never raises."""
+    if not Spans.on:
         return None
-    begin = Spans.handler.inference if operation is a.GenAiOperation.CHAT else Spans.handler.embedding
-    port = getattr(url, "port", None)
-    invocation = begin(
-        provider,
-        request_model=model,
-        server_address=getattr(url, "host", None) or None,
-        server_port=None if port == 443 else port,
-        _attach_to_context=False,
-    )
-    if operation is a.GenAiOperation.CHAT and captures_content():
-        from opentelemetry.util.genai.invocation import CLIENT_INFERENCE_CONTEXT_KEY
-
-        # Upstream's instrumentation hands content to the span outside of it only where that allows it.
-        otel_context.get_value(CLIENT_INFERENCE_CONTEXT_KEY, invocation.context).capture_content = True  # type: ignore[attr-defined]
-    return invocation
+    try:
+        tracer = Spans.tracer
+        if tracer is None:
+            source = Spans.provider or trace.get_tracer_provider()
+            tracer = Spans.tracer = source.get_tracer(SCOPE)
+            Spans.follows = follows(source)
+        context = get_current()
+        if is_suppressed(context) or (Spans.follows and is_unsampled(context)):
+            return None
+        if is_theirs(trace.get_current_span(context)):
+            return None
+        operation = asked.operation.value
+        told: dict[str, Any] = {a.GEN_AI_OPERATION: operation, a.GEN_AI_PROVIDER: provider, a.GEN_AI_REQUEST_MODEL: asked.model}
+        if place is not None and place.host:
+            told[a.SERVER_ADDRESS] = place.host
+            if place.port and place.port != 443:
+                told[a.SERVER_PORT] = place.port
+        return tracer.start_span(
+            f"{operation} {asked.model}" if asked.model else operation,
+            context, SpanKind.CLIENT, told, record_exception=False, set_status_on_exception=False,
+        )  # fmt: skip
+    except Exception as error:
+        report("starting the span of an AI call", error)
+        return None
 
 
 @never_raise
-def end(invocation: Any, call: Call, attributes: dict[str, Any]) -> None:
+def end(span: Span | None, call: Call, attributes: dict[str, Any]) -> None:
     """Tell the end of a call on its span."""
-    if invocation is None:
+    if span is None:
         return
-    from opentelemetry.util.genai.types import Error
+    try:
+        if span.is_recording():
+            span.set_attributes({**call.asked.attributes, **_told(call), **attributes})
+            if call.failure is not None:
+                # The message of a client's error may quote the prompt: the class alone is told.
+                span.set_status(Status(StatusCode.ERROR, call.failure))
+    finally:
+        span.end()
 
-    if call.usage is not None:
-        invocation.input_tokens = call.usage.input
-        if call.operation is a.GenAiOperation.CHAT:
-            invocation.output_tokens = call.usage.output
+
+def _told(call: Call) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    if call.asked.streamed:
+        told[a.GEN_AI_REQUEST_STREAM] = True
+    if call.failure is not None:
+        told[a.ERROR_TYPE] = call.failure
     if call.response_model is not None:
-        invocation.response_model_name = call.response_model
-    invocation.conversation_id = invocation.conversation_id or chat_turn.conversation_id()
-    invocation.attributes.update(attributes)
-    if call.failure is None:
-        invocation.stop()
-    else:
-        # The message of a client's error may quote the prompt: the class alone is told.
-        invocation.fail(Error(message=call.failure, type=call.failure))
+        told[a.GEN_AI_RESPONSE_MODEL] = call.response_model
+    if call.usage is not None:
+        told[a.GEN_AI_INPUT_TOKENS] = call.usage.input
+        if call.operation is not a.GenAiOperation.EMBEDDINGS:
+            told[a.GEN_AI_OUTPUT_TOKENS] = call.usage.output
+    conversation = chat_turn.conversation_id()
+    if conversation is not None:
+        told[a.GEN_AI_CONVERSATION_ID] = conversation
+    if call.answer is not None:
+        _answered(call.answer, call, told)
+    return told
+
+
+def _answered(answer: Answer, call: Call, told: dict[str, Any]) -> None:
+    told.update(answer.attributes)
+    if answer.id is not None:
+        told[a.GEN_AI_RESPONSE_ID] = answer.id
+    if answer.finish:
+        told[a.GEN_AI_FINISH_REASONS] = tuple(answer.finish.values())
+    names = tuple(tool.name for tool in answer.tools.values() if tool.name)
+    if names:
+        told[a.AI_TOOL_CALLS] = names
+    if answer.keeps:
+        told.update(content.asked(call.asked.body))
+        told.update(content.answered(answer))

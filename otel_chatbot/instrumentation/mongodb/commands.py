@@ -14,6 +14,7 @@ from opentelemetry.trace import Span
 from pymongo import monitoring
 
 from ... import config
+from ..._clock import perf_counter
 from ..._fork import at_fork
 from ..._guard import never_raise
 from ...metrics import deduplication, record
@@ -24,7 +25,9 @@ from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ..common import chat_turn
 from ..common.client_spans import ClientSpans, end, mark_failed
-from .documents import Counts, Write, write_of
+from . import unrecognised, whole_arrays
+from .documents import WRITES, Counts, Write, write_of
+from .recognise import Recogniser
 from .transactions import Transactions, identity_of, in_transaction
 
 NOT_COUNTED: Final = frozenset({"hello", "ismaster", "saslstart", "saslcontinue", "authenticate", "endsessions", "killcursors"})
@@ -33,24 +36,35 @@ _MONGODB: Final = a.DbSystem.MONGODB.value
 _DUPLICATE_KEY: Final = {11000: "DuplicateKey", 11001: "DuplicateKey", 12582: "DuplicateKey"}
 """Write errors come without the name of their code; this one is worth its name."""
 
-_CONVERSATION_FIELD: Final = "conversation_id"
-"""The field of a message, or of a conversation with an id of its own, that names the conversation."""
-
 TRANSACTIONS: Final = Transactions()
 at_fork(__name__, in_child=TRANSACTIONS.forget)
 
 
+_SHOWING: Final = frozenset({"find", "findAndModify"})
+"""Commands whose replies show documents that the application may write back."""
 SPANS: Final = ClientSpans("opentelemetry.instrumentation.pymongo", "PymongoInstrumentor")
 
 
 class _Running(NamedTuple):
     request_id: int
+    began: float
+    """By a clock of our own: pymongo takes the command's time by the time of day, which may be set meanwhile."""
     span: Span | None
     counts: bool
     collection: str | None = None
     write: Write | None = None
     transaction: Mapping[str, Any] | None = None
     """What names the transaction of which the command is a part, None outside of one."""
+    read: _Read | None = None
+
+
+class _Read(NamedTuple):
+    """A command whose reply shows documents."""
+
+    space: tuple[str, str]
+    query: Mapping[str, Any]
+    whole: bool
+    """Whether it shows them with all of their fields."""
 
 
 # A command ends in the context in which it started, and none runs inside another. One slot a context, overwritten by the
@@ -72,15 +86,16 @@ class CommandFigures(monitoring.CommandListener):
         name, command = event.command_name, event.command
         collection = _collection(name, command)
         span = _begin_span(event, name, collection)
-        if name.lower() in NOT_COUNTED:
-            _running.set(_Running(event.request_id, span, counts=False))
+        lowered = name.lower()
+        if lowered in NOT_COUNTED:
+            _running.set(_Running(event.request_id, perf_counter(), span, counts=False))
             return
-        settings = config.current()
-        write = write_of(name, command, settings)
-        if name == "insert":
-            _meet_conversation(collection, command, settings)
+        write = write_of(name, command, _recogniser()) if lowered in WRITES else None
+        if write is not None and write.conversation is not None:
+            chat_turn.met(write.conversation)
+        read = _read(name, command, write) if name in _SHOWING else None
         transaction = identity_of(command) if in_transaction(command) else None
-        _running.set(_Running(event.request_id, span, True, collection, write, transaction))
+        _running.set(_Running(event.request_id, perf_counter(), span, True, collection, write, transaction, read))
 
     @never_raise
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
@@ -88,20 +103,19 @@ class CommandFigures(monitoring.CommandListener):
         running = _taken(event.request_id)
         if running is None:
             return
-        reply = event.reply
+        reply, seconds = event.reply, perf_counter() - running.began
         if running.counts:
-            code, kind = _write_error(reply)
-            _measure(event, running, code, kind)
+            code, kind = _write_error(reply) if "writeErrors" in reply else (None, None)
+            _measure(event, running, seconds, code, kind)
         if running.span is not None:
-            end(running.span)
-        if running.transaction is None:
-            if running.write is not None:
-                _count_documents(running.write.settle(reply))
-        elif running.write is not None:
-            TRANSACTIONS.add(running.transaction, running.write.settle(reply))
-        elif event.command_name == "commitTransaction":
+            end(running.span, seconds)
+        if running.read is not None:
+            whole_arrays.read(*running.read[:2], _shown(reply), whole=running.read.whole)
+        if running.write is not None:
+            _settle(running.write, reply, running.transaction)
+        elif running.transaction is not None and event.command_name == "commitTransaction":
             _count_documents(TRANSACTIONS.commit(running.transaction))
-        elif event.command_name == "abortTransaction":
+        elif running.transaction is not None and event.command_name == "abortTransaction":
             TRANSACTIONS.abort(running.transaction)
 
     @never_raise
@@ -111,19 +125,20 @@ class CommandFigures(monitoring.CommandListener):
         if running is None:
             return
         code, kind = error_of(event.failure)
+        seconds = perf_counter() - running.began
         if running.counts:
-            _measure(event, running, code, kind)
+            _measure(event, running, seconds, code, kind)
         if running.span is not None:
             # The server's message may hold a document or a key's value: the span tells the kind alone.
             mark_failed(running.span, kind, {a.DB_STATUS: code} if code is not None else None)
-            end(running.span)
+            end(running.span, seconds)
         if running.transaction is not None and event.command_name == "abortTransaction":
             TRANSACTIONS.abort(running.transaction)
 
 
 def _begin_span(event: monitoring.CommandStartedEvent, name: str, collection: str | None) -> Span | None:
     database, (host, port) = event.database_name, event.connection_id
-    attributes: dict[str, Any] = {a.DB_SYSTEM: _MONGODB, a.DB_NAMESPACE: database, a.DB_QUERY_TEXT: name}
+    attributes: dict[str, Any] = {a.DB_SYSTEM: _MONGODB, a.DB_NAMESPACE: database, a.DB_OPERATION: name}
     if collection:
         attributes[a.DB_COLLECTION] = collection
     attributes[a.SERVER_ADDRESS] = host
@@ -202,10 +217,11 @@ def _figures_of(kind: _Kind) -> _Figures:
 def _measure(
     event: monitoring.CommandSucceededEvent | monitoring.CommandFailedEvent,
     running: _Running,
+    seconds: float,
     code: str | None,
     error: str | None,
 ) -> None:
-    operation, seconds = event.command_name, event.duration_micros / 1e6
+    operation = event.command_name
     host, port = event.connection_id
     kind = (operation, running.collection, event.database_name, code, error, host, port)
     figures = _figures[kind] if kind in _figures else _figures_of(kind)
@@ -218,15 +234,47 @@ def _measure(
     figures.duration.observe(seconds, context)
 
 
-def _meet_conversation(collection: str | None, command: Mapping[str, Any], settings: config.Settings) -> None:
-    """Take note of the conversation that a request begins or writes a message to."""
-    documents: Sequence[Any] = command.get("documents") or ()
-    if collection not in (settings.conversations_collection, settings.messages_collection) or len(documents) != 1:
-        return
-    document = documents[0]
-    if isinstance(document, Mapping):
-        found = document.get(_CONVERSATION_FIELD)
-        chat_turn.met(document.get("_id") if found is None and collection == settings.conversations_collection else found)
+def _settle(write: Write, reply: Mapping[str, Any], transaction: Mapping[str, Any] | None) -> None:
+    counts = write.settle(reply)
+    if write.unread is not None:
+        unrecognised.note(*write.unread)
+    elif (made := write.new_conversation(reply)) is not None:
+        chat_turn.began(made)
+    if transaction is None:
+        _count_documents(counts)
+    else:
+        TRANSACTIONS.add(transaction, counts)
+
+
+class Known:
+    """The recogniser of the settings that are current."""
+
+    settings: config.Settings | None = None
+    recogniser: Recogniser
+
+
+def _recogniser() -> Recogniser:
+    settings = config.current()
+    if Known.settings is not settings:
+        Known.recogniser = Recogniser(settings)
+        Known.settings = settings
+    return Known.recogniser
+
+
+def _read(name: str, command: Mapping[str, Any], write: Write | None) -> _Read | None:
+    """What a command will show; one that also writes shows what it wrote only where it is asked for that."""
+    if name == "find":
+        return _Read((command.get("$db", ""), command["find"]), command.get("filter") or {}, "projection" not in command)
+    if command.get("new") or write is None:
+        return _Read((command.get("$db", ""), command[name]), command.get("query") or {}, "fields" not in command)
+    return None
+
+
+def _shown(reply: Mapping[str, Any]) -> Sequence[Any]:
+    cursor = reply.get("cursor")
+    if cursor is not None:
+        return cursor.get("firstBatch") or ()
+    return (reply.get("value"),)
 
 
 def _count_documents(counts: Counts) -> None:

@@ -1,23 +1,31 @@
 """Which conversations and messages a MongoDB command has written: read from the command and the reply, never from spans.
 
 Fed by `instrumentation.mongodb.commands` (the command at its start, the reply at its end); feeds the three counters of
-business events. Pure: plain mappings in, counts out. The rules stand in the documentation under "What counts".
+business events. What a document is, `recognise` tells; here stands what the reply says was written. The rules stand in the
+documentation under "What counts".
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
 
-from ...config import Settings
+from . import whole_arrays
+from .counts import BOTH, NOTHING, RECEIVED, SENT, Counts, total
+from .recognise import Found, Recogniser
+from .statements import Change, Memory, Space, Statement
+
+__all__ = ["NOTHING", "Change", "Counts", "Write", "write_of"]
 
 _logger = logging.getLogger("otel_chatbot")
 _warned: set[str] = set()
 
+_SETTLING: Final = ("ordered", "errorsOnly", "writeConcern")
 _REPLACED = (
-    "a conversation's whole array of messages was replaced: what is new in it cannot be counted; "
-    "$push new messages, or count them with messages_sent and messages_received"
+    "a conversation's whole array of messages was replaced, and no read in the same request showed what it held: what is new "
+    "in it cannot be counted; $push new messages, read the conversation first, or count them with messages_sent and "
+    "messages_received"
 )
 _AMBIGUOUS = (
     "MongoDB's reply does not say which of several different updates changed something, so the messages in them are not "
@@ -25,70 +33,80 @@ _AMBIGUOUS = (
 )
 
 
-class Counts(NamedTuple):
-    """Business events."""
-
-    conversations: int = 0
-    sent: int = 0
-    received: int = 0
-
-    def plus(self, other: Counts) -> Counts:
-        """Both together."""
-        return Counts(self.conversations + other.conversations, self.sent + other.sent, self.received + other.received)
-
-    def times(self, number: int) -> Counts:
-        """The same, a number of times."""
-        return Counts(self.conversations * number, self.sent * number, self.received * number)
-
-
-NOTHING = Counts()
-
-
-class Change(NamedTuple):
-    """What one insert or update statement counts for.
-
-    `created`: when it makes a document; `changed`: for each existing document that it modifies;
-    `inserts`, `deletes`: it is an insert, a delete; `upserts`: it may make a document; `many`: it may modify more than
-    one; `replaces`: it replaces the whole array of messages.
-    """
-
-    created: Counts = NOTHING
-    changed: Counts = NOTHING
-    inserts: bool = False
-    deletes: bool = False
-    upserts: bool = False
-    many: bool = False
-    replaces: bool = False
-
-
 class Write:
     """A command that may write conversations or messages, kept from its start until its reply."""
 
-    __slots__ = ("_changes", "_command", "_kind")
+    __slots__ = ("_changes", "_command", "_kind", "begun", "conversation", "unread")
 
-    def __init__(self, kind: str, changes: Sequence[Change], command: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        kind: str,
+        changes: Sequence[Change],
+        command: Mapping[str, Any],
+        conversation: object = None,
+        unread: tuple[str, tuple[str, ...]] | None = None,
+    ) -> None:
         self._kind = kind
         self._changes = changes
         # Only what settling needs: a reference to the command would keep the documents alive.
-        self._command = {name: command[name] for name in ("ordered", "errorsOnly", "writeConcern") if name in command}
+        self._command = {name: command[name] for name in _SETTLING if name in command}
+        self.conversation = conversation
+        """The id of the conversation that the command names."""
+        self.begun: object = None
+        """The id of a conversation that is inserted and names no other: mostly the driver's."""
+        self.unread = unread
+        """A collection, and the fields of a document in it that was not recognised."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it can count for anything, or is to be remembered."""
+        return any(change.created is not NOTHING or change.changed is not NOTHING or change.replaces or change.memory
+                   for change in self._changes)  # fmt: skip
+
+    def new_conversation(self, reply: Mapping[str, Any]) -> object:
+        """The id of a conversation that was made under no other: the driver's, or the one that the server gave to an upsert."""
+        if (
+            self.begun is not None
+            or self.conversation is not None
+            or len(self._changes) != 1
+            or not self._changes[0].created.conversations
+        ):
+            return self.begun
+        if self._kind == "findandmodify":
+            return (reply.get("lastErrorObject") or {}).get("upserted")
+        upserted = reply.get("upserted") or ()
+        return upserted[0].get("_id") if upserted else None
 
     def settle(self, reply: Mapping[str, Any]) -> Counts:
         """What the reply says has been written."""
+        failed = reply.get("writeErrors")
+        if not failed:
+            self._remember()
+            if self._kind == "insert":
+                return self._changes[0].created if len(self._changes) == 1 else total(c.created for c in self._changes)
         if (self._command.get("writeConcern") or {}).get("w") == 0:
             # The driver answers {ok: 1} itself: what was sent is all that can be known.
-            return _total(change.created for change in self._changes if change.inserts)
+            return total(change.created for change in self._changes if change.inserts)
         if self._kind == "findandmodify":
             return self._settle_find_and_modify(reply)
         if self._kind == "bulkwrite":
             return self._settle_bulk(reply)
         return self._settle_batch(reply)
 
+    def _remember(self) -> None:
+        for change in self._changes:
+            memory = change.memory
+            if isinstance(memory, Memory):
+                whole_arrays.written(memory.space, memory.fields, memory.arrays, whole=memory.whole)
+            elif memory is not None:
+                whole_arrays.keep(memory)
+
     def _settle_batch(self, reply: Mapping[str, Any]) -> Counts:
         ran = self._ran(error.get("index", 0) for error in reply.get("writeErrors") or ())
         if self._kind == "insert":
-            return _total(change.created for change in ran.values())
+            return total(change.created for change in ran.values())
         made = {item.get("index") for item in reply.get("upserted") or ()}
-        counts = _total(change.created for index, change in ran.items() if index in made)
+        counts = total(change.created for index, change in ran.items() if index in made)
         rest = [change for index, change in ran.items() if index not in made]
         return counts.plus(_changed(rest, int(reply.get("nModified", 0))))
 
@@ -108,7 +126,7 @@ class Write:
         modified = int(reply.get("nModified", 0))
         if not self._command.get("errorsOnly") and not cursor.get("id"):
             made = {item.get("idx") for item in results if item.get("upserted") is not None}
-            counts = counts.plus(_total(change.created for index, change in updates.items() if index in made))
+            counts = counts.plus(total(change.created for index, change in updates.items() if index in made))
             for item in results:
                 change = updates.get(item.get("idx"))
                 if change is not None and item.get("idx") not in made:
@@ -127,95 +145,93 @@ class Write:
         return {index: change for index, change in enumerate(self._changes[:stop]) if index not in errors}
 
 
-def write_of(name: str, command: Mapping[str, Any], settings: Settings) -> Write | None:
-    """The write that a command is, or None when it cannot touch conversations or messages."""
-    kind = name.lower()
-    if kind == "bulkwrite":
-        return _bulk(command, settings)
-    collection = command.get(name)
-    if collection not in (settings.conversations_collection, settings.messages_collection):
-        return None
-    if kind == "insert":
-        documents = command.get("documents") or ()
-        return Write(kind, [_insert(document, collection, settings) for document in documents], command)
-    if kind == "update":
-        updates = command.get("updates") or ()
-        changes = [
-            _update(u.get("q"), u.get("u"), collection, settings, upsert=u.get("upsert"), many=u.get("multi")) for u in updates
-        ]
-        return Write(kind, changes, command)
-    if kind == "findandmodify" and command.get("update") is not None:
-        update = _update(
-            command.get("query"), command.get("update"), collection, settings, upsert=command.get("upsert"), many=False
-        )
-        return Write(kind, [update], command)
-    return None
+def write_of(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:
+    """The write that a command is, or None when it is none."""
+    make = WRITES.get(name.lower())
+    return None if make is None else make(name, command, recogniser)
 
 
-def _bulk(command: Mapping[str, Any], settings: Settings) -> Write | None:
-    spaces = [str(item.get("ns", "")).partition(".")[2] for item in command.get("nsInfo") or ()]
-    if settings.conversations_collection not in spaces and settings.messages_collection not in spaces:
+def _insert(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:
+    collection, documents = command.get(name), command.get("documents")
+    if not isinstance(collection, str) or not documents:
         return None
+    space, batch = (command.get("$db", ""), collection), len(documents) > 1
+    first: tuple[Mapping[str, Any], Found] | None = None
+    changes = []
+    for document in documents:
+        found = recogniser.document(document, collection, batch=batch)
+        changes.append(_made(found, document, space))
+        if first is None and found.chat:
+            first = document, found
+    if first is not None:
+        write = Write("insert", changes, command, recogniser.conversation_id(first[0]))
+        if write.conversation is None and first[1].counts.conversations:
+            write.begun = first[0].get("_id")
+        return write
+    unread = recogniser.unread(documents[0], collection)
+    return None if unread is None else Write("insert", changes, command, unread=unread)
+
+
+def _updates(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:
+    collection, updates = command.get(name), command.get("updates") or ()
+    if not isinstance(collection, str):
+        return None
+    statements = [Statement(u.get("q"), u.get("u"), bool(u.get("upsert")), bool(u.get("multi"))) for u in updates]
+    return _update(statements, "update", command, collection, recogniser)
+
+
+def _find_and_modify(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:
+    collection, update = command.get(name), command.get("update")
+    if update is None or not isinstance(collection, str):
+        return None
+    statement = Statement(command.get("query"), update, bool(command.get("upsert")), many=False)
+    return _update([statement], "findandmodify", command, collection, recogniser)
+
+
+def _update(
+    statements: Sequence[Statement], kind: str, command: Mapping[str, Any], collection: str, recogniser: Recogniser
+) -> Write | None:
+    space = (command.get("$db", ""), collection)
+    write = Write(kind, [statement.change(space, recogniser) for statement in statements], command)
+    if not write.counts:
+        return None
+    if len(statements) == 1:
+        write.conversation = statements[0].conversation(collection, recogniser)
+    return write
+
+
+def _bulk(_name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:
+    spaces = [str(item.get("ns", "")).partition(".")[::2] for item in command.get("nsInfo") or ()]
+    inserts = sum("insert" in op for op in command.get("ops") or ())
     changes = []
     for op in command.get("ops") or ():
         if "insert" in op:
-            changes.append(_insert(op.get("document") or {}, spaces[op["insert"]], settings))
+            space, document = spaces[op["insert"]], op.get("document") or {}
+            changes.append(_made(recogniser.document(document, space[1], batch=inserts > 1), document, space))
         elif "update" in op:
-            changes.append(
-                _update(
-                    op.get("filter"),
-                    op.get("updateMods"),
-                    spaces[op["update"]],
-                    settings,
-                    upsert=op.get("upsert"),
-                    many=op.get("multi"),
-                )
-            )
+            statement = Statement(op.get("filter"), op.get("updateMods"), bool(op.get("upsert")), bool(op.get("multi")))
+            changes.append(statement.change(spaces[op["update"]], recogniser))
         else:
             changes.append(Change(deletes=True))
     return Write("bulkwrite", changes, command)
 
 
-def _insert(document: Mapping[str, Any], collection: str, settings: Settings) -> Change:
-    if collection == settings.conversations_collection:
-        return Change(Counts(1).plus(_messages(_at(document, settings.messages_field), settings)), inserts=True)
-    if collection == settings.messages_collection:
-        return Change(_message(document, settings), inserts=True)
-    return Change(inserts=True)
+WRITES: Final[dict[str, Callable[[str, Mapping[str, Any], Recogniser], Write | None]]] = {
+    "insert": _insert,
+    "update": _updates,
+    "findandmodify": _find_and_modify,
+    "bulkwrite": _bulk,
+}
+"""How the commands are read that may write, by name in lower case."""
 
 
-def _update(query: Any, update: Any, collection: str, settings: Settings, *, upsert: Any, many: Any) -> Change:
-    query = query if isinstance(query, Mapping) else {}
-    values, pushed, operators = _parts(update, settings.messages_field)
-    if collection == settings.messages_collection:
-        roles = [role for source in (*values, query) if (role := _at(source, settings.role_field)) is not None]
-        return Change(_role(roles[0], settings) if roles else NOTHING, upserts=bool(upsert), many=bool(many))
-    if collection != settings.conversations_collection:
-        return Change(upserts=bool(upsert), many=bool(many))
-    arrays = [array for source in values if (array := _at(source, settings.messages_field)) is not None]
-    new = _messages(pushed, settings)
-    first = arrays[0] if arrays else _at(query, settings.messages_field)
-    created = Counts(1).plus(_messages(first, settings)).plus(new)
-    replaces = _at(operators.get("$set", {}) if operators is not None else update, settings.messages_field) is not None
-    return Change(created, new, upserts=bool(upsert), many=bool(many), replaces=replaces)
+def _made(found: Found, document: Mapping[str, Any], space: Space) -> Change:
+    if not found.holds:
+        return _INSERTS.get(found.counts) or Change(found.counts, inserts=True)
+    return Change(found.counts, inserts=True, memory=whole_arrays.made(space, document))
 
 
-def _parts(update: Any, field: str) -> tuple[list[Mapping[str, Any]], list[Any], Mapping[str, Any] | None]:
-    """The mappings that set fields, what is pushed to the messages, and the operators (None for a replacement)."""
-    if isinstance(update, Mapping):
-        if not any(str(name).startswith("$") for name in update):
-            return [update], [], None
-        values = [update[name] for name in ("$set", "$setOnInsert") if isinstance(update.get(name), Mapping)]
-        push = update.get("$push")
-        pushed = push.get(field) if isinstance(push, Mapping) else None
-        if isinstance(pushed, Mapping) and "$each" in pushed:
-            return values, list(pushed["$each"] or ()), update
-        return values, [] if pushed is None else [pushed], update
-    if isinstance(update, (list, tuple)):  # an aggregation pipeline: literal values can be read, expressions cannot
-        stages = [stage.get("$set") or stage.get("$addFields") for stage in update if isinstance(stage, Mapping)]
-        sets = [stage for stage in stages if isinstance(stage, Mapping)]
-        return sets, [], {"$set": {name: value for stage in sets for name, value in stage.items()}}
-    return [], [], {}
+_INSERTS: Final = {counts: Change(counts, inserts=True) for counts in (NOTHING, SENT, RECEIVED, BOTH)}
 
 
 def _changed(changes: Sequence[Change], modified: int) -> Counts:
@@ -237,38 +253,9 @@ def _spread(counts: Sequence[Counts], number: int) -> Counts:
     if len(set(counts)) == 1:
         return counts[0].times(number)
     if number >= len(counts):
-        return _total(counts)
+        return total(counts)
     _warn(_AMBIGUOUS)
     return NOTHING
-
-
-def _total(counts: Iterable[Counts]) -> Counts:
-    total = NOTHING
-    for item in counts:
-        total = total.plus(item)
-    return total
-
-
-def _messages(array: Any, settings: Settings) -> Counts:
-    return _total(_message(item, settings) for item in array) if isinstance(array, (list, tuple)) else NOTHING
-
-
-def _message(document: Any, settings: Settings) -> Counts:
-    return _role(_at(document, settings.role_field), settings)
-
-
-def _role(role: Any, settings: Settings) -> Counts:
-    return Counts(0, int(role in settings.user_roles), int(role in settings.assistant_roles))
-
-
-def _at(document: Any, path: str) -> Any:
-    """The value at a dotted path, or under the path written as one key (`{"$set": {"a.b": 1}}`)."""
-    if not isinstance(document, Mapping):
-        return None
-    if path in document:
-        return document[path]
-    head, dot, rest = path.partition(".")
-    return _at(document.get(head), rest) if dot else None
 
 
 def _warn(text: str) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import weakref
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Final
 
 from opentelemetry.trace import TracerProvider
 
@@ -20,6 +21,8 @@ from ..common.patching import Method, Patches, imported_before
 
 _logger = logging.getLogger("otel_chatbot")
 _patches = Patches()
+_made: Final[ContextVar[Any]] = ContextVar("otel_chatbot_mongo_client", default=None)
+"""The client that is being made."""
 
 
 class State:
@@ -34,6 +37,7 @@ def instrument(tracer_provider: TracerProvider | None = None) -> None:
         return
     earlier = imported_before("pymongo")
     from pymongo import AsyncMongoClient, MongoClient
+    from pymongo.monitoring import _EventListeners
 
     from .commands import SPANS, CommandFigures
     from .pool import PoolFigures
@@ -43,7 +47,11 @@ def instrument(tracer_provider: TracerProvider | None = None) -> None:
         m.CONVERSATIONS_CREATED, m.MESSAGES_SENT, m.MESSAGES_RECEIVED, m.DB_QUERIES, m.DB_QUERY_TIME, m.DB_CONNECTIONS
     )
     for client in (MongoClient, AsyncMongoClient):
-        _patches.wrap(client, "__init__", _with_listeners)
+        _patches.wrap(client, "__init__", _remembering)
+    # Not the argument `event_listeners`: the app would see ours in `client.options`, in its text, and in copies of it. Every
+    # client makes one such set of its own (pymongo/client_options.py, _parse_pool_options), one with an SRV name again later.
+    _patches.wrap(_EventListeners, "__init__", _adding)
+    _patches.wrap(_EventListeners, "event_listeners", _hiding)
     if earlier:
         _greet(MongoClient, AsyncMongoClient)
     SPANS.switch_on(tracer_provider)
@@ -61,38 +69,58 @@ def uninstrument() -> None:
     _patches.restore()
 
 
-def _with_listeners(original: Method) -> Method:
+def _remembering(original: Method) -> Method:
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        if record.is_own_traffic():
+        token = _made.set(self)
+        try:
             original(self, *args, **kwargs)
-            return
-        pools = _listen(kwargs)
-        original(self, *args, **kwargs)
-        if pools is not None:
-            _remember(self, pools)
+        finally:
+            _made.reset(token)
+        if State.on and not record.is_own_traffic():
+            _remember(self)
 
     return init
 
 
+def _adding(original: Method) -> Method:
+    def init(self: Any, listeners: Any, *args: Any, **kwargs: Any) -> None:
+        ours = _ours_for(self) if State.on and not record.is_own_traffic() else None
+        original(self, [*(listeners or ()), *ours] if ours else listeners, *args, **kwargs)
+
+    return init
+
+
+def _hiding(original: Method) -> Method:
+    def event_listeners(self: Any) -> Any:
+        found = original(self)
+        theirs = _without_ours(found)
+        return found if theirs is None else theirs
+
+    return event_listeners
+
+
 @never_raise
-def _listen(kwargs: dict[str, Any]) -> Any:
-    """Add our listeners to a client's own ones. A client that pymongo copies from another comes with the other's."""
+def _ours_for(set_of_listeners: Any) -> list[Any]:
+    """Our listeners for one client; what they have added is taken back when the client is thrown away."""
     from .commands import CommandFigures
     from .pool import PoolFigures
 
-    given = kwargs.get("event_listeners")
-    if given is not None and not isinstance(given, (list, tuple)):
-        return None  # pymongo will refuse it and say why
     pools = PoolFigures()
-    theirs = [listener for listener in given or () if not isinstance(listener, (CommandFigures, PoolFigures))]
-    kwargs["event_listeners"] = [*theirs, CommandFigures(), pools]
-    return pools
+    # With an SRV name the set is made later, outside of the client's own `__init__`; the set lives a little longer.
+    owner = _made.get()
+    weakref.finalize(set_of_listeners if owner is None else owner, pools.give_back).atexit = False
+    return [CommandFigures(), pools]
 
 
 @never_raise
-def _remember(client: Any, pools: Any) -> None:
-    remember_mongo(client)
-    weakref.finalize(client, pools.give_back).atexit = False
+def _without_ours(listeners: list[Any]) -> list[Any]:
+    from .commands import CommandFigures
+    from .pool import PoolFigures
+
+    return [listener for listener in listeners if not isinstance(listener, (CommandFigures, PoolFigures))]
+
+
+_remember = never_raise(remember_mongo)
 
 
 @never_raise

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 import weakref
 from typing import Any, Final
 
 from pymongo import monitoring
 
+from ..._clock import perf_counter
 from ..._fork import at_fork
 from ..._guard import never_raise
 from ...metrics import record
@@ -138,7 +138,7 @@ class PoolFigures(monitoring.ConnectionPoolListener):
             pool = self._pool(event)
             known = event.connection_id in pool.connections
             if known:
-                pool.connections[event.connection_id] = time.perf_counter()
+                pool.connections[event.connection_id] = perf_counter()
             pool.move(-known, known, -1)
             if PoolFigures.enabled:
                 pool.series.waited(event.duration or 0.0)
@@ -154,7 +154,7 @@ class PoolFigures(monitoring.ConnectionPoolListener):
             pool.connections[event.connection_id] = None
             pool.move(1, -1)
             if PoolFigures.enabled:
-                pool.series.was_used(time.perf_counter() - since)
+                pool.series.was_used(perf_counter() - since)
 
     @never_raise
     def pool_ready(self, event: monitoring.PoolReadyEvent) -> None:

@@ -6,7 +6,6 @@ inside one call is one operation, a pipeline is one operation, and each key that
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextvars import ContextVar, Token
 from typing import Any, Final, NamedTuple
@@ -15,6 +14,7 @@ from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import Span, set_span_in_context
 
 from ... import config
+from ..._clock import perf_counter
 from ..._guard import never_raise
 from ...metrics import record
 from ...metrics.record import AutomaticCounter, AutomaticHistogram, keep
@@ -25,7 +25,7 @@ from ...semconv import metrics as m
 from ..common import chat_turn
 from ..common.client_spans import end, mark_failed
 from .pool import address as address_of
-from .spans import Address, begin_command, begin_pipeline, operation_name
+from .spans import Address, begin_command, begin_pipeline, connection_attributes, operation_name
 
 NOT_COUNTED: Final = frozenset({"HELLO", "AUTH", "SELECT", "CLIENT"})
 """What sets a connection up."""
@@ -50,7 +50,7 @@ class Operation:
         client: Any,
         name: str,
         commands: Sequence[Sequence[Any]],
-        address: Address | None,
+        address: Address,
         span: Span | None,
         counts: bool,
     ) -> None:
@@ -64,44 +64,53 @@ class Operation:
         """The replies of a pipeline that is about to raise because of one of them."""
         self._token: Token[Operation | bool] | None = _running.set(self)
         self._context: Token[Context] | None = None if span is None else attach(set_span_in_context(span))
-        self._start = time.perf_counter()
+        self._start = perf_counter()
 
     @never_raise
     def succeeded(self, replies: Sequence[Any]) -> None:
         """Record the operation; `replies` has one item for each of its commands."""
-        self._measure(None)
+        seconds = self._measure(None)
         if self._span is not None:
-            end(self._span)
+            end(self._span, seconds)
         self._read(replies)
 
     @never_raise
     def failed(self, error: BaseException) -> None:
         """Record the operation with its error, and what other commands of its pipeline have read."""
         kind = type(error).__qualname__
-        self._measure(kind)
+        seconds = self._measure(kind)
         if self._span is not None:
             # A watched key that was changed is an answer; what is no `Exception` (a cancelled task) comes from the application.
             if isinstance(error, Exception) and kind != _WATCHED:
                 mark_failed(self._span, kind)
-            end(self._span)
+            end(self._span, seconds)
         if self.replies is not None:
             self._read(self.replies)
 
-    def _measure(self, error: str | None) -> None:
-        seconds = time.perf_counter() - self._start
+    def _measure(self, error: str | None) -> float:
+        seconds = perf_counter() - self._start
         if self._token is not None:
             _running.reset(self._token)
             self._token = None
         if self._context is not None:
             detach(self._context)
         if not self._counts:
-            return
+            return seconds
+        if self._address[0] is None:
+            self._find_place()
         context = current_context() if self._span is None else self._span.get_span_context()
-        kind = (self._name, error, *(self._address or _address(self._client)))
+        kind = (self._name, error, *self._address)
         figures = _figures[kind] if kind in _figures else _figures_of(kind)
         figures.operation_time.observe(seconds, context)
         chat_turn.spent(a.Phase.CACHE, seconds)
         figures.duration.observe(seconds, context)
+        return seconds
+
+    def _find_place(self) -> None:
+        """See where the operation went: a cluster's and a Sentinel's client may know it only when it has asked."""
+        self._address = _address(self._client)
+        if self._span is not None:
+            self._span.set_attributes(connection_attributes(self._address))
 
     def _read(self, replies: Sequence[Any]) -> None:
         hits = misses = 0
@@ -111,7 +120,11 @@ class Operation:
                 hits += hit
                 misses += miss
         if hits or misses:
-            _count_reads(hits, misses)
+            figures = _reads[_REDIS] if _REDIS in _reads else _reads_of_keys()
+            if hits:
+                figures.hits.add(hits)
+            if misses:
+                figures.misses.add(misses)
 
 
 class _Figures(NamedTuple):
@@ -153,15 +166,9 @@ class _Reads(NamedTuple):
 _reads: Final[dict[str, _Reads]] = {}
 
 
-def _count_reads(hits: int, misses: int) -> None:
-    figures = _reads.get(_REDIS)
-    if figures is None:
-        system = {a.DB_SYSTEM: _REDIS}
-        figures = keep(_reads, _REDIS, _Reads(AutomaticCounter(m.CACHE_HITS, system), AutomaticCounter(m.CACHE_MISSES, system)))
-    if hits:
-        figures.hits.add(hits)
-    if misses:
-        figures.misses.add(misses)
+def _reads_of_keys() -> _Reads:
+    system = {a.DB_SYSTEM: _REDIS}
+    return keep(_reads, _REDIS, _Reads(AutomaticCounter(m.CACHE_HITS, system), AutomaticCounter(m.CACHE_MISSES, system)))
 
 
 # The operation of this context; True inside of redis-py's own preparations. What redis-py sends meanwhile is part of it.
@@ -174,8 +181,8 @@ def begin(client: Any, name: str, commands: Sequence[Sequence[Any]], *, pipeline
     if not State.on or _running.get() or record.is_own_traffic():
         return None
     pool = getattr(client, "connection_pool", None)
-    address = None if pool is None else address_of(pool.connection_kwargs)
-    span = begin_pipeline(commands, address) if pipeline else begin_command(commands[0], address)
+    address = _address(client) if pool is None else address_of(pool)
+    span = begin_pipeline(name, commands, address) if pipeline else begin_command(name, commands[0], address)
     counts = name not in NOT_COUNTED
     return Operation(client, name, commands, address, span, counts) if counts or span is not None else None
 
@@ -232,7 +239,10 @@ def _is_cache(key: Any) -> bool:
 
 
 def _address(client: Any) -> Address:
-    """Where a cluster's client sends what has no key."""
+    """Where a client's commands go; a cluster's: where it sends what has no key."""
+    pool = getattr(client, "connection_pool", None)
+    if pool is not None:
+        return address_of(pool)
     manager = getattr(client, "nodes_manager", None) or getattr(getattr(client, "cluster_client", None), "nodes_manager", None)
     node = getattr(manager, "default_node", None)
-    return (None, None, None) if node is None else (node.host, int(node.port), "0")
+    return (None, None, "0") if node is None else (node.host, int(node.port), "0")

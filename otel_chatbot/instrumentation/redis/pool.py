@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 import weakref
 from collections.abc import Collection
 from typing import Any, Final
 
+from ..._clock import perf_counter
 from ..._fork import at_fork
 from ..._guard import never_raise
 from ...metrics import record
 from ...semconv import attributes as a
 from ..common.patching import Method, Patches
 from ..common.pool_figures import PoolSeries
+from .spans import Address
 
 _NO_CONNECTION: Final = ("No connection available.", "Too many connections")
 """What the blocking and the plain pool say when every connection is in use (redis-py has no type of error for it)."""
 _LOOK_SECONDS: Final = 1.0
 """For so long it may go unseen that something else closed a connection that waits in its pool."""
+_HOST: Final = "localhost"
+_PORT: Final = 6379
+"""redis-py's defaults."""
 _UNLIMITED: Final = 2**31
 """redis-py's max_connections, before version 8, of a pool that has no maximum."""
 
@@ -39,7 +43,7 @@ class _Pool:
 
     def __init__(self, pool: Any) -> None:
         self.lock = threading.RLock()
-        self.series = PoolSeries(a.DbSystem.REDIS, pool_name(pool.connection_kwargs))
+        self.series = PoolSeries(a.DbSystem.REDIS, pool_name(pool))
         most = int(pool.max_connections)
         self.series.limits(0, most if most < _UNLIMITED else 0)
         self.since: dict[int, float] = {}
@@ -51,7 +55,7 @@ class _Pool:
 
         Closed connections stay in their pool, to be opened again. They are rare, and to find one takes a look at all.
         """
-        now = time.perf_counter()
+        now = perf_counter()
         with self.lock:
             idle, used = _books(pool)
             if look or self._closed or now - self._looked > _LOOK_SECONDS:
@@ -74,19 +78,35 @@ class _Pool:
 _followed: weakref.WeakKeyDictionary[Any, _Pool] = weakref.WeakKeyDictionary()
 
 
-def pool_name(connection: dict[str, Any]) -> str:
-    """A pool's address: `host:port/db` or a socket's path; never a credential."""
-    host, port, db = address(connection)
-    return f"{host}:{port}/{db}" if port is not None else f"{host}/{db}"
+def pool_name(pool: Any) -> str:
+    """A pool's address: `host:port/db`, a socket's path, or the service that Sentinels know; never a credential."""
+    return _name(getattr(pool, "service_name", None), *_place(pool.connection_kwargs))
 
 
-def address(connection: dict[str, Any]) -> tuple[str | None, int | None, str]:
-    """Host (or path, with no port) and database index from the arguments of a pool's connections."""
+def address(pool: Any) -> Address:
+    """Host (or path, with no port) and database index of a pool's connections.
+
+    The host is None where Sentinels are asked for it and have not been yet.
+    """
+    connection = pool.connection_kwargs
+    if "connection_pool" not in connection:
+        return _place(connection)
     db = str(connection.get("db") or 0)
-    if connection.get("path"):
-        return str(connection["path"]), None, db
-    host = connection.get("host")
-    return (None if host is None else str(host)), int(connection.get("port") or 6379), db
+    # A pool of redis.sentinel, sync or asyncio, which its connections know: the master may move.
+    master = getattr(pool, "master_address", None)
+    return (str(master[0]), int(master[1]), db) if master else (None, None, db)
+
+
+def _place(connection: dict[str, Any]) -> tuple[str, int | None, str]:
+    get = connection.get
+    db = str(get("db") or 0)
+    if path := get("path"):
+        return str(path), None, db
+    return str(get("host") or _HOST), int(get("port") or _PORT), db
+
+
+def _name(service: str | None, host: str, port: int | None, db: str) -> str:
+    return f"{service or host}/{db}" if service or port is None else f"{host}:{port}/{db}"
 
 
 def follow(patches: Patches) -> None:
@@ -119,7 +139,7 @@ def _getting(original: Method) -> Method:
     def get_connection(self: Any, *args: Any, **kwargs: Any) -> Any:
         if _quiet():
             return original(self, *args, **kwargs)
-        state, start = _ask(self), time.perf_counter()
+        state, start = _ask(self), perf_counter()
         try:
             connection = original(self, *args, **kwargs)
         except BaseException as error:
@@ -135,7 +155,7 @@ def _getting_async(original: Method) -> Method:
     async def get_connection(self: Any, *args: Any, **kwargs: Any) -> Any:
         if _quiet():
             return await original(self, *args, **kwargs)
-        state, start = _ask(self), time.perf_counter()
+        state, start = _ask(self), perf_counter()
         try:
             connection = await original(self, *args, **kwargs)
         except BaseException as error:
@@ -199,7 +219,7 @@ def _connecting(original: Method) -> Method:
     def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
         if _is_open(self) or _quiet():
             return original(self, *args, **kwargs)
-        start = time.perf_counter()
+        start = perf_counter()
         result = original(self, *args, **kwargs)
         _opened(self, start)
         return result
@@ -211,7 +231,7 @@ def _connecting_async(original: Method) -> Method:
     async def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
         if _is_open(self) or _quiet():
             return await original(self, *args, **kwargs)
-        start = time.perf_counter()
+        start = perf_counter()
         result = await original(self, *args, **kwargs)
         _opened(self, start)
         return result
@@ -241,7 +261,7 @@ def _refused(pool: Any, state: _Pool | None, error: BaseException) -> None:
 @never_raise
 def _given(pool: Any, state: _Pool | None, connection: Any, start: float) -> None:
     if state is not None:
-        now = time.perf_counter()
+        now = perf_counter()
         state.since[id(connection)] = now
         state.hold(pool, -1)
         state.series.waited(now - start)
@@ -251,13 +271,14 @@ def _given(pool: Any, state: _Pool | None, connection: Any, start: float) -> Non
 def _done(state: _Pool, connection: Any) -> None:
     since = state.since.pop(id(connection), None)
     if since is not None:
-        state.series.was_used(time.perf_counter() - since)
+        state.series.was_used(perf_counter() - since)
 
 
 @never_raise
 def _opened(connection: Any, start: float) -> None:
     known = {name: getattr(connection, name, None) for name in ("host", "port", "path", "db")}
-    PoolSeries(a.DbSystem.REDIS, pool_name(known)).opened(time.perf_counter() - start)
+    service = getattr(getattr(connection, "connection_pool", None), "service_name", None)  # Sentinels' connections know theirs
+    PoolSeries(a.DbSystem.REDIS, _name(service, *_place(known))).opened(perf_counter() - start)
 
 
 @never_raise

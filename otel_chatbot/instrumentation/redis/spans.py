@@ -1,7 +1,8 @@
 """What the span of a Redis operation says: the commands' names, how many arguments they have, and where they went.
 
-Fed by `redis.commands`; feeds `common.client_spans`. Names and attributes are those of OpenTelemetry's instrumentation of Redis,
-without keys, values and documents, which it takes in where a whole command is given as one text, and from a search.
+Fed by `redis.commands`; feeds `common.client_spans`. Names are those of OpenTelemetry's instrumentation of Redis, attributes
+those of the stable conventions for Redis, without keys, values and documents, which upstream takes in where a whole command
+is given as one text, and from a search.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _WITH_SUBCOMMANDS: Final = frozenset({
 """Commands whose second word is a part of the name; redis-py gives both as one argument."""
 
 Address = tuple[str | None, int | None, str | None]
-"""Host or path, port (None with a path), and database index."""
+"""Host or path (None where it is not known yet), port (None with a path), and database index."""
 
 
 def operation_name(command: Sequence[Any]) -> str:
@@ -40,37 +41,47 @@ def operation_name(command: Sequence[Any]) -> str:
     return _name(command[0]) if command and isinstance(command[0], (str, bytes)) else OTHER
 
 
-def begin_command(command: Sequence[Any], address: Address | None) -> Span | None:
-    """Begin the span of one command; None where there is to be none."""
-    name, text = _command(command)
-    attributes = {a.DB_QUERY_TEXT: text, a.REDIS_ARGUMENTS: len(command), **_connection(address)}
-    return SPANS.start(_SHOWN.get(name, name), attributes)
+def begin_command(name: str, command: Sequence[Any], address: Address) -> Span | None:
+    """Begin the span of one command with this operation name; None where there is to be none."""
+    shown, text, bare = _command(command)
+    attributes = {a.DB_OPERATION: name, a.REDIS_ARGUMENTS: len(command), **connection_attributes(address)}
+    if not bare:
+        attributes[a.DB_QUERY_TEXT] = text
+    return SPANS.start(_SHOWN.get(shown, shown), attributes)
 
 
-def begin_pipeline(commands: Sequence[Sequence[Any]], address: Address | None) -> Span | None:
-    """Begin the span of a pipeline; None where there is to be none."""
+def begin_pipeline(name: str, commands: Sequence[Sequence[Any]], address: Address) -> Span | None:
+    """Begin the span of a pipeline (`name`: MULTI or PIPELINE); None where there is to be none.
+
+    The operation's name has the commands' name behind it where all have the same (conventions for Redis).
+    """
     told = [_command(command) for command in commands]
+    same = {operation_name(command) for command in commands}
     attributes = {
-        a.DB_QUERY_TEXT: "\n".join(text for _, text in told),
+        a.DB_OPERATION: f"{name} {same.pop()}" if len(same) == 1 else name,
         a.REDIS_PIPELINE_LENGTH: len(commands),
-        **_connection(address),
+        **connection_attributes(address),
     }
-    return SPANS.start(_shortened(" ".join(name for name, _ in told)) or _PIPELINE, attributes)
+    if len(commands) > 1:
+        attributes[a.DB_BATCH_SIZE] = len(commands)
+    if not all(bare for _, _, bare in told):
+        attributes[a.DB_QUERY_TEXT] = "\n".join(text for _, text, _ in told)
+    return SPANS.start(_shortened(" ".join(shown for shown, _, _ in told)) or _PIPELINE, attributes)
 
 
-def _command(command: Sequence[Any]) -> tuple[str, str]:
-    """How a command is named, and its text with a mark for each argument."""
+def _command(command: Sequence[Any]) -> tuple[str, str, bool]:
+    """How a command is named, its text with a mark for each argument, and whether that is only the name."""
     first = command[0] if command else OTHER
     return _told(first if isinstance(first, (str, bytes)) else OTHER, min(len(command) - 1, _LONGEST))
 
 
 @functools.lru_cache(maxsize=1024)
-def _told(first: str | bytes, arguments: int) -> tuple[str, str]:
+def _told(first: str | bytes, arguments: int) -> tuple[str, str, bool]:
     name = _text(first)
     words = name.split()
     if len(words) > 1 and _name(first) not in _WITH_SUBCOMMANDS:
         name, arguments = _name(first), arguments + len(words) - 1
-    return name, _shortened(name + " ?" * arguments)
+    return name, _shortened(name + " ?" * arguments), arguments < 1
 
 
 @functools.lru_cache(maxsize=512)
@@ -89,10 +100,14 @@ def _shortened(text: str) -> str:
 
 
 @functools.lru_cache(maxsize=256)
-def _connection(address: Address | None) -> dict[str, str | int]:
+def connection_attributes(address: Address) -> dict[str, str | int]:
+    """Where a command goes, as attributes of its span."""
+    host, port, db = address
     found: dict[str, str | int] = {a.DB_SYSTEM: a.DbSystem.REDIS.value}
-    if address is not None:
-        host, port, _ = address
-        found |= {a.SERVER_ADDRESS: host} if host else {}
-        found |= {a.TRANSPORT: "unix"} if port is None else {a.SERVER_PORT: port, a.TRANSPORT: "tcp"}
+    if db is not None:
+        found[a.DB_NAMESPACE] = db
+    if host is not None:
+        found |= {a.SERVER_ADDRESS: host, a.TRANSPORT: "unix" if port is None else "tcp"}
+    if port is not None:
+        found[a.SERVER_PORT] = port
     return found

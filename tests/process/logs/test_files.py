@@ -305,7 +305,10 @@ log.info("first")
 print("concurrent_log_handler" in sys.modules, sorted(os.listdir("logs")))
 """,
     )
-    assert out.splitlines() == ["False False", "True ['.__chatbot.json.lock', 'chatbot.json.log']"]
+    assert out.splitlines() == [
+        "False False",
+        ("True ['.__chatbot.error.lock', '.__chatbot.json.lock', 'chatbot.error.log', 'chatbot.json.log']"),
+    ]
 
 
 def test_the_files_bring_no_client_of_redis_along_and_portalocker_still_has_its_lock(tmp_path: Path) -> None:

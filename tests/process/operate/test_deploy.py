@@ -141,6 +141,14 @@ def test_step_3_a_package_with_another_hash_is_not_installed(running: Service) -
     assert tree(running.home / "venvs").keys() == there
 
 
+def test_step_3_a_lock_that_lacks_what_its_packages_need_is_told_of_and_not_installed(running: Service) -> None:
+    there = tree(running.home / "venvs").keys()
+    done = failed(running, 3, lock=running.locks.lock("1.6", needs="forgotten>=2"))
+    assert "The lock is not complete: shown 1.6 requires forgotten, which is not installed." in done.stderr
+    assert "--generate-hashes" in done.stderr
+    assert tree(running.home / "venvs").keys() == there
+
+
 def test_step_4_a_database_that_does_not_answer_is_named_without_its_password(running: Service) -> None:
     config = running.folder / "wrong.env"
     config.write_text(f"MONGODB_URI=mongodb://ann:secret-word@127.0.0.1:{free_port()}/chat?serverSelectionTimeoutMS=300\n")

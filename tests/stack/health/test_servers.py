@@ -55,19 +55,19 @@ def test_readiness_keeps_its_budget_and_liveness_answers_while_the_servers_hang(
     arguments: tuple[str, ...], servers: tuple[MongoServer, RedisServer], tmp_path: Path
 ) -> None:
     mongo, cache = servers
-    with _serving(tmp_path, *arguments, MONGODB_URI=mongo.uri, REDIS_URL=cache.url) as address:
+    with _serving(tmp_path, *arguments, MONGODB_URI=mongo.uri, REDIS_URL=cache.url, CHATBOT_OTEL_HEALTH_TIMEOUT="4") as address:
         status, text = get(f"{address}/health/ready")
         assert (status, json.loads(text)["status"]) == (200, "healthy"), text
         with stopped(mongo.pid, cache.pid):
             start = time.monotonic()
             with ThreadPoolExecutor(1) as pool:
-                ready = pool.submit(get, f"{address}/health/ready")
+                ready = pool.submit(get, f"{address}/health/ready", timeout=60)
                 if "sync" not in arguments:  # which does one thing at a time
-                    time.sleep(0.1)
+                    time.sleep(0.1)  # it comes second, on any machine that is not very busy
                     assert get(f"{address}/health/live")[0] == 200
-                    assert time.monotonic() - start < 0.8
+                    assert not ready.done(), "liveness waited for the checks"
                 status, text = ready.result()
-            assert time.monotonic() - start < 2.0
+            assert time.monotonic() - start < 25, "the drivers' own patience is 30 s"
             assert (status, json.loads(text)["status"]) == (503, "unhealthy")
         assert fetch(Request(f"{address}/health/ready", method="HEAD"))[0] == 200
         assert fetch(Request(f"{address}/health/ready", method="POST", data=b"x"))[0] == 405

@@ -66,9 +66,10 @@ def test_liveness_says_status_time_uptime_and_version(checker: HealthChecker) ->
 
 
 def test_uptime_grows_with_the_clock(checker: HealthChecker) -> None:
-    first, start = checker.liveness()["uptime_seconds"], time.monotonic()
+    before, first, after = time.monotonic(), checker.liveness()["uptime_seconds"], time.monotonic()
     time.sleep(0.05)
-    assert checker.liveness()["uptime_seconds"] - first == pytest.approx(time.monotonic() - start, abs=0.03)
+    later, last, end = time.monotonic(), checker.liveness()["uptime_seconds"], time.monotonic()
+    assert later - after - 0.002 <= last - first <= end - before + 0.002, "shown in thousandths"
 
 
 def test_without_any_client_the_built_in_checks_are_healthy_and_say_not_configured(checker: HealthChecker) -> None:
@@ -221,7 +222,7 @@ def test_a_check_that_raises_what_is_no_exception_still_answers(checker: HealthC
 def test_checks_run_side_by_side(checker: HealthChecker) -> None:
     together = threading.Barrier(3)
     for name in ("one", "two", "three"):
-        checker.register_check(name, lambda: together.wait(5) >= 0, timeout=5)
+        checker.register_check(name, lambda: together.wait(30) >= 0, timeout=30)
     assert checker.detailed()["status"] == "healthy"
 
 
@@ -230,15 +231,18 @@ def test_a_hanging_check_costs_its_budget_once_and_never_a_second_thread(checker
     checker.register_check("own", gate)
     start = time.monotonic()
     first = checker.detailed()
-    assert 0.3 <= time.monotonic() - start < 1.3
+    assert time.monotonic() - start >= 0.3
+    assert not gate.open.is_set(), "the answer came while the check hung"
     assert first["status"] == "unhealthy"
     assert re.fullmatch(r"timed out after 0\.3 s, still running since \S+Z", first["checks"]["own"]["message"])
     assert first["checks"]["cache"]["status"] == "healthy"
 
-    start = time.monotonic()
+    costs = []
     for _ in range(20):
+        start = time.monotonic()
         assert checker.detailed()["checks"]["own"]["status"] == "unhealthy"
-    assert time.monotonic() - start < 2, "a check that is known to hang must not cost its budget again"
+        costs.append(time.monotonic() - start)
+    assert min(costs) < 0.3, "a check that is known to hang must not cost its budget again"
     assert gate.runs == 1
     assert sum(thread.name == "otel_chatbot-health-own" for thread in threading.enumerate()) == 1
 
@@ -266,9 +270,8 @@ def test_liveness_answers_while_every_check_hangs(checker: HealthChecker) -> Non
     waiting = threading.Thread(target=checker.detailed, daemon=True)
     waiting.start()
     wait_for(lambda: gate.runs == 3, "the checks to hang")
-    start = time.monotonic()
     assert checker.liveness()["status"] == "healthy"
-    assert time.monotonic() - start < 0.5
+    assert waiting.is_alive(), "the checks hang until the gate is opened"
     gate.open.set()
     waiting.join(10)
 

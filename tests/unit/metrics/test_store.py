@@ -352,5 +352,5 @@ def test_a_row_has_the_instrument_of_its_kind_alone() -> None:
     store = Store()
     row = MetricSpec("kind", Kind.UP_DOWN_COUNTER, "", "")
     store.gauge(row).bare().move(1)
-    with pytest.raises(TypeError, match="kind[.]other is a updowncounter, which has no CounterSeries"):
+    with pytest.raises(TypeError, match=r"kind\.other is a updowncounter, which has no CounterSeries"):
         store.counter(MetricSpec("kind.other", Kind.UP_DOWN_COUNTER, "", ""))

@@ -200,7 +200,7 @@ from otel_chatbot.semconv import metrics as m
 print({key: series.read()[0] for key, series in STORE.instrument(m.TELEMETRY_DROPPED).series.items()}, flush=True)
 began = time.monotonic()
 SETUP.shutdown.run()
-print("shut down" if time.monotonic() - began < 3.5 else "late", flush=True)
+print("shut down" if time.monotonic() - began < 30 else "late", flush=True)
 import os; os._exit(0)
 """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.distro import APP, App, instrumented
-from support.process import BIN
+from support.process import BIN, wait_for
 
 from otel_chatbot.testing import OtlpSink
 
@@ -119,7 +119,11 @@ def test_a_request_that_is_under_way_when_the_app_is_told_to_end_is_told_of_whol
 
 
 def test_readiness_turns_503_while_a_worker_drains(tmp_path: Path) -> None:
-    source = APP.replace('    log.info("hello from the app")', "    import time; time.sleep(2)")
+    source = APP.replace(
+        '    log.info("hello from the app")',
+        "    from pathlib import Path; import time\n"
+        "    Path('began').touch()\n    while not Path('go').exists(): time.sleep(0.02)",
+    )
     command = [GUNICORN[0], "-c", "python:otel_chatbot.gunicorn", "-b", "127.0.0.1:{port}", "-w", "1", "-k", "gthread"]
     command += ["--threads", "4", "--keep-alive", "10", "app:app"]
     with App(tmp_path, FAST, source, command, path="/health/live") as app, ThreadPoolExecutor(1) as pool:
@@ -130,14 +134,20 @@ def test_readiness_turns_503_while_a_worker_drains(tmp_path: Path) -> None:
         probe.request("GET", "/health/ready")
         assert probe.getresponse().read()
         slow = pool.submit(app.get)
-        time.sleep(0.5)
+        wait_for((tmp_path / "began").exists, "the request that is to drain")
         workers = Path(f"/proc/{app.pid}/task/{app.pid}/children").read_text().split()
         import os
 
         os.kill(int(workers[0]), signal.SIGTERM)
-        time.sleep(0.3)
-        probe.request("GET", "/health/ready")
-        answer = probe.getresponse()
-        assert answer.status == 503, answer.read()
+
+        def refused() -> bool:
+            probe.request("GET", "/health/ready")
+            answer = probe.getresponse()
+            answer.read()
+            return answer.status == 503
+
+        wait_for(refused, "readiness to turn", every=0.1)
+        assert not slow.done()
+        (tmp_path / "go").touch()
         assert slow.result()[0] == 200
         probe.close()

@@ -97,7 +97,7 @@ def test_answers_of_every_kind_are_measured_to_their_end(server: Server) -> None
         route_sum(state["duration"], "/slow"),
         one(state["access"], endpoint="/slow")["duration_ms"] / 1000,
     ):
-        assert seconds <= figure <= took + 0.05
+        assert seconds <= figure < 2 * took, "the client has all before the server has closed"
     chunks = [row for row in state["spans"] if row["name"].startswith("chunk")]
     assert [row["parent"] for row in chunks] == [span["id"]] * 5
     assert one(state["access"], endpoint="/slow")["bytes"] == len(text)

@@ -132,7 +132,7 @@ def test_durations_are_those_of_the_server(spans: AiWatch, client: OpenAI, calls
     span = spans.span
     assert span.end_time
     assert span.start_time
-    assert took - 0.01 <= (span.end_time - span.start_time) / 1e9 <= wall + 0.01  # by two clocks
+    assert 0.5 * took <= (span.end_time - span.start_time) / 1e9 <= 1.5 * wall  # by two clocks, which are not read at once
     assert span.attributes
     assert span.attributes["gen_ai.response.time_to_first_chunk"] == first
 

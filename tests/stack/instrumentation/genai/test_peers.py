@@ -35,7 +35,7 @@ def peers(scale: int) -> Path:
     stamp = home / "installed"
     if not stamp.exists() or stamp.read_text() != locked.read_text():
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
-        install = [str(python), "-m", "pip", "install", "-q", "--require-hashes", "-r", str(locked)]
+        install = [str(python), "-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "-r", str(locked)]
         subprocess.run(install, check=True, timeout=900)
         subprocess.run([str(python), "-m", "pip", "install", "-q", "--no-deps", "-e", str(ROOT)], check=True, timeout=300)
         stamp.write_text(locked.read_text())

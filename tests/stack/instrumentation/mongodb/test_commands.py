@@ -17,7 +17,7 @@ from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from pymongo import MongoClient
 from pymongo.errors import DuplicateKeyError, OperationFailure, ServerSelectionTimeoutError, WaitQueueTimeoutError
-from support.databases import TRACING, Figures, statement, undisturbed, until
+from support.databases import TRACING, Figures, statement, undisturbed, unkept, until
 from support.process import Process, free_port, port_open, program
 from support.servers import MongoServer
 
@@ -212,9 +212,11 @@ def test_a_cancelled_task_leaves_nothing_behind_that_spoils_the_next_command(mon
 
 
 def test_exemplars_name_the_request_in_which_the_command_ran(client, db, sampler) -> None:
+    series = STORE.instrument(m.DB_QUERY_TIME).at(("find", "messages"))
+    unkept(series)
     with TRACING.request() as span:
         db.messages.find_one({})
-    cells = STORE.instrument(m.DB_QUERY_TIME).at(("find", "messages"))._cells
+    cells = series._cells
     assert cells is not None
     trace_id = span.get_span_context().trace_id
     words = cells.cast("B").cast("Q").tolist()
@@ -245,7 +247,9 @@ def test_spans_are_upstreams_and_hold_no_value(client, db, sampler) -> None:
     assert len(failed) == 2
     assert all(span.status.description == span.attributes["error.type"] for span in failed)
     inserted = next(span for span in TRACING.spans if span.name.endswith(".insert"))
-    assert statement(inserted) == "insert"
+    assert statement(inserted) is None, "a text that is only the command's name says nothing"
+    assert inserted.attributes["db.operation.name"] == "insert"
+    assert inserted.attributes["db.namespace"] == db.name
 
 
 def test_a_broken_tracer_reaches_neither_the_application_nor_the_figures(client, db, monkeypatch) -> None:

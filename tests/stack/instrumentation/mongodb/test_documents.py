@@ -195,13 +195,13 @@ def test_a_reply_that_does_not_tell_which_update_changed_counts_nothing_and_says
     assert [record.message.count("does not say which") for record in caplog.records] == [1]
 
 
-def test_replacing_the_whole_array_counts_nothing_and_warns_once(db, counted, caplog) -> None:
-    db.conversations.insert_one({"_id": 1, "messages": [USER]})
-    with caplog.at_level(logging.WARNING):
+def test_replacing_a_whole_array_that_nobody_read_counts_nothing_and_warns_once(db, counted, caplog) -> None:
+    db.conversations.insert_many([{"_id": n, "messages": [USER]} for n in range(20)])
+    with caplog.at_level(logging.WARNING), deduplication.request_scope():
         db.conversations.update_one({"_id": 1}, {"$set": {"messages": [USER, BOT]}})
-        db.conversations.replace_one({"_id": 1}, {"messages": [USER, BOT, USER]})
-        db.conversations.update_one({"_id": 1}, [{"$set": {"messages": {"$concatArrays": ["$messages", [BOT]]}}}])
-    assert counted() == (1, 1, 0)
+        db.conversations.replace_one({"_id": 2}, {"messages": [USER, BOT, USER]})
+        db.conversations.update_one({"_id": 3}, [{"$set": {"messages": {"$slice": ["$messages", 1]}, "n": 1}}])
+    assert counted() == (20, 20, 0)
     assert [record.message.count("whole array") for record in caplog.records] == [1]
 
 

@@ -14,7 +14,7 @@ from opentelemetry.instrumentation.redis import RedisInstrumentor
 from redis import asyncio as aio
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from support.databases import TRACING, Figures, statement, undisturbed
+from support.databases import TRACING, Figures, statement, undisturbed, unkept
 from support.process import free_port
 from support.servers import RedisServer
 
@@ -345,9 +345,11 @@ def test_an_asyncio_cluster_client_counts_alike(cluster_server) -> None:
 
 
 def test_exemplars_name_the_request_in_which_the_operation_ran(client, sampler) -> None:
+    series = STORE.instrument(m.CACHE_OPERATION_TIME).at(("GET",))
+    unkept(series)
     with TRACING.request() as span:
         client.get("a")
-    cells = STORE.instrument(m.CACHE_OPERATION_TIME).at(("GET",))._cells
+    cells = series._cells
     assert cells is not None
     trace_id = span.get_span_context().trace_id
     words = cells.cast("B").cast("Q").tolist()

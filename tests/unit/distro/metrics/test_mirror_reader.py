@@ -101,7 +101,7 @@ def test_edges_that_are_given_as_whole_numbers_read_as_those_of_other_workers_do
 def test_calls_of_the_openai_client_that_we_count_are_not_counted_again_by_others(
     counted_by_us: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(INSTRUMENTATIONS, "active", {"openai"} if counted_by_us else set())
+    monkeypatch.setattr(INSTRUMENTATIONS, "active", {"genai"} if counted_by_us else set())
     tag = {"gen_ai.request.model": f"counted by us: {counted_by_us}"}
     made, reader = provider()
     for scope, name, owner in (

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.process import clean_env
+from support.process import clean_env, wait_for
 
 from otel_chatbot.distro.process.fork_safety import await_imports
 
@@ -51,15 +51,21 @@ def test_a_thread_that_waits_for_the_imports_breaks_none(package: Path) -> None:
 
 
 def test_it_waits_for_other_threads_alone_and_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "never_ready.py").write_text("import time\nfor _ in range(50):\n    time.sleep(0.05)\n")
+    go = tmp_path / "go"
+    source = f"import pathlib, time\nwhile not pathlib.Path({str(go)!r}).exists():\n    time.sleep(0.01)\n"
+    (tmp_path / "never_ready.py").write_text(source)
     monkeypatch.syspath_prepend(str(tmp_path))
     began = time.monotonic()
-    await_imports()
-    assert time.monotonic() - began < 2, "nobody imports"
+    await_imports(120)
+    assert time.monotonic() - began < 60, "nobody imports"
     thread = threading.Thread(target=__import__, args=("never_ready",))
     thread.start()
-    time.sleep(0.1)
-    began = time.monotonic()
-    await_imports(0.5)
-    assert 0.5 <= time.monotonic() - began < 2.4
-    thread.join()
+    try:
+        wait_for(lambda: "never_ready" in sys.modules, "the import to begin")
+        began = time.monotonic()
+        await_imports(0.5)
+        assert time.monotonic() - began >= 0.5
+        assert thread.is_alive(), "the import goes on"
+    finally:
+        go.touch()
+        thread.join()

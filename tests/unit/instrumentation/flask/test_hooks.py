@@ -509,18 +509,49 @@ def test_the_access_record_and_the_apps_own_lines_are_inside_the_requests_trace(
     assert seen == [span.context for span in watch.spans]
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [{}, {"User-Agent": "Googlebot/2.1"}, {"Host": "chat.example:8080", "User-Agent": "curl/8"}],
-)
-def test_a_span_has_upstreams_attributes_less_the_query_string(headers: dict[str, str]) -> None:
+@pytest.mark.parametrize("headers", [{}, {"User-Agent": "Googlebot/2.1"}, {"User-Agent": "curl/8"}])
+def test_a_span_has_upstreams_attributes_less_the_query_string_and_the_port_in_the_address(headers: dict[str, str]) -> None:
     environ = EnvironBuilder(path="/chat", query_string={"token": "secret"}, method="PUT", headers=headers).get_environ()
     environ["RAW_URI"] = "/chat?token=secret"
     environ["REMOTE_PORT"] = "5050"
     environ["REMOTE_ADDR"] = "192.0.2.7"
+    environ["HTTP_HOST"] = "chat.example:8080"
     upstream = collect_request_attributes(environ, _StabilityMode.HTTP)
     assert upstream.pop("url.query") == "token=secret"
-    assert server_span.request_attributes(environ, "PUT", None) == upstream
+    assert (upstream.pop("server.address"), upstream.pop("server.port")) == ("chat.example:8080", 80)
+    found = server_span.request_attributes(environ, "PUT", None)
+    assert (found.pop("server.address"), found.pop("server.port")) == ("chat.example", 8080)
+    assert found == upstream
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "port"),
+    [
+        ("chat.example", "chat.example", 80),
+        ("chat.example:443", "chat.example", 443),
+        ("192.0.2.7:5000", "192.0.2.7", 5000),
+        ("[2001:db8::1]:5000", "2001:db8::1", 5000),
+        ("[2001:db8::1]", "2001:db8::1", 80),
+        ("2001:db8::1", "2001:db8::1", 80),
+        ("chat.example:", "chat.example", 80),
+        ("chat.example:99999", "chat.example", 80),
+        ("chat.example:\u0661", "chat.example:\u0661", 80),
+        ("a:b:c", "a:b:c", 80),
+        ("[::1", "[::1", 80),
+        ("[::1]5", "[::1]5", 80),
+    ],
+)
+def test_a_span_has_the_host_and_the_port_that_the_client_has_asked_apart(host: str, address: str, port: int) -> None:
+    environ = {**EnvironBuilder(path="/chat").get_environ(), "HTTP_HOST": host}
+    found = server_span.request_attributes(environ, "GET", None)
+    assert (found["server.address"], found["server.port"]) == (address, port)
+
+
+def test_a_span_behind_a_unix_socket_has_no_port() -> None:
+    environ = {**EnvironBuilder(path="/chat").get_environ(), "HTTP_HOST": "chat", "SERVER_PORT": "/run/app.sock"}
+    found = server_span.request_attributes(environ, "GET", None)
+    assert found["server.address"] == "chat"
+    assert "server.port" not in found
 
 
 def test_strange_servers_give_no_strange_labels(watch: Watch) -> None:

@@ -6,9 +6,13 @@ import datetime as dt
 from collections.abc import Iterator
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pymongo.monitoring import CommandFailedEvent, CommandStartedEvent, CommandSucceededEvent
 from support.databases import Figures, undisturbed
 
+from otel_chatbot.instrumentation.mongodb import commands
 from otel_chatbot.instrumentation.mongodb import transactions as mongo_transactions
 from otel_chatbot.instrumentation.mongodb.commands import CommandFigures
 from otel_chatbot.instrumentation.mongodb.documents import NOTHING, Counts
@@ -115,3 +119,30 @@ def test_a_commands_figures_have_each_value_under_its_own_name(listener: Command
         "server.address": "db.example",
         "server.port": 27017,
     }
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        (("db.example", 27017), {"server.address": "db.example", "server.port": 27017}),
+        (("shard-00-01.abc.mongodb.net", 27018), {"server.address": "shard-00-01.abc.mongodb.net", "server.port": 27018}),
+        (("2001:db8::1", 27017), {"server.address": "2001:db8::1", "server.port": 27017}),
+        (("/tmp/mongodb-27017.sock", None), {"server.address": "/tmp/mongodb-27017.sock"}),
+    ],
+)
+def test_a_span_says_the_command_the_database_and_the_server_that_took_it(
+    address: tuple, told: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CommandFigures, "enabled", True)  # tests that switch MongoDB's figures off leave them so
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    kept = dict(vars(commands.SPANS))
+    commands.SPANS.switch_on(provider)
+    figures = CommandFigures()
+    figures.started(CommandStartedEvent({"find": "messages"}, "chat", 7, address, 7))
+    figures.succeeded(CommandSucceededEvent(dt.timedelta(seconds=1), {"ok": 1}, "find", 7, address, 7))
+    vars(commands.SPANS).update(kept)
+    [span] = exporter.get_finished_spans()
+    assert span.attributes == {
+        "db.system.name": "mongodb", "db.namespace": "chat", "db.operation.name": "find", "db.collection.name": "messages", **told,
+    }  # fmt: skip

@@ -1,0 +1,123 @@
+"""The exporters of spans, log records and metrics over OTLP/HTTP: encoded, redacted in the same pass, and put into the spool.
+
+Fed by the batch processors of `providers.lazy_processors` and by `distro.metrics.export`, on their threads; feeds
+`delivery.transport`. An export is no more than a write to the disk, so it always succeeds: what is lost later is counted there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from ... import config
+from ..._guard import report
+from ...logs.redaction import Redactor
+from ...metrics.record import dropped
+from ...semconv.attributes import DropReason, Signal
+from .encoding.attributes import Attributes
+from .encoding.logs import encode_logs
+from .encoding.metrics import NotCoveredError, encode_metrics
+from .encoding.traces import encode_spans
+from .transport import ToSpool, to_spool
+
+_T = TypeVar("_T")
+
+
+class _Encoded(Generic[_T]):
+    """Encodes batches of one signal. What cannot be encoded takes no other with it: it is found by halves, and counted."""
+
+    def __init__(self, signal: Signal, way: ToSpool, encode: Callable[[Sequence[_T], Attributes], bytes]) -> None:
+        self._signal = signal
+        self._way = way
+        self._encode = encode
+        self._attributes = Attributes(Redactor.from_settings(config.current()))
+
+    def deliver(self, batch: Sequence[_T]) -> None:
+        try:
+            request = self._encode(batch, self._attributes)
+        except Exception as error:
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                self.deliver(batch[:middle])
+                self.deliver(batch[middle:])
+                return
+            report(f"encoding {self._signal.value}", error)
+            dropped(self._signal, DropReason.EXPORT_FAILED, len(batch))
+            return
+        self._way.deliver(request)
+
+
+class SpoolSpanExporter(SpanExporter):
+    """Spans to the spool, redacted."""
+
+    def __init__(self, way: ToSpool) -> None:
+        self._encoded = _Encoded(Signal.TRACES, way, encode_spans)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Encode the spans and keep them on disk."""
+        self._encoded.deliver(spans)
+        return SpanExportResult.SUCCESS
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the base class's signature
+        """Nothing is kept back here."""
+        return True
+
+
+class SpoolLogExporter(LogRecordExporter):
+    """Log records to the spool, redacted."""
+
+    def __init__(self, way: ToSpool) -> None:
+        self._encoded = _Encoded(Signal.LOGS, way, encode_logs)
+
+    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
+        """Encode the records and keep them on disk."""
+        self._encoded.deliver(batch)
+        return LogRecordExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        """The sender outlives the exporters: it is closed last."""
+
+
+class SpoolMetricExporter(MetricExporter):
+    """Metrics to the spool. Kinds that the package never makes are left to upstream's encoder."""
+
+    def __init__(self, way: ToSpool) -> None:
+        super().__init__()
+        self._way = way
+        self._attributes = Attributes(None)
+
+    def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **_: Any) -> MetricExportResult:  # noqa: ARG002
+        """Encode a view and keep it on disk."""
+        try:
+            request = encode_metrics(metrics_data, self._attributes)
+        except NotCoveredError:
+            from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics as upstream
+
+            request = upstream(metrics_data).SerializeToString()
+        self._way.deliver(request)
+        return MetricExportResult.SUCCESS
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002
+        """Nothing is kept back here."""
+        return True
+
+    def shutdown(self, timeout_millis: float = 30_000, **_: Any) -> None:
+        """The sender outlives the exporters: it is closed last."""
+
+
+_EXPORTERS: dict[Signal, Callable[[ToSpool], Any]] = {
+    Signal.TRACES: SpoolSpanExporter,
+    Signal.METRICS: SpoolMetricExporter,
+    Signal.LOGS: SpoolLogExporter,
+}
+
+
+def spool_exporter(signal: Signal) -> Any:
+    """The exporter of a signal to the endpoint that the environment names."""
+    return _EXPORTERS[signal](to_spool(signal))

@@ -1,0 +1,55 @@
+"""Where OpenTelemetry's SDK cannot be imported: figures, log files and health go on, and one line says what is missing.
+
+Fed by `distro`, when an import fails that only a repaired installation can make good; feeds what needs no SDK.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+
+from .. import config
+from .._guard import Guard, never_raise
+from ..logs import sink
+from .environment import Plan, set_defaults
+from .instrumentations import INSTRUMENTATIONS
+from .process.endpoint_server import serve_apart
+from .warnings import warn_of_settings
+
+_logger = logging.getLogger("otel_chatbot")
+
+
+@functools.cache
+def say(error: Exception) -> None:
+    """Say once that nothing is traced or exported, and why."""
+    if Guard.strict:
+        raise error
+    first = (str(error).splitlines() or [""])[0]
+    _logger.error(
+        "OpenTelemetry cannot be set up (%s: %s): nothing is traced or exported, figures are on /metrics; "
+        "otel-chatbot doctor says more",
+        type(error).__name__,
+        first,
+    )
+
+
+def observe(error: Exception) -> None:
+    """Set up what needs no SDK; a second call does nothing."""
+    if not _begun():
+        say(error)
+        for step in (set_defaults, _log_files, _instrumentations, serve_apart, warn_of_settings):
+            never_raise(step)()
+
+
+@functools.cache
+def _begun() -> list[bool]:
+    return []
+
+
+def _log_files() -> None:
+    if not Plan.from_env().disabled:
+        sink.install(config.current())
+
+
+def _instrumentations() -> None:
+    INSTRUMENTATIONS.install(Plan.from_env())

@@ -1,0 +1,167 @@
+"""The outer calls of clients that try again by themselves: one call of the application is one AI call, however often it is sent.
+
+Fed by `genai.hooks`, which wraps the methods of the table below when their library is imported; feeds `genai.call`. A boundary
+knows nothing of the request: the first attempt that a transport sees begins the call, further ones join it, and the boundary
+ends it with the exception that the application gets.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from ..._clock import perf_counter
+from ..._guard import never_raise
+from ...metrics import record
+from ...semconv.attributes import GenAiProvider
+from ..common.patching import Method, Patches
+from . import call as genai_call
+from .call import Call
+
+if TYPE_CHECKING:
+    from .exchange import Exchange
+    from .recognise import Found
+
+_current: ContextVar[Boundary | None] = ContextVar("otel_chatbot_ai_boundary", default=None)
+
+
+class Boundary:
+    """One outer call of a client. `provider`: what the client's name says of it, where the address says nothing."""
+
+    __slots__ = ("_outer", "call", "exchange", "found", "inside", "provider", "spans_elsewhere", "started")
+
+    def __init__(self, provider: str | None, *, spans_elsewhere: bool) -> None:
+        self.provider = provider
+        self.spans_elsewhere = spans_elsewhere
+        self.call: Call | None = None
+        self.found: Found | None = None
+        self.exchange: Exchange | None = None
+        self.inside = True
+        self.started = perf_counter()
+        self._outer = _current.get()
+        _current.set(self)
+
+    def step_out(self) -> None:
+        """The client's method does not run now."""
+        if _current.get() is self:
+            _current.set(self._outer)
+
+    @never_raise
+    def leave(self, error: BaseException | None = None) -> None:
+        """The client's method has returned, or raised this."""
+        self.step_out()
+        self.inside = False
+        call, exchange = self.call, self.exchange
+        if call is None:
+            return
+        if error is not None:
+            call.end(error)
+        elif exchange is None:
+            call.end()
+        elif exchange.over:
+            exchange.settle(exchange.error)
+
+
+def current() -> Boundary | None:
+    """The boundary in which this code runs."""
+    return _current.get()
+
+
+@never_raise
+def enter(provider: str | None, *, spans_elsewhere: bool = False) -> Boundary | None:
+    """Enter a client's method; None where it is a part of another call, or the package's own."""
+    if _current.get() is not None or record.is_own_traffic() or genai_call.current() is not None:
+        return None
+    return Boundary(provider, spans_elsewhere=spans_elsewhere)
+
+
+def following(provider: str | None) -> Callable[[Method], Method]:
+    """Make a method that is a boundary."""
+
+    def make(original: Method) -> Method:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            boundary = enter(provider)
+            if boundary is None:
+                return original(*args, **kwargs)
+            try:
+                answer = original(*args, **kwargs)
+            except BaseException as error:
+                boundary.leave(error)
+                raise
+            boundary.leave()
+            return answer
+
+        return call
+
+    return make
+
+
+def following_async(provider: str | None) -> Callable[[Method], Method]:
+    """Make an asynchronous method that is a boundary."""
+
+    def make(original: Method) -> Method:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            boundary = enter(provider)
+            if boundary is None:
+                return await original(*args, **kwargs)
+            try:
+                answer = await original(*args, **kwargs)
+            except BaseException as error:
+                boundary.leave(error)
+                raise
+            boundary.leave()
+            return answer
+
+        return call
+
+    return make
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method that is a boundary. `library`: whose import makes it be wrapped; of several modules, those that are there count."""
+
+    library: str
+    modules: tuple[str, ...]
+    owner: str
+    method: str
+    provider: GenAiProvider | None = None
+    is_async: bool = False
+
+
+_MISTRAL: Final = ("mistralai.client.basesdk", "mistralai.basesdk")
+_GOOGLE: Final = ("google.genai._api_client",)
+_COHERE: Final = ("cohere.core.http_client",)
+ROWS: Final = (
+    Row("mistralai", _MISTRAL, "BaseSDK", "do_request", GenAiProvider.MISTRAL),
+    Row("mistralai", _MISTRAL, "BaseSDK", "do_request_async", GenAiProvider.MISTRAL, is_async=True),
+    Row("google.genai", _GOOGLE, "BaseApiClient", "_request"),
+    Row("google.genai", _GOOGLE, "BaseApiClient", "_async_request", is_async=True),
+    Row("cohere", _COHERE, "HttpClient", "request", GenAiProvider.COHERE),
+    Row("cohere", _COHERE, "AsyncHttpClient", "request", GenAiProvider.COHERE, is_async=True),
+    Row("botocore.client", ("botocore.client",), "BaseClient", "_make_api_call"),
+    Row("google.api_core.gapic_v1.method", ("google.api_core.gapic_v1.method",), "_GapicCallable", "__call__"),
+)
+"""The clients' own retries stand in these methods; private ones because there is no public method below all interfaces of a client."""
+
+
+def wrap(library: str, patches: Patches) -> None:
+    """Make the methods of a library that is imported boundaries."""
+    for row in ROWS:
+        if row.library != library:
+            continue
+        for name in row.modules:
+            owner = getattr(_module(name), row.owner, None)
+            if owner is not None:
+                provider = None if row.provider is None else row.provider.value
+                patches.wrap(owner, row.method, (following_async if row.is_async else following)(provider))
+
+
+def _module(name: str) -> Any:
+    try:
+        return importlib.import_module(name)  # a part of the library that its own import has loaded
+    except ImportError:
+        return None

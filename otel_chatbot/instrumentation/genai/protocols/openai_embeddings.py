@@ -1,0 +1,55 @@
+"""OpenAI's embeddings, and all who speak the same.
+
+https://platform.openai.com/docs/api-reference/embeddings
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from ....semconv import attributes as a
+from ....semconv.attributes import GenAiOperation, GenAiProvider
+from .answer import Answer, count_of, name_of
+from .openai_chat import usage
+from .protocol import Asked, Body, Protocol, model_of
+
+_DEPLOYMENT: Final = re.compile(r"/deployments/([^/]+)/")
+
+
+def request(body: Body, path: str) -> Asked:
+    """A request."""
+    model = model_of(body.get("model"))
+    if not model and (found := _DEPLOYMENT.search(path)):
+        model = found[1]
+    told: dict[str, Any] = {}
+    if (size := count_of(body.get("dimensions"))) is not None:
+        told[a.GEN_AI_DIMENSIONS] = size
+    if (form := name_of(body.get("encoding_format"))) is not None:
+        told[a.GEN_AI_ENCODING_FORMATS] = (form,)
+    return Asked(model, operation=GenAiOperation.EMBEDDINGS, attributes=told, said=body.get("input"))
+
+
+def whole(found: dict[str, Any], answer: Answer) -> None:
+    """An answer; the vectors are of no interest."""
+    answer.by(found.get("model"))
+    usage(found.get("usage"), answer)
+
+
+def chunk(_name: str, found: dict[str, Any], answer: Answer) -> None:
+    """Embeddings are not streamed."""
+    whole(found, answer)
+
+
+ROWS: Final = (
+    Protocol(
+        "openai_embeddings",
+        GenAiProvider.OPENAI,
+        ("embeddings",),
+        re.compile(r"/embeddings$"),
+        ("input",),
+        request,
+        whole,
+        chunk,
+    ),
+)

@@ -1,0 +1,192 @@
+"""Which requests ask a model: by the last part of their path, by their host, or by an address that a setting names.
+
+Fed by the transports with method, host and path of each request that their clients send: what is no model call is let go after
+one look into a table, and its body is never read. Feeds `genai.exchange` with the protocol and the provider.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import orjson
+
+from ... import config
+from ...semconv.attributes import GenAiProvider
+from ...semconv.logs import PACKAGE_LOGGER
+from .protocols import (
+    anthropic,
+    bedrock,
+    cohere,
+    gemini,
+    ollama,
+    openai_assistants,
+    openai_chat,
+    openai_embeddings,
+    openai_responses,
+    tgi,
+)
+from .protocols.protocol import Asked, Body, Protocol
+
+MOST: Final = 32 * 1024 * 1024
+"""Bytes of a request that are parsed; of a larger one (pictures) the model is not known."""
+
+_logger = logging.getLogger(PACKAGE_LOGGER)
+
+PROTOCOLS: Final[tuple[Protocol, ...]] = (
+    *openai_chat.ROWS, *openai_responses.ROWS, *ollama.ROWS, *openai_embeddings.ROWS, *openai_assistants.ROWS, *anthropic.ROWS,
+    *gemini.ROWS, *cohere.ROWS, *bedrock.ROWS, *tgi.ROWS,
+)  # fmt: skip
+_BY_NAME: Final = {protocol.name: protocol for protocol in PROTOCOLS}
+_BY_TAIL: Final[dict[str, tuple[Protocol, ...]]] = {
+    tail: tuple(protocol for protocol in PROTOCOLS if tail in protocol.tails)
+    for tail in {tail for protocol in PROTOCOLS for tail in protocol.tails}
+}
+
+_P = GenAiProvider
+_HOSTS: Final = {
+    "api.openai.com": _P.OPENAI, "openai.azure.com": _P.AZURE_OPENAI, "cognitiveservices.azure.com": _P.AZURE_OPENAI,
+    "services.ai.azure.com": _P.AZURE_INFERENCE, "models.ai.azure.com": _P.AZURE_INFERENCE, "api.anthropic.com": _P.ANTHROPIC,
+    "generativelanguage.googleapis.com": _P.GEMINI, "aiplatform.googleapis.com": _P.VERTEX, "api.mistral.ai": _P.MISTRAL,
+    "codestral.mistral.ai": _P.MISTRAL, "api.groq.com": _P.GROQ, "api.x.ai": _P.XAI, "api.deepseek.com": _P.DEEPSEEK,
+    "api.cohere.com": _P.COHERE, "api.cohere.ai": _P.COHERE, "api.perplexity.ai": _P.PERPLEXITY,
+    "ml.cloud.ibm.com": _P.WATSONX, "openrouter.ai": _P.OPENROUTER, "api.together.xyz": _P.TOGETHER,
+    "api.together.ai": _P.TOGETHER, "api.fireworks.ai": _P.FIREWORKS, "api.cerebras.ai": _P.CEREBRAS,
+    "huggingface.co": _P.HUGGING_FACE, "endpoints.huggingface.cloud": _P.HUGGING_FACE, "ollama.com": _P.OLLAMA,
+}  # fmt: skip
+"""Providers by host; the host of a region or of a customer has more in front."""
+TEXT_HOSTS: Final = ("endpoints.huggingface.cloud", "api-inference.huggingface.co")
+"""Hosts at which text-generation-inference answers at any path."""
+ASKS_USAGE: Final = frozenset({_P.OPENAI.value, _P.AZURE_OPENAI.value, _P.DEEPSEEK.value})
+"""Providers that tell a stream's tokens if they are asked, and only then."""
+
+
+class Place(NamedTuple):
+    """Where a request goes."""
+
+    host: str
+    port: int | None
+    """None where it is the scheme's own."""
+    path: str
+    """With the query."""
+    scheme: str = "https"
+
+    @property
+    def url(self) -> str:
+        """The address, without the query."""
+        port = f":{self.port}" if self.port else ""
+        return f"{self.scheme}://{self.host}{port}{self.path.partition('?')[0]}"
+
+
+class Address(NamedTuple):
+    """A row of the setting: what is at this address."""
+
+    host: str
+    port: int | None
+    path: str
+    provider: str
+    protocol: Protocol | None
+
+
+class Found(NamedTuple):
+    """A request that asks a model."""
+
+    protocol: Protocol
+    provider: str
+    asked: Asked
+    body: Body
+    place: Place
+    known: bool
+    """Whether host or setting tell the provider."""
+
+
+@functools.lru_cache(maxsize=4)
+def _addresses(rows: tuple[str, ...]) -> tuple[Address, ...]:
+    found = []
+    for row in rows:
+        address, _, what = row.partition("=")
+        provider, _, protocol = what.strip().partition(":")
+        split = urlsplit(f"//{address.strip()}")
+        try:
+            port = split.port
+        except ValueError:
+            port = -1
+        if not split.hostname or not provider or port == -1 or (protocol and protocol not in _BY_NAME):
+            _logger.warning(
+                "CHATBOT_OTEL_AI_ADDRESSES: %s is not usable; expected host[:port][/path]=provider[:protocol], protocol one of %s",
+                row, ", ".join(_BY_NAME),
+            )  # fmt: skip
+            continue
+        found.append(Address(split.hostname, port, split.path.rstrip("/"), provider, _BY_NAME.get(protocol)))
+    return tuple(sorted(found, key=lambda address: -len(address.path)))
+
+
+def named(place: Place) -> Address | None:
+    """The row of the setting that this address is named by; of several, the one with the longest path."""
+    rows = config.current().ai_addresses
+    if not rows:
+        return None
+    path = place.path.partition("?")[0]
+    for address in _addresses(rows):
+        if address.host != place.host or address.port not in (None, place.port):
+            continue
+        if path == address.path or path.startswith(f"{address.path}/"):
+            return address
+    return None
+
+
+def provider_of(host: str) -> str | None:
+    """The provider that a host belongs to."""
+    while host:
+        if (found := _HOSTS.get(host)) is not None:
+            return found.value
+        host = host.partition(".")[2]
+    return None
+
+
+def may_ask(path: str) -> bool:
+    """The quick test: whether a path with its query may be that of a model call."""
+    path = path.partition("?")[0]
+    tail = path[path.rfind("/") + 1 :]
+    return (tail in _BY_TAIL) or (":" in tail and tail[tail.rfind(":") + 1 :] in _BY_TAIL)
+
+
+def candidates(place: Place) -> tuple[Protocol, ...]:
+    """The protocols that a request to this place may be of, by its address alone."""
+    path = place.path.partition("?")[0]
+    tail = path[path.rfind("/") + 1 :]
+    found = _BY_TAIL.get(tail[tail.rfind(":") + 1 :], ())
+    if config.current().ai_addresses and (address := named(place)) is not None and address.protocol is not None:
+        return (address.protocol,)
+    if not found and place.host.endswith(TEXT_HOSTS):
+        return tgi.ROWS
+    return tuple(protocol for protocol in found if protocol.path.search(unquote(path)))
+
+
+def _parsed(body: bytes) -> Body | None:
+    try:
+        parsed = orjson.loads(body) if len(body) <= MOST else {}
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def recognise(place: Place, protocols: tuple[Protocol, ...], body: bytes | Body, hint: str | None = None) -> Found | None:
+    """The call that a request to this place is, with this body. `hint`: the provider, as the client's name has it."""
+    address = named(place)
+    provider = address.provider if address is not None else provider_of(place.host)
+    known = provider is not None
+    parsed = body if isinstance(body, Mapping) else _parsed(body)
+    if parsed is None:
+        return None
+    path = unquote(place.path.partition("?")[0])
+    for protocol in protocols:
+        fits = all(key in parsed for key in protocol.keys)
+        if fits or (known and not parsed):
+            if not known:
+                provider = hint or (_P.AZURE_OPENAI.value if "/openai/deployments/" in path else protocol.provider.value)
+            return Found(protocol, provider or protocol.provider.value, protocol.request(parsed, path), parsed, place, known)
+    return None

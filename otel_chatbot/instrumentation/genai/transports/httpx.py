@@ -1,0 +1,152 @@
+"""Calls of models that leave through httpx, or httpx2, which is the same under a new name: most clients' and the application's own.
+
+Fed by `Client.send` and `AsyncClient.send`; feeds `genai.exchange`. The application gets its own response; of one that is read
+piece by piece, the stream is ours and hands on the same pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from types import ModuleType
+from typing import Any, Final
+
+from ...._guard import never_raise
+from ...common.patching import Method, Patches
+from .. import runs
+from ..exchange import Exchange, begin
+from ..recognise import Place
+
+_GET: Final = "GET"
+
+
+def instrument(module: ModuleType, patches: Patches) -> None:
+    """Follow the calls of the module's clients."""
+    sync, asynchronous = _streams(module)
+    patches.wrap(module.Client, "send", lambda original: _sending(original, sync))
+    patches.wrap(module.AsyncClient, "send", lambda original: _sending_async(original, asynchronous))
+
+
+def _sending(original: Method, stream: Callable[..., Any]) -> Method:
+    def send(self: Any, request: Any, **kwargs: Any) -> Any:
+        exchange = _begin(request)
+        if exchange is None:
+            response = original(self, request, **kwargs)
+            if request.method == _GET and runs.asks(request.url.path):
+                _heard(response)
+            return response
+        with exchange:
+            response = original(self, request, **kwargs)
+        _follow(exchange, response, stream)
+        return response
+
+    return send
+
+
+def _sending_async(original: Method, stream: Callable[..., Any]) -> Method:
+    async def send(self: Any, request: Any, **kwargs: Any) -> Any:
+        exchange = _begin(request)
+        if exchange is None:
+            response = await original(self, request, **kwargs)
+            if request.method == _GET and runs.asks(request.url.path):
+                _heard(response)
+            return response
+        with exchange:
+            response = await original(self, request, **kwargs)
+        _follow(exchange, response, stream)
+        return response
+
+    return send
+
+
+@never_raise
+def _begin(request: Any) -> Exchange | None:
+    if request.method != "POST":
+        return None
+    url = request.url
+    place = Place(url.host, url.port, url.raw_path.decode("ascii"), url.scheme)
+    return begin(place, lambda: _body(request))
+
+
+def _body(request: Any) -> bytes | None:
+    # A body that the client reads while it sends is none of ours to read; `content` raises for it.
+    content = getattr(request, "_content", None)
+    return content if isinstance(content, bytes) else None
+
+
+@never_raise
+def _follow(exchange: Exchange, response: Any, stream: Callable[..., Any]) -> None:
+    whole = response.is_closed
+    if not exchange.responded(response.status_code, response.headers.get, decoded=whole):
+        return
+    if whole:
+        exchange.whole(response.content)
+    else:
+        response.stream = stream(response.stream, exchange)
+
+
+@never_raise
+def _heard(response: Any) -> None:
+    if response.status_code == 200 and response.is_closed:
+        runs.heard(response.content)
+
+
+class _Followed:
+    """The stream of a response, read along."""
+
+    def __init__(self, stream: Any, exchange: Exchange) -> None:
+        self._stream = stream
+        self._exchange = exchange
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_stream"], name)  # httpx2 and anthropic's client ask a stream for more
+
+    def __del__(self) -> None:
+        self._exchange.abandon()
+
+
+class _FollowedSync(_Followed):
+    def __iter__(self) -> Iterator[bytes]:
+        exchange = self._exchange
+        try:
+            for piece in self._stream:
+                exchange.feed(piece)
+                yield piece
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            exchange.fail(error)
+            raise
+        exchange.finish()
+
+    def close(self) -> None:
+        try:
+            self._stream.close()
+        finally:
+            self._exchange.closed()
+
+
+class _FollowedAsync(_Followed):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        exchange = self._exchange
+        try:
+            async for piece in self._stream:
+                exchange.feed(piece)
+                yield piece
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            exchange.fail(error)
+            raise
+        exchange.finish()
+
+    async def aclose(self) -> None:
+        try:
+            await self._stream.aclose()
+        finally:
+            self._exchange.closed()
+
+
+def _streams(module: ModuleType) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Streams for the module's responses, which look at their base class."""
+    sync = type("Followed", (_FollowedSync, module.SyncByteStream), {})
+    return sync, type("FollowedAsync", (_FollowedAsync, module.AsyncByteStream), {})

@@ -1,0 +1,81 @@
+"""Calls of models that an application sends with requests: one call of it is one AI call, whatever redirects and retries it takes.
+
+Fed by `Session.request` and `Session.send`; feeds `genai.boundaries`. The bytes are read by the transport of urllib3, below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlsplit
+
+from ...._guard import never_raise
+from ...common.patching import Method, Patches
+from .. import boundaries, exchange
+from ..boundaries import Boundary
+from ..call import Call
+from ..recognise import Place, may_ask
+
+
+def instrument(module: ModuleType, patches: Patches) -> None:
+    """Follow the calls of the module's sessions."""
+    patches.wrap(module.Session, "request", _asking)
+    patches.wrap(module.Session, "send", _sending)
+
+
+def _asking(original: Method) -> Method:
+    def request(self: Any, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:
+        boundary = _enter(method, url)
+        if boundary is None:
+            return original(self, method, url, *args, **kwargs)
+        # Begun here already: the spans of others for the HTTP request are to be below the model's.
+        call = _begin(boundary, url, kwargs.get("json") or kwargs.get("data") or (args[1] if len(args) > 1 else None))
+        try:
+            if call is None:
+                response = original(self, method, url, *args, **kwargs)
+            else:
+                with call.around():
+                    response = original(self, method, url, *args, **kwargs)
+        except BaseException as error:
+            boundary.leave(error)
+            raise
+        boundary.leave()
+        return response
+
+    return request
+
+
+def _sending(original: Method) -> Method:
+    def send(self: Any, request: Any, **kwargs: Any) -> Any:
+        boundary = _enter(request.method, request.url)
+        if boundary is None:
+            return original(self, request, **kwargs)
+        try:
+            response = original(self, request, **kwargs)
+        except BaseException as error:
+            boundary.leave(error)
+            raise
+        boundary.leave()
+        return response
+
+    return send
+
+
+@never_raise
+def _enter(method: Any, url: Any) -> Boundary | None:
+    if method not in ("POST", "post") or not isinstance(url, str):
+        return None
+    return boundaries.enter(None) if may_ask(url) or exchange.may_be_named(url) else None
+
+
+@never_raise
+def _begin(boundary: Boundary, url: str, said: Any) -> Call | None:
+    parts = urlsplit(url)
+    port = parts.port if parts.port not in (80, 443) else None
+    place = Place(parts.hostname or "", port, parts.path or "/", parts.scheme)
+    body = said.encode() if isinstance(said, str) else said
+    if not isinstance(body, (bytes, Mapping)):
+        return None
+    found = exchange.find(place, lambda: body, boundary)
+    return None if found is None else exchange.begin_call(found, boundary)

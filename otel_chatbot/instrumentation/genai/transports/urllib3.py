@@ -1,0 +1,163 @@
+"""Calls of models that leave through urllib3: requests, botocore, google-generativeai, and applications that use it themselves.
+
+Fed by `HTTPConnectionPool.urlopen`; feeds `genai.exchange`. Of an answer that is read later, the reading methods are ours, on
+the response itself, and give what they give without us.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+from ...._guard import never_raise
+from ...common.patching import Method, Patches
+from .. import exchange as exchanges
+from ..exchange import Exchange
+from ..recognise import Place
+
+
+def instrument(module: ModuleType, patches: Patches) -> None:
+    """Follow the calls of the module's pools."""
+    patches.wrap(module.connectionpool.HTTPConnectionPool, "urlopen", _opening)
+
+
+def _opening(original: Method) -> Method:
+    def urlopen(self: Any, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> Any:
+        exchange = _begin(self, url, body) if method == "POST" else None
+        if exchange is None:
+            return original(self, method, url, body, *args, **kwargs)
+        with exchange:
+            response = original(self, method, url, body, *args, **kwargs)
+        _follow(exchange, response)
+        return response
+
+    return urlopen
+
+
+@never_raise
+def _begin(pool: Any, url: str, body: Any) -> Exchange | None:
+    path = url if url.startswith("/") else "/" + url.partition("://")[2].partition("/")[2]  # whole, for a proxy
+    port = pool.port if pool.port not in (80, 443) else None
+    return exchanges.begin(Place(pool.host or "", port, path, pool.scheme), lambda: _body(body))
+
+
+def _body(body: Any) -> bytes | None:
+    if isinstance(body, str):
+        return body.encode()
+    return bytes(body) if isinstance(body, (bytes, bytearray)) else None
+
+
+@never_raise
+def _follow(exchange: Exchange, response: Any) -> None:
+    # The body that urllib3 has read before it returned (urllib3/response.py); there is no public way to ask without reading.
+    body = getattr(response, "_body", None)
+    if not exchange.responded(response.status, response.headers.get, decoded=isinstance(body, bytes)):
+        return
+    if isinstance(body, bytes):
+        exchange.whole(body)
+    else:
+        _read_along(response, exchange)
+
+
+class _Reader:
+    """Reads along on one response. It holds no reference to it: a response that is thrown away goes at once, as without us."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.inside = False
+        """Whether one of the methods runs: those that it calls are not followed."""
+
+    def __del__(self) -> None:
+        self.exchange.abandon()
+
+
+def _read_along(response: Any, exchange: Exchange) -> None:
+    reader = _Reader(exchange)
+    here = weakref.ref(response)
+    cls = type(response)
+    for name in ("read", "read1"):
+        if hasattr(cls, name):
+            setattr(response, name, _reading(getattr(cls, name), here, reader))
+    for name in ("stream", "read_chunked"):
+        if hasattr(cls, name):
+            setattr(response, name, _streaming(getattr(cls, name), here, reader))
+    response.close = _closing(cls.close, here, reader)
+
+
+def _reading(original: Method, here: Callable[[], Any], reader: _Reader) -> Method:
+    @functools.wraps(original)
+    def read(amt: Any = None, decode_content: Any = None, *args: Any, **kwargs: Any) -> Any:
+        response = here()
+        if reader.inside:
+            return original(response, amt, decode_content, *args, **kwargs)
+        reader.inside = True
+        try:
+            data = original(response, amt, decode_content, *args, **kwargs)
+        except BaseException as error:
+            reader.exchange.fail(error)
+            raise
+        finally:
+            reader.inside = False
+        _took(reader.exchange, data, decoded=_decodes(response, decode_content))
+        if amt is None or amt < 0 or (amt and not data):
+            reader.exchange.finish()
+        return data
+
+    return read
+
+
+def _streaming(original: Method, here: Callable[[], Any], reader: _Reader) -> Method:
+    @functools.wraps(original)
+    def stream(amt: Any = 2**16, decode_content: Any = None) -> Iterator[bytes]:
+        response = here()
+        if reader.inside:
+            yield from original(response, amt, decode_content)
+            return
+        pieces = original(response, amt, decode_content)
+        # In chunks, urllib3 decodes only if it is told to (urllib3/response.py, `read_chunked`).
+        decoded = decode_content if _is_chunked(response) else _decodes(response, decode_content)
+        while True:
+            reader.inside = True
+            try:
+                piece = next(pieces)
+            except StopIteration:
+                break
+            except BaseException as error:
+                reader.exchange.fail(error)
+                raise
+            finally:
+                reader.inside = False
+            _took(reader.exchange, piece, decoded=bool(decoded))
+            yield piece
+        reader.exchange.finish()
+
+    return stream
+
+
+def _closing(original: Method, here: Callable[[], Any], reader: _Reader) -> Method:
+    @functools.wraps(original)
+    def close() -> None:
+        try:
+            original(here())
+        finally:
+            if not reader.inside:
+                reader.exchange.closed()
+
+    return close
+
+
+def _decodes(response: Any, asked: Any) -> bool:
+    return bool(response.decode_content if asked is None else asked)
+
+
+def _is_chunked(response: Any) -> bool:
+    return bool(getattr(response, "chunked", False)) and response.supports_chunked_reads()
+
+
+@never_raise
+def _took(exchange: Exchange, data: Any, *, decoded: bool) -> None:
+    if isinstance(data, bytes) and data:
+        exchange.feed(data, decoded=decoded)

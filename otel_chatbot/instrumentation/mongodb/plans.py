@@ -1,0 +1,121 @@
+"""Which fields of a document say what it is: told by their names and kinds once, and remembered for all with the same fields.
+
+Fed by `recognise`, which then looks at the values; reads names by the table of `shapes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from ...config import Settings
+from . import shapes
+from .shapes import Side, plain
+
+_LIMIT: Final = 1024
+"""Shapes that are remembered; beyond it all are forgotten. Who stores under keys of its users' making has many."""
+_MOST_REMEMBERED: Final = 64
+"""Fields of a document that is remembered; one with more is read each time."""
+_MOST_FIELDS: Final = 200
+"""Fields of a document that may be a part of a chat."""
+_LONGEST_NAME: Final = 64
+_SPEAKERS: Final = {name: number for number, name in enumerate((*shapes.SPEAKERS, *shapes.LOOSE_SPEAKERS))}
+_FLAGS: Final = shapes.USER_FLAGS | shapes.BOT_FLAGS
+_RANKS: Final = {name: number for number, name in enumerate(shapes.CONVERSATION_IDS)}
+
+
+class Plan(NamedTuple):
+    """Where to look in documents with the same fields."""
+
+    speakers: tuple[tuple[str, str], ...]
+    """Fields that may name the speaker, as written and as the table has them."""
+    flags: tuple[tuple[str, bool], ...]
+    nested: tuple[str, ...]
+    sides: tuple[tuple[str, Side], ...]
+    arrays: tuple[str, ...]
+    chats: bool
+    """It has an array that is named after a chat."""
+    letter: tuple[str, ...]
+    texts: tuple[str, ...]
+    tools: tuple[str, ...]
+    event: bool
+    knowledge: bool
+    called: bool
+    personal: bool
+    """It is somebody's account, not a part of a chat."""
+    talk: bool
+    ids: tuple[str, ...]
+    """Fields that name its conversation, the best first."""
+    telling: bool
+    """It has a field that may make it a part of a chat."""
+
+
+class Plans:
+    """The plans of one set of settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._role = settings.role_field
+        self._sides = (settings.question_field, settings.answer_field)
+        self._plans: dict[tuple[Any, ...], Plan] = {}
+
+    def side(self, name: str) -> Side | None:
+        """Which half of an exchange a field is."""
+        question, answer = self._sides
+        if question and name == question:
+            return Side.QUESTION
+        if answer and name == answer:
+            return Side.ANSWER
+        return None if (question and answer) or len(name) > _LONGEST_NAME else shapes.side(name)
+
+    def of(self, document: Mapping[str, Any]) -> Plan:
+        """Where to look in a document."""
+        if len(document) > _MOST_REMEMBERED:
+            return self._read(document if len(document) <= _MOST_FIELDS else {})
+        known = (*document, *map(type, document.values()))
+        plan = self._plans.get(known)
+        if plan is None:
+            if len(self._plans) >= _LIMIT:
+                self._plans.clear()
+            plan = self._plans[known] = self._read(document)
+        return plan
+
+    def _read(self, document: Mapping[str, Any]) -> Plan:
+        fields = [(name, plain(name), document[name]) for name in document if len(name) <= _LONGEST_NAME]
+        has = {found for _, found, _ in fields}
+        speakers = sorted(
+            ((n, p) for n, p, v in fields if p in _SPEAKERS and isinstance(v, (str, Mapping))),
+            key=lambda pair: _SPEAKERS[pair[1]],
+        )
+        plan = Plan(
+            speakers=((self._role, "role"),) if self._role else tuple(speakers),
+            flags=tuple(
+                (n, p in shapes.USER_FLAGS) for n, p, v in fields if isinstance(v, bool) and p in _FLAGS and not self._role
+            ),
+            nested=tuple(n for n, p, v in fields if p in shapes.NESTED and isinstance(v, (str, Mapping))),
+            sides=tuple((n, found) for n, _, v in fields if (found := self.side(n)) is not None and may_say(v)),
+            arrays=tuple(n for n, _, v in fields if isinstance(v, (list, tuple))),
+            chats=any(isinstance(v, (list, tuple)) and shapes.names_conversations(n) for n, _, v in fields),
+            letter=tuple(n for n, p, _ in fields if p in shapes.ADDRESSED),
+            texts=tuple(n for n, p, v in fields if p in shapes.TEXTS and may_say(v)),
+            tools=tuple(n for n, p, _ in fields if p in shapes.TOOLS),
+            event=bool(has & shapes.EVENTS_HAVE),
+            knowledge=bool(has & shapes.KNOWLEDGE),
+            called=bool(has & shapes.CALLED),
+            personal=bool(has & shapes.PERSONAL),
+            talk=bool(has & shapes.PEOPLE_TALK),
+            ids=tuple(
+                n for n, p, v in sorted((f for f in fields if f[1] in _RANKS), key=lambda f: _RANKS[f[1]]) if _may_be_id(v)
+            ),
+            telling=False,
+        )
+        telling = bool(plan.speakers or plan.flags or plan.nested or plan.sides or plan.arrays)
+        return plan._replace(telling=telling)
+
+
+def may_say(value: Any) -> bool:
+    """Whether a field of this kind can hold a text."""
+    return value is None or isinstance(value, (str, list, tuple, Mapping))
+
+
+def _may_be_id(value: Any) -> bool:
+    return value is not None and not isinstance(value, (bool, list, tuple, Mapping))

@@ -1,0 +1,228 @@
+"""What a message, an exchange and a conversation look like in MongoDB: one table, and how its names are read.
+
+Fed by nothing; feeds `recognise`, which applies it to documents. The rule, as the documentation says it:
+
+- A **message** says who speaks (`role: user`, `sender: bot`, `isUser: true`) and what (`content`, `text`, `message`).
+- An **exchange** holds a question and an answer, side by side, under names that say so (`user_message` and `bot_reply`).
+- A **conversation** holds an array of messages or of exchanges, or it lies in a collection that is named after conversations.
+- **What could be something else needs a place.** `type: user` with a text may be an audit log; `question` and `answer` may be
+  a list of frequent questions. These count only in a collection, or in an array, whose name speaks of chats; a question with
+  its answer also where it names its conversation. A message beside an `action`, an address or a level needs a place too.
+- **A name decides ties, by its last word that says something**: `user_chats` are chats, `chat_users` are users. In a collection
+  of people only arrays count; in one of other things (notes, mails, tickets, reviews, caches) only an array that is named
+  after a chat.
+- **A letter is no message**: what has a receiver or a subject, and is not addressed to the assistant. Neither is a document
+  with a password, nor a question and answer with the marks of a knowledge base, a survey or a quiz, nor a batch of
+  questions and answers that names no conversation.
+
+Names are read word by word (`botReply` and `bot_reply` are the same), so the table holds words, not spellings.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import re
+from typing import Final
+
+USER_ROLES: Final = frozenset({"user", "human", "customer", "visitor", "guest", "enduser", "you", "me"})
+"""Values that say: a person speaks."""
+ASSISTANT_ROLES: Final = frozenset({
+    "assistant", "ai", "bot", "model", "chatbot", "agent", "llm", "gpt", "chatgpt", "robot", "copilot", "gemini", "claude",
+    "aiassistant", "aibot", "chatassistant", "virtualassistant",
+})  # fmt: skip
+"""Values that say: the assistant speaks."""
+SILENT_ROLES: Final = frozenset({"system", "tool", "function", "developer", "toolresult"})
+"""Values of what is part of a chat and is neither sent nor received."""
+LOOSE_ROLES: Final = frozenset({"agent", "customer", "visitor", "guest", "you", "me"})
+"""Values that people's talk has too: they need a place."""
+PLAIN_ROLES: Final = frozenset({"human", "ai"})
+"""Values that nothing but a chat has: they count in any field of a speaker, wherever it lies."""
+
+SPEAKERS: Final = (
+    "role", "sender", "sendertype", "senderrole", "speaker", "messagetype", "msgtype", "authorrole", "sentby",
+)  # fmt: skip
+"""Fields that name the speaker."""
+LOOSE_SPEAKERS: Final = ("type", "from", "author", "source", "event", "kind", "by", "who", "name", "origin")
+"""Fields that may name the speaker, and much else: they need a place."""
+ADDRESSED: Final = frozenset({"to", "cc", "bcc", "recipient", "recipients", "receiver", "subject"})
+"""Fields of a letter. A `role`, or a flag, says more than they do."""
+LETTERS_HAVE: Final = frozenset({"sender", "speaker", "sentby", *LOOSE_SPEAKERS})
+"""Fields of a speaker that letters have too."""
+USER_FLAGS: Final = frozenset({"isuser", "fromuser", "byuser", "ishuman", "isfromuser", "isusermessage"})
+BOT_FLAGS: Final = frozenset({
+    "isbot", "isai", "frombot", "fromai", "isassistant", "isfrombot", "isbotmessage", "isaimessage", "bot", "ai",
+})  # fmt: skip
+"""Booleans that say who speaks."""
+
+TEXTS: Final = frozenset({
+    "content", "contents", "text", "message", "msg", "body", "parts", "blocks", "messagetext", "messagecontent", "mes",
+    "utterance", "transcript", "data", "textcontent",
+})  # fmt: skip
+"""Fields that hold what a message says."""
+TOOLS: Final = frozenset({"toolcalls", "functioncall", "tooluse"})
+"""Fields of a message in which the assistant calls a tool; without a text it says nothing."""
+NESTED: Final = frozenset({"message", "msg", "data", "history"})
+"""Fields that may hold a whole message, as a document or as JSON (langchain's `History`, llama-index's `message`)."""
+
+_PEOPLE_SAY: Final = frozenset({"user", "human", "customer", "visitor", "student", "patient"})
+_BOTS_SAY: Final = frozenset({"bot", "ai", "assistant", "chatbot", "model", "llm", "gpt", "agent", "gemini", "chatgpt"})
+_SAID: Final = frozenset({"message", "msg", "text", "content", "utterance", "say", "said", "transcript"})
+_WRITTEN: Final = frozenset({"message", "msg", "text"})
+_ASKED: Final = frozenset({"question", "query", "prompt", "input", "request", "ques"})
+_ANSWERED: Final = frozenset({"answer", "response", "reply", "output", "completion", "result", "ans", "answered"})
+_FILLING: Final = frozenset({"generated", "final", "full", "raw", "original"})
+
+CONVERSATION_IDS: Final = (
+    "conversationid", "conversation", "convid", "convoid", "chatid", "chatsessionid", "chat", "threadid", "thread", "dialogid",
+    "dialogueid", "discussionid", "sessionid", "session", "conversationuuid", "sessionuuid",
+)  # fmt: skip
+"""Fields that name the conversation, the best first."""
+EVENTS_HAVE: Final = frozenset({
+    "action", "ip", "ipaddress", "level", "loglevel", "severity", "statuscode", "endpoint", "useragent",
+})  # fmt: skip
+"""Fields of the record of an event: with them a message needs a place."""
+PERSONAL: Final = frozenset({"password", "passwordhash", "hashedpassword", "passwd", "pwd"})
+PEOPLE_TALK: Final = frozenset({"participants", "members", "userlist"})
+"""Fields of a room in which people talk to each other."""
+CALLED: Final = frozenset({"choices"})
+"""Fields of the record of a model call: the messages in it are its input."""
+KNOWLEDGE: Final = frozenset({
+    "category", "categories", "tags", "keywords", "patterns", "options", "correct", "correctanswer", "iscorrect", "difficulty",
+    "surveyid", "survey", "quizid", "quiz", "formid", "examid", "questionid", "embedding", "embeddings", "vector", "priority",
+    "assignee", "productid", "rating", "targetlanguage", "targetlang",
+})  # fmt: skip
+"""Fields that say that a question with its answer is none of a chat."""
+
+CHAT_WORDS: Final = frozenset({
+    "chat", "chatbot", "bot", "conversation", "convo", "conv", "dialog", "dialogue", "thread", "turn", "transcript", "exchange",
+    "interaction", "assistant", "copilot", "message", "msg",
+})  # fmt: skip
+CONVERSATION_WORDS: Final = frozenset({"chat", "conversation", "convo", "dialog", "dialogue", "thread"})
+"""The words after which conversations are named; `messages` are in many a thing."""
+PEOPLE_WORDS: Final = frozenset({
+    "user", "account", "member", "customer", "client", "profile", "person", "people", "patient", "student", "admin", "employee",
+    "contact", "lead", "visitor", "guest",
+})  # fmt: skip
+OTHER_WORDS: Final = frozenset({
+    "note", "mail", "email", "inbox", "outbox", "newsletter", "notification", "alert", "ticket", "issue", "case", "faq", "kb",
+    "knowledge", "question", "answer", "article", "post", "comment", "review", "rating", "feedback", "survey", "poll", "quiz",
+    "exam", "form", "questionnaire", "flashcard", "audit", "activity", "event", "login", "access", "security", "error", "order",
+    "cart", "product", "payment", "invoice", "booking", "appointment", "document", "doc", "file", "chunk", "embedding",
+    "vector", "page", "dataset", "training", "intent", "pattern", "example", "template", "cache", "usage", "metric", "trace",
+    "span", "call", "job", "task", "queue", "backup", "setting", "config", "evaluation", "eval", "summary", "report", "token",
+    "announcement", "tag", "label", "keyword", "attachment", "bookmark", "violation", "search", "run", "execution", "experiment", "workflow", "translation", "prediction", "memory", "fact", "reminder",
+})  # fmt: skip
+HISTORY_WORDS: Final = frozenset({"history", "log", "entry", "event", "turn", "exchange", "interaction", "message", "msg"})
+"""Arrays so named are a conversation's when the collection is one of chats."""
+
+
+class Place(enum.Enum):
+    """What a name says of what lies there."""
+
+    CHAT = "chat"
+    PEOPLE = "people"
+    OTHER = "other"
+    OPEN = "open"
+    """The name says nothing."""
+
+
+class Side(enum.Enum):
+    """Which half of an exchange a field is."""
+
+    QUESTION = "question"
+    """By its name alone a user's text."""
+    ANSWER = "answer"
+    """By its name alone an assistant's text."""
+    LOOSE_QUESTION = "loose question"
+    LOOSE_ANSWER = "loose answer"
+    PERSON = "person"
+    """`user`, `human`: a question beside `BOT`, else a name or an id."""
+    BOT = "bot"
+
+
+_HALVES: Final[tuple[tuple[Side, tuple[frozenset[str], ...], frozenset[str]], ...]] = (
+    (Side.PERSON, (frozenset({"user", "human"}),), frozenset({"user", "human"})),
+    (Side.BOT, (_BOTS_SAY,), _BOTS_SAY - {"model"}),
+    (Side.QUESTION, (_PEOPLE_SAY, _SAID | _ASKED), _PEOPLE_SAY | _SAID | _ASKED),
+    (Side.ANSWER, (_BOTS_SAY, _SAID | _ANSWERED), _BOTS_SAY | _SAID | _ANSWERED),
+    (Side.LOOSE_ANSWER, (_ANSWERED,), _ANSWERED | _SAID),
+    (Side.LOOSE_QUESTION, (_ASKED | _WRITTEN,), _ASKED | _WRITTEN),
+)
+"""A field is the first half whose name has a word of each of these sets, and no word but these."""
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_KNOWN: Final = (
+    CHAT_WORDS
+    | PEOPLE_WORDS
+    | OTHER_WORDS
+    | HISTORY_WORDS
+    | _SAID
+    | _ASKED
+    | _ANSWERED
+    | {"session", "room", "data", "store", "id"}
+)
+_FIRST: Final = ("chatbot", "chat", "conversation", "message", "user", "bot", "ai")
+"""Words that others are written behind, without a break."""
+_SINGULAR: Final = frozenset({"news"})
+
+
+@functools.lru_cache(maxsize=4096)
+def plain(name: str) -> str:
+    """A name without its spelling: `sessionId`, `session_id` and `SessionID` are `sessionid`."""
+    return name.replace("_", "").replace("-", "").replace(" ", "").lower()
+
+
+@functools.lru_cache(maxsize=4096)
+def words(name: str) -> tuple[str, ...]:
+    """The words of a name, in lower case and the singular; `chatmessages` is two of them."""
+    return tuple(part for word in _WORD.findall(name) for part in _parts(_singular(word.lower())))
+
+
+@functools.lru_cache(maxsize=4096)
+def place(name: str) -> Place:
+    """What a collection's or an array's name says, by its last word that says something."""
+    for word in reversed(words(name)):
+        if word in CHAT_WORDS:
+            return Place.CHAT
+        if word in PEOPLE_WORDS:
+            return Place.PEOPLE
+        if word in OTHER_WORDS:
+            return Place.OTHER
+    return Place.OPEN
+
+
+@functools.lru_cache(maxsize=4096)
+def names_conversations(name: str) -> bool:
+    """Whether a collection's or an array's name speaks of conversations, not of single messages."""
+    if place(name) is not Place.CHAT:
+        return False
+    return next(word for word in reversed(words(name)) if word in CHAT_WORDS) in CONVERSATION_WORDS
+
+
+@functools.lru_cache(maxsize=4096)
+def is_history(name: str) -> bool:
+    """Whether an array's name is one of those that conversations give to their messages."""
+    found = words(name)
+    return bool(found) and (place(name) is Place.CHAT or found[-1] in HISTORY_WORDS)
+
+
+@functools.lru_cache(maxsize=4096)
+def side(name: str) -> Side | None:
+    """Which half of an exchange a field of this name is; None for other fields."""
+    found = frozenset(words(name)) - _FILLING
+    return next((half for half, needed, allowed in _HALVES if found <= allowed and all(found & one for one in needed)), None)
+
+
+def _parts(word: str) -> tuple[str, ...]:
+    if word not in _KNOWN:
+        for first in _FIRST:
+            rest = word[len(first) :]
+            if word.startswith(first) and rest in _KNOWN:
+                return first, rest
+    return (word,)
+
+
+def _singular(word: str) -> str:
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 and word not in _SINGULAR else word

@@ -1,0 +1,125 @@
+"""What the running request has seen of arrays of messages: so that one written as a whole counts by what is new in it.
+
+Fed by `commands` (documents that were read) and `documents` (arrays that were written); kept in the scope of the request,
+outside of one of the thread or task, so it ends with it. A few documents at most, by reference: nothing is copied but the
+arrays' places, for the application goes on appending to the very lists that it was given.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from ...metrics import deduplication
+from .counts import Counts, total
+
+MOST: Final = 16
+"""Documents that a scope remembers; beyond it the oldest is given up."""
+_MOST_READ: Final = 8
+"""A read of more documents is a list of them, not the one that will be written."""
+
+Array = tuple[Any, ...]
+
+
+class Seen:
+    """One document: where it lies, its simple fields, its arrays."""
+
+    __slots__ = ("arrays", "fields", "space", "whole")
+
+    def __init__(self, space: tuple[str, str], fields: Mapping[str, Any], arrays: dict[str, Array], *, whole: bool) -> None:
+        self.space = space
+        self.fields = fields
+        self.arrays = arrays
+        self.whole = whole
+        """Whether every array of the document is known: one that is not there is empty."""
+
+    def array(self, path: str) -> Array | None:
+        """The array at a path; None where it is not known."""
+        found = self.arrays.get(path)
+        return () if found is None and self.whole and "." not in path else found
+
+
+def read(space: tuple[str, str], query: Mapping[str, Any], documents: Sequence[Any], *, whole: bool) -> None:
+    """Documents were read; `whole`: with all of their fields."""
+    if len(documents) > _MOST_READ:
+        return
+    for document in documents:
+        if isinstance(document, Mapping):
+            keep(
+                Seen(space, {**document, **simple(query)} if len(documents) == 1 else document, _arrays(document), whole=whole)
+            )
+
+
+def made(space: tuple[str, str], document: Mapping[str, Any]) -> Seen:
+    """What to remember of a document once it is inserted."""
+    return Seen(space, document, _arrays(document), whole=True)
+
+
+def keep(seen: Seen) -> None:
+    """Remember a document."""
+    memory = deduplication.current().documents
+    if memory is None:
+        memory = deduplication.current().documents = deque(maxlen=MOST)
+    memory.append(seen)  # type: ignore[attr-defined]
+
+
+def written(space: tuple[str, str], fields: Mapping[str, Any], arrays: Mapping[str, Array | None], *, whole: bool) -> None:
+    """A document was written: `arrays` by path, None for one that is no longer known."""
+    known = find(space, fields)
+    if known is None:
+        keep(Seen(space, dict(fields), {path: array for path, array in arrays.items() if array is not None}, whole=whole))
+        return
+    for path, array in arrays.items():
+        if array is None:
+            known.arrays.pop(path, None)
+            known.whole = False
+        else:
+            known.arrays[path] = array
+
+
+def find(space: tuple[str, str], query: Mapping[str, Any]) -> Seen | None:
+    """What is known of the document that a query means."""
+    wanted = simple(query)
+    if not wanted:
+        return None
+    for seen in reversed(tuple(_memory() or ())):  # threads that share a request's scope may add to it meanwhile
+        if seen.space == space and all(seen.fields.get(name, seen) == value for name, value in wanted.items()):
+            return seen
+    return None
+
+
+def simple(query: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that have one value by a query or in a document."""
+    found = {}
+    for name, value in query.items():
+        if isinstance(value, Mapping):
+            if len(value) == 1 and "$eq" in value:
+                found[name] = value["$eq"]
+        elif not isinstance(value, (list, tuple)) and not name.startswith("$"):
+            found[name] = value
+    return found
+
+
+def growth(before: Array, now: Array, counts: Callable[[Any], Counts]) -> Counts | None:
+    """What is new in an array that took another's place; None when that cannot be told.
+
+    Only what counts is compared: a system's message stays in front while the window behind it moves on.
+    """
+    old, new = (tuple((item, found) for item in array if any(found := counts(item))) for array in (before, now))
+    items = tuple(item for item, _ in new)
+    for start in range(len(old) + 1):
+        tail = tuple(item for item, _ in old[start:])
+        if items[: len(tail)] == tail and (tail or not old):
+            return total(found for _, found in new[len(tail) :])
+    if not new:
+        return Counts()  # the chat was cleared
+    return total(found for _, found in new[len(old) :]) if len(new) > len(old) else None
+
+
+def _arrays(document: Mapping[str, Any]) -> dict[str, Array]:
+    return {name: tuple(value) for name, value in document.items() if isinstance(value, list)}
+
+
+def _memory() -> deque[Seen] | None:
+    return deduplication.current().documents  # type: ignore[return-value]

@@ -1,0 +1,137 @@
+"""Requests and answers that are broken, huge or hostile: every reader takes them without an exception, and the call ends once."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.ai import AiWatch, watched
+
+from otel_chatbot.instrumentation.genai import content, recognise
+from otel_chatbot.instrumentation.genai import exchange as exchanges
+from otel_chatbot.instrumentation.genai.call import Call
+from otel_chatbot.instrumentation.genai.exchange import Exchange
+from otel_chatbot.instrumentation.genai.protocols import answer as answers
+from otel_chatbot.instrumentation.genai.protocols.answer import Answer
+from otel_chatbot.instrumentation.genai.protocols.protocol import Protocol, characters
+from otel_chatbot.instrumentation.genai.recognise import PROTOCOLS, Found, Place
+from otel_chatbot.semconv import metrics as m
+
+READERS = Path(answers.__file__).parent
+WORDS = sorted({word for file in READERS.glob("*.py") for word in re.findall(r'"([A-Za-z_.!-]{2,40})"', file.read_text())})
+"""What the readers look for, so that what is made up here gets far into them."""
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(WORDS)
+    | st.just("x" * 70_000)
+)
+JSON = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=6),
+    max_leaves=30,
+)
+OBJECTS = st.dictionaries(st.sampled_from(WORDS), JSON, max_size=8)
+EACH = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
+TYPES = (
+    "application/json", "text/event-stream", "application/x-ndjson", "application/vnd.amazon.eventstream", "text/html", "",
+)  # fmt: skip
+
+
+def bounded(answer: Answer) -> bool:
+    kept = sum(len(text) for parts in answer.parts.values() for text in parts)
+    kept += sum(len(text) for tool in answer.tools.values() for text in tool.arguments)
+    return kept <= answers.MOST_TEXT and all(
+        len(held) <= answers.MOST_PARTS for held in (answer.tools, answer.finish, answer.parts)
+    )
+
+
+@EACH
+@given(body=OBJECTS, path=st.text(max_size=40))
+def test_no_request_is_too_strange_to_be_read(protocol: Protocol, body: dict[str, Any], path: str) -> None:
+    asked = protocol.request(body, path)
+    assert isinstance(asked.model, str)
+    assert characters(asked.said) >= 0
+    assert all(isinstance(value, str) for value in content.asked(body).values())
+
+
+@EACH
+@given(
+    found=OBJECTS,
+    events=st.lists(st.tuples(st.sampled_from(WORDS) | st.text(max_size=8), OBJECTS), max_size=6),
+    keeps=st.booleans(),
+)
+def test_no_answer_is_too_strange_to_be_read(
+    protocol: Protocol, found: dict[str, Any], events: list[tuple[str, dict[str, Any]]], keeps: bool
+) -> None:
+    whole, streamed = Answer(keeps=keeps), Answer(keeps=keeps)
+    protocol.answer(found, whole)
+    for name, event in events:
+        protocol.chunk(name, event, streamed)
+    for answer in (whole, streamed):
+        assert bounded(answer)
+        assert answer.written >= 0
+        assert answer.usage is None or answer.usage.input >= 0 <= answer.usage.output
+        assert answer.failure is None or 0 < len(answer.failure) <= answers.MOST_NAME
+        content.answered(answer)
+
+
+def begun(protocol: Protocol, *, streamed: bool) -> Exchange:
+    asked = protocol.request({"model": "m", "stream": streamed}, "/v1")
+    asked.streamed = streamed
+    place = Place("127.0.0.1", 9, "/v1", "http")
+    return Exchange(Call("openai", asked, place), Found(protocol, "openai", asked, {}, place, known=True), None)
+
+
+@EACH
+@given(
+    body=st.binary(max_size=300) | OBJECTS.map(lambda value: b"data: " + json.dumps(value).encode() + b"\n\n"),
+    kind=st.sampled_from(TYPES), encoding=st.sampled_from(["", "gzip", "br", "deflate", "nonsense"]), cut=st.integers(1, 99),
+    streamed=st.booleans(), ends=st.sampled_from(["finish", "closed", "fail"]),
+)  # fmt: skip
+def test_any_bytes_end_the_call_once(
+    protocol: Protocol, body: bytes, kind: str, encoding: str, cut: int, streamed: bool, ends: str
+) -> None:
+    exchange = begun(protocol, streamed=streamed)
+    headers = {"content-type": kind, "content-encoding": encoding}
+    exchange.responded(200, headers.get, decoded=False)
+    for start in range(0, len(body), cut):
+        exchange.feed(body[start : start + cut])
+    exchange.fail(ConnectionError()) if ends == "fail" else getattr(exchange, ends)()
+    exchange.finish()
+    exchange.closed()
+    assert exchange.call.has_ended or exchange.found.protocol.name == "openai_assistants"
+
+
+@pytest.fixture
+def watch() -> Any:
+    with watched() as made:
+        yield made
+
+
+def test_an_answer_beyond_the_limit_ends_its_call_without_tokens(watch: AiWatch) -> None:
+    exchange = begun(recognise.PROTOCOLS[0], streamed=False)
+    exchange.responded(200, {"content-type": "application/json"}.get, decoded=True)
+    piece = b'{"usage": {"prompt_tokens": 1, "completion_tokens": 2}, "x": "' + b"x" * (exchanges.MOST // 2)
+    for _ in range(3):
+        exchange.feed(piece)
+    assert not exchange._buffer, "nothing of it is kept"
+    exchange.finish()
+    assert watch.total(m.AI_RESPONSE_TIME) == 1.0
+    assert watch.counted(m.GEN_AI_TOKENS) == {}
+    assert watch.total(m.ERRORS) == 0
+
+
+def test_a_truncated_answer_is_a_failure_that_says_so(watch: AiWatch) -> None:
+    exchange = begun(recognise.PROTOCOLS[0], streamed=False)
+    exchange.responded(200, {"content-type": "application/json"}.get, decoded=True)
+    exchange.whole(b'{"usage": {"prompt_tokens": 1, "compl')
+    assert watch.counted(m.ERRORS) == {("InvalidAnswer",): 1.0}
