@@ -17,7 +17,7 @@ from opentelemetry.trace import SpanContext
 from .. import config
 from ..semconv import attributes as a
 from ..semconv import metrics as m
-from ..semconv.spec import MetricSpec
+from ..semconv.spec import MetricSpec, Source
 from . import deduplication
 from .store import OVERFLOW_KEY, STORE, Key, Value
 
@@ -55,6 +55,11 @@ AUTOMATIC = Automatic()
 def activate(*specs: MetricSpec) -> None:
     """Say that these metrics fill themselves from now on; the setting AUTO_OFF is honoured."""
     AUTOMATIC.active.update(spec.name for spec in specs if not switched_off(spec) and spec.name not in AUTOMATIC.by_hand)
+
+
+def activate_source(source: Source) -> None:
+    """Say that this instrumentation runs: the metrics whose rows name it fill themselves from now on."""
+    activate(*m.FILLED_BY[source])
 
 
 def switched_off(spec: MetricSpec) -> bool:
