@@ -24,8 +24,9 @@ from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ..common import chat_turn
 from ..common.client_spans import end, mark_failed
-from .pool import address as address_of
-from .spans import Address, begin_command, begin_pipeline, connection_attributes, operation_name
+from ..common.redis_addresses import Address
+from ..common.redis_addresses import address as address_of
+from .spans import begin_command, begin_pipeline, connection_attributes, operation_name
 
 NOT_COUNTED: Final = frozenset({"HELLO", "AUTH", "SELECT", "CLIENT"})
 """What sets a connection up."""
