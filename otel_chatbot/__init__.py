@@ -1,7 +1,7 @@
 """otel-chatbot: metrics, traces, logs and health of a chatbot, with no telemetry code.
 
 The facade: every public name, imported from its room when it is first asked for. Importing this package configures
-nothing and creates no file; the first count, log, blueprint or check does, which asks for it through `_wiring`.
+nothing and creates no file; the first count, log, blueprint or check does (`_wiring.ensure_configured`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
         Gauge,
         Histogram,
         MetricsRegistry,
+        get_all_metrics,
+        get_prometheus_metrics,
+        registry,
+        reset_all_metrics,
+    )
+    from .metrics.blueprint import create_metrics_blueprint
+    from .metrics.chatbot import (
         active_conversations,
         active_users,
         ai_response_time,
@@ -33,15 +40,10 @@ if TYPE_CHECKING:
         db_queries,
         db_query_time,
         errors_total,
-        get_all_metrics,
-        get_prometheus_metrics,
         messages_received,
         messages_sent,
-        registry,
-        reset_all_metrics,
         response_time,
     )
-    from .metrics.blueprint import create_metrics_blueprint
     from .metrics.decorators import count_calls, track_errors, track_time
 
 __all__ = [
@@ -57,6 +59,26 @@ __all__ = [
     "LogEvents",
     "LogOperation",
     "MetricsRegistry",
+    "cached_answer",
+    "chat_completion",
+    "count_calls",
+    "create_health_blueprint",
+    "create_metrics_blueprint",
+    "get_all_metrics",
+    "get_health_checker",
+    "get_logger",
+    "get_prometheus_metrics",
+    "instrument",
+    "registry",
+    "require_healthy",
+    "reset_all_metrics",
+    "setup_logger",
+    "track_errors",
+    "track_time",
+]
+
+# The chatbot metrics, written by `otel-chatbot render` from semconv/metrics.py, here and in the imports above.
+__all__ += [
     "active_conversations",
     "active_users",
     "ai_response_time",
@@ -65,31 +87,16 @@ __all__ = [
     "cache_misses",
     "cache_operation_time",
     "cache_size",
-    "cached_answer",
-    "chat_completion",
     "conversations_created",
-    "count_calls",
-    "create_health_blueprint",
-    "create_metrics_blueprint",
     "db_connections",
     "db_queries",
     "db_query_time",
     "errors_total",
-    "get_all_metrics",
-    "get_health_checker",
-    "get_logger",
-    "get_prometheus_metrics",
-    "instrument",
     "messages_received",
     "messages_sent",
-    "registry",
-    "require_healthy",
-    "reset_all_metrics",
     "response_time",
-    "setup_logger",
-    "track_errors",
-    "track_time",
 ]
+__all__.sort()
 
 _ROOMS = {
     "distro": ("instrument",),
@@ -103,6 +110,16 @@ _ROOMS = {
         "LogOperation",
         "get_logger",
         "setup_logger",
+    ),
+    "metrics.api": (
+        "Counter",
+        "Gauge",
+        "Histogram",
+        "MetricsRegistry",
+        "get_all_metrics",
+        "get_prometheus_metrics",
+        "registry",
+        "reset_all_metrics",
     ),
     "metrics.blueprint": ("create_metrics_blueprint",),
     "metrics.decorators": ("count_calls", "track_errors", "track_time"),
@@ -121,7 +138,7 @@ if not TYPE_CHECKING:  # a type checker would take it for a promise that every n
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         # OpenTelemetry raises for some bad values while a room imports it.
         importlib.import_module(f"{__name__}.variables.mending").MENDING.mend()
-        room = importlib.import_module(f"{__name__}.{_ROOM_OF.get(name, 'metrics.api')}")
+        room = importlib.import_module(f"{__name__}.{_ROOM_OF.get(name, 'metrics.chatbot')}")
         value = getattr(room, name)
         globals()[name] = value
         return value

@@ -90,7 +90,7 @@ def on_exit(server: Any) -> None:  # noqa: ARG001
 def _fold() -> None:
     from .metrics.shared.compaction import READER
 
-    READER.fold_pile()
+    READER.fold_many()
 
 
 def _chained(first: Hook, second: Hook) -> Hook:

@@ -16,6 +16,7 @@ from ..health.clients import remember_cache
 from ..metrics import record
 from ..semconv import attributes as a
 from ..semconv import metrics as m
+from ..semconv.spec import Source
 from .common import cache_size, chat_turn
 from .common.patching import Method, Patches, imported_before, living
 
@@ -59,7 +60,7 @@ def instrument() -> None:
     from cachelib.base import BaseCache
 
     State.on = True
-    record.activate(m.CACHE_HITS, m.CACHE_MISSES, m.CACHE_OPERATION_TIME)
+    record.activate_source(Source.CACHELIB)
     cache_size.ask_caches()
     _patches.wrap(BaseCache, "__init__", _remembering)
     if earlier:

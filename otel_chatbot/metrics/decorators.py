@@ -40,7 +40,7 @@ def track_errors(counter: Counter | None = None) -> Callable[[_F], _F]:
     `counter` is `errors_total` by default. What ends a generator or a task early is no error.
     """
     if counter is None:
-        from .api import errors_total
+        from .chatbot import errors_total
 
         counter = errors_total
     _needs(counter, "inc", "track_errors() or track_errors(counter)")

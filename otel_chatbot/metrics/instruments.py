@@ -10,7 +10,7 @@ import logging
 import sys
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any, ClassVar, Final, Generic, TypeVar, cast
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from opentelemetry.trace import get_current_span
 
@@ -45,7 +45,7 @@ class Metric(Generic[_S]):
             self._kind, name, description=description, unit=unit, attributes=attributes, edges=buckets
         )
         self._sixteen = bool(self.spec.python)
-        self._instrument: Instrument = STORE.instrument(self.spec)
+        self._instrument: Instrument[_S] = STORE.instrument(self.spec)
         self._bare: _S | None = None
         registry.register(self)
 
@@ -65,13 +65,13 @@ class Metric(Generic[_S]):
     def _first(self) -> _S:
         """The series without attributes, after the package has been set up: no recording comes before that."""
         _guard.never_raise(ensure_configured)()
-        self._bare = bare = cast("_S", self._instrument.bare())
+        self._bare = bare = self._instrument.bare()
         return bare
 
     def _labelled(self, attributes: Mapping[str, object] | None, labels: dict[str, object]) -> _S:
         if self._bare is None:
             self._first()
-        return cast("_S", self._instrument.labels({**attributes, **labels} if attributes else labels))
+        return self._instrument.labels({**attributes, **labels} if attributes else labels)
 
     def _fills_itself(self) -> bool:
         return self.spec.name in record.AUTOMATIC.active
@@ -89,7 +89,7 @@ class Metric(Generic[_S]):
         record.dropped(a.Signal.METRICS, a.DropReason.INVALID_VALUE)
         _guard.report(f"{self.name}.{call}", error)
 
-    def _all_series(self) -> list[Series]:
+    def _all_series(self) -> list[_S]:
         return list(self._instrument.series.values())
 
     def _reset(self) -> None:

@@ -42,7 +42,7 @@ class Mirror:
         for family in families:
             if family.spec.name not in m.BY_NAME:
                 self.names.add(family.spec.name)
-            instruments: dict[tuple[str, ...], Instrument] = {}
+            instruments: dict[tuple[str, ...], Instrument[Series]] = {}
             members: list[Point | HistogramPoint] = [*family.points, *family.histograms]
             for point in members:
                 names = tuple(sorted(point.attributes))
@@ -59,7 +59,7 @@ class Mirror:
             series.withdraw()
         self._gauges = gauges
 
-    def _series(self, instrument: Instrument, key: Key) -> Series:
+    def _series(self, instrument: Instrument[Series], key: Key) -> Series:
         found = instrument.series.get(key)
         if found is not None:
             return found
@@ -71,7 +71,8 @@ class Mirror:
         if (name, key) not in self._beyond and len(self._beyond) < _REMEMBERED:  # counted once, not at every reading
             self._beyond.add((name, key))
             self._store.count_dropped(a.DropReason.SERIES_LIMIT, instrument.spec)
-        return self._store.variant(_variant(instrument.spec, ())).overflow()
+        beyond: Instrument[Series] = self._store.variant(_variant(instrument.spec, ()))
+        return beyond.overflow()
 
 
 def _variant(spec: MetricSpec, names: tuple[str, ...]) -> MetricSpec:
@@ -83,23 +84,21 @@ def _sum(one: Point | HistogramPoint, other: Point | HistogramPoint) -> Point | 
         counts = [x + y for x, y in zip(one.counts, other.counts, strict=True)]
         exemplars = [later(x, y) for x, y in zip(one.exemplars, other.exemplars, strict=True)]
         return HistogramPoint(one.attributes, one.sum + other.sum, counts, exemplars)
-    assert isinstance(one, Point)
-    assert isinstance(other, Point)
-    return Point(one.attributes, one.value + other.value)
+    if isinstance(one, Point) and isinstance(other, Point):
+        return Point(one.attributes, one.value + other.value)
+    raise TypeError("a number and a distribution have no sum")
 
 
 def _put(series: Series, point: Point | HistogramPoint) -> None:
-    if isinstance(point, HistogramPoint):
-        assert isinstance(series, HistogramSeries)
-        series.put(point.sum, point.counts, point.exemplars)
-    elif isinstance(series, GaugeSeries):
-        if series.spec.kind is Kind.GAUGE:
+    match series, point:
+        case HistogramSeries(), HistogramPoint():
+            series.put(point.sum, point.counts, point.exemplars)
+        case GaugeSeries(), Point() if series.spec.kind is Kind.GAUGE:
             series.set(point.value)
-        else:
+        case GaugeSeries() | CounterSeries(), Point():
             series.put(point.value)
-    else:
-        assert isinstance(series, CounterSeries)
-        series.put(point.value)
+        case _:
+            raise TypeError(f"{series.spec.name} is a {series.spec.kind.value}, which takes no {type(point).__name__}")
 
 
 _MIRROR: Final = Mirror(STORE)

@@ -1,14 +1,15 @@
 """Automatic events: what the instrumentations record.
 
-Fed by `instrumentation/*` and `health`; feeds `metrics.store`. Hot path: callers that can, keep a bound series.
+Fed by `instrumentation/*` and `health`; feeds `metrics.store`. Callers on a hot path keep an `AutomaticCounter` or an
+`AutomaticHistogram` for each kind of event.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from opentelemetry import context as otel_context
 from opentelemetry.trace import SpanContext
@@ -16,9 +17,9 @@ from opentelemetry.trace import SpanContext
 from .. import config
 from ..semconv import attributes as a
 from ..semconv import metrics as m
-from ..semconv.spec import MetricSpec
+from ..semconv.spec import MetricSpec, Source
 from . import deduplication
-from .store import STORE, CounterSeries, GaugeSeries, HistogramSeries, Key
+from .store import OVERFLOW_KEY, STORE, Key, Value
 
 _own: ContextVar[bool] = ContextVar("otel_chatbot_own_traffic", default=False)
 # The key that every instrumentation of the OpenTelemetry project looks at (opentelemetry.instrumentation.utils).
@@ -56,6 +57,11 @@ def activate(*specs: MetricSpec) -> None:
     AUTOMATIC.active.update(spec.name for spec in specs if not switched_off(spec) and spec.name not in AUTOMATIC.by_hand)
 
 
+def activate_source(source: Source) -> None:
+    """Say that this instrumentation runs: the metrics whose rows name it fill themselves from now on."""
+    activate(*m.FILLED_BY[source])
+
+
 def switched_off(spec: MetricSpec) -> bool:
     """Whether AUTO_OFF names this metric by its OpenTelemetry, Prometheus or Python name."""
     off = config.current().auto_off
@@ -85,39 +91,105 @@ is_own_traffic: Final[Callable[[], bool]] = _own.get
 """Whether the running code is inside `own_traffic`. Asked several times in a command: hence no function around it."""
 
 
+def is_active(spec: MetricSpec) -> bool:
+    """Whether a metric fills itself in this process."""
+    return spec.name in AUTOMATIC.active
+
+
+def _due(name: str, scope: deduplication.Scope, amount: float) -> float | None:
+    """The rule for every automatic event of a public metric: how much of it is new beside what was counted by hand.
+
+    None where the metric does not fill itself.
+    """
+    if name not in AUTOMATIC.active:
+        return None
+    tallies = scope.tallies
+    return (tallies[name] if name in tallies else scope.tally(name)).add_auto(amount)
+
+
+class AutomaticCounter:
+    """The series in which one kind of automatic event is counted, for callers that keep it; see `count`.
+
+    `values`: every attribute of the row by name.
+    """
+
+    __slots__ = ("_name", "_series", "key")
+
+    def __init__(self, spec: MetricSpec, values: Mapping[str, Value | None]) -> None:
+        self._name = spec.name
+        self._series = STORE.counter(spec).bind(values)
+        self.key: Final = self._series.key
+
+    def add(self, amount: float = 1.0, scope: deduplication.Scope | None = None) -> None:
+        """Add what happened in a scope, the current one by default."""
+        if self._name in AUTOMATIC.active:  # as the rule says: without its call
+            due = _due(self._name, scope or deduplication.current(), amount)
+            if due:
+                self._series.add(due)
+
+    def add_unless_counted(self, scope: deduplication.Scope) -> None:
+        """Add one event, unless the package has counted one of this metric in the scope before."""
+        if not scope.tally(self._name).auto:
+            self.add(1.0, scope)
+
+
+class AutomaticHistogram:
+    """The series in which one kind of automatic measurement is recorded, for callers that keep it; see `observe`."""
+
+    __slots__ = ("_name", "_series", "key")
+
+    def __init__(self, spec: MetricSpec, values: Mapping[str, Value | None]) -> None:
+        self._name = spec.name
+        self._series = STORE.histogram(spec).bind(values)
+        self.key: Final = self._series.key
+
+    def observe(self, value: float, context: SpanContext | None = None, scope: deduplication.Scope | None = None) -> None:
+        """Add what was measured in a scope, the current one by default. The automatic value wins over those by hand."""
+        if self._name in AUTOMATIC.active:
+            _due(self._name, scope or deduplication.current(), 1.0)
+            self._series.observe(value, context)
+
+
+class _Keyed(Protocol):
+    @property
+    def key(self) -> Key: ...
+
+
+_MOST_KINDS: Final = 4096
+"""Kinds that one table remembers."""
+_Kind = TypeVar("_Kind", bound=Hashable)
+_Figures = TypeVar("_Figures", bound="tuple[_Keyed, ...]")
+
+
+def keep(table: dict[_Kind, _Figures], kind: _Kind, figures: _Figures) -> _Figures:
+    """Remember the series of a kind of event, and return them: requests, commands and operations come in few kinds, and often.
+
+    One beyond the series limit is not remembered: each event of it counts as dropped.
+    """
+    if len(table) < _MOST_KINDS and all(series.key is not OVERFLOW_KEY for series in figures):
+        table[kind] = figures
+    return figures
+
+
 def count(spec: MetricSpec, amount: float = 1.0, attributes: Mapping[str, object] | None = None) -> None:
     """Add an automatic event to a counter, less what the application has counted by hand."""
-    if spec.python:
-        if spec.name not in AUTOMATIC.active:
-            return
-        amount = deduplication.current().tally(spec.name).add_auto(amount)
-        if amount <= 0:
-            return
-    series = STORE.instrument(spec).labels(attributes)
-    assert isinstance(series, CounterSeries)
-    series.add(amount)
+    due = _due(spec.name, deduplication.current(), amount) if spec.python else amount
+    if due:
+        STORE.counter(spec).labels(attributes).add(due)
 
 
 def observe(
     spec: MetricSpec, value: float, attributes: Mapping[str, object] | None = None, context: SpanContext | None = None
 ) -> None:
     """Add an automatic measurement to a histogram; `context` is the span of the exemplar, the current one by default."""
-    if spec.python:
-        if spec.name not in AUTOMATIC.active:
-            return
-        deduplication.current().tally(spec.name).add_auto(1.0)
-    series = STORE.instrument(spec).labels(attributes)
-    assert isinstance(series, HistogramSeries)
-    series.observe(value, context)
+    if not spec.python or _due(spec.name, deduplication.current(), 1.0) is not None:
+        STORE.histogram(spec).labels(attributes).observe(value, context)
 
 
 def put(spec: MetricSpec, value: float, attributes: Mapping[str, object] | None = None) -> None:
     """Set a gauge to a value that every process of the app would find the same: the latest wins."""
-    if spec.python and spec.name not in AUTOMATIC.active:
-        return
-    series = STORE.instrument(spec).labels(attributes)
-    assert isinstance(series, GaugeSeries)
-    series.set(value)
+    if not spec.python or is_active(spec):
+        STORE.gauge(spec).labels(attributes).set(value)
 
 
 def dropped(signal: a.Signal, reason: a.DropReason, items: float = 1.0) -> None:

@@ -13,7 +13,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
-from typing import Final
+from typing import Any, Final, Generic, TypeVar, cast
 
 from .. import _guard, config
 from .._fork import at_fork
@@ -48,32 +48,40 @@ __all__ = [
     "cell_count",
 ]
 
+S = TypeVar("S", bound=Series)
 _logger = logging.getLogger("otel_chatbot")
 _BITS: Final = 64
 """Of an integer in OTLP, its sign among them."""
 
 
-class Instrument:
-    """A metric of this process and its series."""
+class Instrument(Generic[S]):
+    """A metric of this process and its series, which are of the class that goes with its kind."""
 
     def __init__(self, spec: MetricSpec, store: Store) -> None:
         self.spec = spec
         self._store = store
         self._lock = threading.RLock()
-        self.series: dict[Key, Series] = {}
+        self.series: dict[Key, S] = {}
+        self._names = frozenset(spec.attributes)
         self._by_label = {label_name(name): name for name in spec.attributes}
         self._bare: Key = (None,) * len(spec.attributes)
-        self._found: dict[tuple[tuple[str, object], ...], Series] = {}
+        self._found: dict[tuple[tuple[str, object], ...], S] = {}
 
-    def at(self, key: Key) -> Series:
+    def at(self, key: Key) -> S:
         """The series of a key (values in the order of `spec.attributes`); made at the first call."""
         return self.series.get(key) or self._make(key)
 
-    def bare(self) -> Series:
+    def bare(self) -> S:
         """The series without attributes."""
         return self.at(self._bare)
 
-    def labels(self, attributes: Mapping[str, object] | None) -> Series:
+    def bind(self, values: Mapping[str, Value | None]) -> S:
+        """The series of exactly the attributes of the row, by name: for callers that keep it, or that come rarely."""
+        if values.keys() != self._names:
+            raise ValueError(f"{self.spec.name} has the attributes {', '.join(self.spec.attributes)}, not {', '.join(values)}")
+        return self.at(tuple(values[name] for name in self.spec.attributes))
+
+    def labels(self, attributes: Mapping[str, object] | None) -> S:
         """The series of a mapping by attribute name (`http.route`) or label (`http_route`); unlisted ones are dropped and counted."""
         if not attributes:
             return self.at(self._bare)
@@ -84,7 +92,7 @@ class Instrument:
             return self._look_up(given, keep=False)
         return found or self._look_up(given, keep=True)
 
-    def _look_up(self, given: tuple[tuple[str, object], ...], *, keep: bool) -> Series:
+    def _look_up(self, given: tuple[tuple[str, object], ...], *, keep: bool) -> S:
         named = {self._by_label.get(name, name): value for name, value in given}
         key = tuple(_value(named.pop(name, None)) for name in self.spec.attributes)
         if named:
@@ -102,22 +110,22 @@ class Instrument:
             self._found[given] = series
         return series
 
-    def _make(self, key: Key) -> Series:
+    def _make(self, key: Key) -> S:
         with self._lock:
             if key in self.series or len(self.series) < self._store.limit or key == self._bare:
                 return self._add(key)
         self._store.count_dropped(a.DropReason.SERIES_LIMIT, self.spec)
         return self.overflow()
 
-    def overflow(self) -> Series:
+    def overflow(self) -> S:
         """The series that takes what goes beyond the series limit."""
         with self._lock:
             return self._add(OVERFLOW_KEY)
 
-    def _add(self, key: Key) -> Series:
+    def _add(self, key: Key) -> S:
         found = self.series.get(key)
         if found is None:
-            found = self.series[key] = SERIES[self.spec.kind](self.spec, key, self._store.attach)
+            found = self.series[key] = cast("S", SERIES[self.spec.kind](self.spec, key, self._store.attach))
         return found
 
     def after_fork(self) -> None:
@@ -136,8 +144,8 @@ class Store:
         self._lock = threading.RLock()
         self._limit = limit
         self._warned: set[tuple[str, str]] = set()
-        self.instruments: dict[str, Instrument] = {}
-        self.variants: dict[MetricSpec, Instrument] = {}
+        self.instruments: dict[str, Instrument[Any]] = {}
+        self.variants: dict[MetricSpec, Instrument[Any]] = {}
         """Instruments of other libraries, of which several may have one name (see `metrics.mirror`)."""
         self.attached: list[Series] = []
         """The series that have recorded in this process, in the order in which they began."""
@@ -149,15 +157,35 @@ class Store:
         """Series a metric may have; the setting SERIES_LIMIT unless given."""
         return self._limit if self._limit is not None else config.current().series_limit
 
-    def instrument(self, spec: MetricSpec) -> Instrument:
-        """The instrument of a spec; the first spec of a name wins."""
+    def counter(self, spec: MetricSpec) -> Instrument[CounterSeries]:
+        """The instrument of a counter's spec."""
+        found: Instrument[CounterSeries] | None = self.instruments.get(spec.name)
+        return self._made(spec, CounterSeries) if found is None else found
+
+    def gauge(self, spec: MetricSpec) -> Instrument[GaugeSeries]:
+        """The instrument of the spec of a gauge or an up-down counter."""
+        found: Instrument[GaugeSeries] | None = self.instruments.get(spec.name)
+        return self._made(spec, GaugeSeries) if found is None else found
+
+    def histogram(self, spec: MetricSpec) -> Instrument[HistogramSeries]:
+        """The instrument of a histogram's spec."""
+        found: Instrument[HistogramSeries] | None = self.instruments.get(spec.name)
+        return self._made(spec, HistogramSeries) if found is None else found
+
+    def _made(self, spec: MetricSpec, kind: type[S]) -> Instrument[S]:
+        if SERIES[spec.kind] is not kind:
+            raise TypeError(f"{spec.name} is a {spec.kind.value}, which has no {kind.__name__}")
+        return self.instrument(spec)
+
+    def instrument(self, spec: MetricSpec) -> Instrument[Any]:
+        """The instrument of a spec of any kind; the first spec of a name wins."""
         found = self.instruments.get(spec.name)
         if found is None:
             with self._lock:
                 found = self.instruments.setdefault(spec.name, Instrument(spec, self))
         return found
 
-    def variant(self, spec: MetricSpec) -> Instrument:
+    def variant(self, spec: MetricSpec) -> Instrument[Any]:
         """The instrument of exactly this spec, whatever others there are of its name."""
         found = self.variants.get(spec)
         if found is None:
@@ -214,9 +242,8 @@ class Store:
     def count_dropped(self, reason: a.DropReason, spec: MetricSpec) -> None:
         """Count an item of the metrics signal that was not kept."""
         if spec is not m.TELEMETRY_DROPPED:
-            series = self.instrument(m.TELEMETRY_DROPPED).at((a.Signal.METRICS.value, reason.value))
-            assert isinstance(series, CounterSeries)
-            series.add(1.0)
+            dropped = {a.SIGNAL: a.Signal.METRICS.value, a.REASON: reason.value}
+            self.counter(m.TELEMETRY_DROPPED).bind(dropped).add(1.0)
 
 
 def _value(value: object) -> Value | None:
@@ -242,14 +269,14 @@ def _shared_segment() -> Segment:
     return RUN.segment()
 
 
-def _fold_pile() -> None:
+def _fold_many() -> None:
     from .shared.compaction import READER
 
-    READER.fold_pile()
+    READER.fold_many()
 
 
 STORE: Final = Store(_shared_segment)
 """The process's store."""
-STORE.beginnings.append(_fold_pile)
+STORE.beginnings.append(_fold_many)
 
 at_fork(__name__, in_child=STORE.after_fork)

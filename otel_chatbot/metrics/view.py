@@ -71,7 +71,7 @@ class View:
         """The families, the sixteen first and the others by name."""
         for refresh in self.refreshers:
             _guard.never_raise(refresh)()
-        sums = self._reader.gather()
+        sums = self._reader.gather(self._store.attached)
         families: dict[str, Family] = {}
         for spec in self._from_start():
             families[spec.name] = Family(spec)

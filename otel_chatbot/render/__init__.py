@@ -5,12 +5,19 @@ Fed by `config` and `semconv`; feeds the files in the repository, through `otel-
 
 from __future__ import annotations
 
-from . import dashboards, reference, rules, rules_tests, scrape
+from . import dashboards, facade, reference, rules, rules_tests, scrape
 
 
 def files(runbooks: str = rules.RUNBOOKS) -> dict[str, str]:
     """Every rendered file: its text by its path. `runbooks` is where the alerts' pages are served, without the last slash."""
     found: dict[str, str] = {}
-    for part in (scrape.files(), rules.files(runbooks), rules_tests.files(runbooks), dashboards.files(), reference.files()):
+    for part in (
+        scrape.files(),
+        rules.files(runbooks),
+        rules_tests.files(runbooks),
+        dashboards.files(),
+        reference.files(),
+        facade.files(),
+    ):
         found.update(part)
     return found

@@ -163,7 +163,7 @@ def _default(field: Field[Any]) -> str:
 
 
 def _meaning(field: Field[Any]) -> str:
-    brief = re.sub(r"<\w+>\S*", r"`\g<0>`", str(field.metadata["brief"]))
+    brief = re.sub(r"<\w+>\S*|[^\s,]*\[[^\s,]*", r"`\g<0>`", str(field.metadata["brief"]))
     return brief[:1].upper() + brief[1:] + (". Shown nowhere" if field.metadata["secret"] else "")
 
 

@@ -1,13 +1,13 @@
-"""The table of metrics: one row a metric, read by everything that makes, shows or documents one.
+"""The table of metrics: one row per metric, read by everything that makes, shows or documents one.
 
 Fed by `semconv.spec` and `semconv.attributes`; feeds the store, the exposition, dashboards, rules and documentation.
-To add a metric: add a row here and the line that records it.
+To add a metric: add a row here, the line that records it, and a test of that; then run `otel-chatbot render`.
 """
 
 from __future__ import annotations
 
 from . import attributes as a
-from .spec import Kind, MetricSpec
+from .spec import Kind, MetricSpec, Source
 
 SLOW_EDGES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 """Seconds; for what a person waits for."""
@@ -29,12 +29,16 @@ _POOL = (a.DB_SYSTEM, a.POOL_NAME)
 _GEN_AI = (a.GEN_AI_OPERATION, a.GEN_AI_PROVIDER, a.GEN_AI_REQUEST_MODEL, a.GEN_AI_RESPONSE_MODEL)
 
 
-def _counter(name: str, unit: str, description: str, attributes: tuple[str, ...] = (), python: str = "") -> MetricSpec:
-    return MetricSpec(name, Kind.COUNTER, unit, description, attributes, (), python, bool(python))
+def _counter(
+    name: str, unit: str, description: str, attributes: tuple[str, ...] = (), python: str = "", *sources: Source
+) -> MetricSpec:
+    return MetricSpec(name, Kind.COUNTER, unit, description, attributes, (), python, bool(python), sources)
 
 
-def _gauge(name: str, unit: str, description: str, attributes: tuple[str, ...] = (), python: str = "") -> MetricSpec:
-    return MetricSpec(name, Kind.GAUGE, unit, description, attributes, (), python, bool(python))
+def _gauge(
+    name: str, unit: str, description: str, attributes: tuple[str, ...] = (), python: str = "", *sources: Source
+) -> MetricSpec:
+    return MetricSpec(name, Kind.GAUGE, unit, description, attributes, (), python, bool(python), sources)
 
 
 def _up_down(name: str, unit: str, description: str, attributes: tuple[str, ...] = ()) -> MetricSpec:
@@ -42,33 +46,62 @@ def _up_down(name: str, unit: str, description: str, attributes: tuple[str, ...]
 
 
 def _histogram(
-    name: str, unit: str, description: str, attributes: tuple[str, ...], edges: tuple[float, ...], python: str = ""
+    name: str,
+    unit: str,
+    description: str,
+    attributes: tuple[str, ...],
+    edges: tuple[float, ...],
+    python: str = "",
+    *sources: Source,
 ) -> MetricSpec:
-    return MetricSpec(name, Kind.HISTOGRAM, unit, description, attributes, edges, python, bool(python))
+    return MetricSpec(name, Kind.HISTOGRAM, unit, description, attributes, edges, python, bool(python), sources)
 
 
-# The sixteen, in the order in which they are listed everywhere.
+# The public ones, which have a Python name and say what fills them, in the order in which they are listed everywhere.
 CONVERSATIONS_CREATED = _counter(
-    "chatbot.conversations.created", "{conversation}", "Conversations created", (), "conversations_created"
+    "chatbot.conversations.created", "{conversation}", "Conversations created", (), "conversations_created", Source.MONGODB
 )
-MESSAGES_SENT = _counter("chatbot.messages.sent", "{message}", "Messages sent by users", (), "messages_sent")
+MESSAGES_SENT = _counter("chatbot.messages.sent", "{message}", "Messages sent by users", (), "messages_sent", Source.MONGODB)
 MESSAGES_RECEIVED = _counter(
-    "chatbot.messages.received", "{message}", "Messages received from the assistant", (), "messages_received"
+    "chatbot.messages.received", "{message}", "Messages received from the assistant", (), "messages_received", Source.MONGODB
 )
-CACHE_HITS = _counter("chatbot.cache.hits", "{hit}", "Cache reads that returned a value", (a.DB_SYSTEM,), "cache_hits")
-CACHE_MISSES = _counter("chatbot.cache.misses", "{miss}", "Cache reads that returned none", (a.DB_SYSTEM,), "cache_misses")
+CACHE_HITS = _counter(
+    "chatbot.cache.hits",
+    "{hit}",
+    "Cache reads that returned a value",
+    (a.DB_SYSTEM,),
+    "cache_hits",
+    Source.REDIS,
+    Source.CACHELIB,
+)
+CACHE_MISSES = _counter(
+    "chatbot.cache.misses",
+    "{miss}",
+    "Cache reads that returned none",
+    (a.DB_SYSTEM,),
+    "cache_misses",
+    Source.REDIS,
+    Source.CACHELIB,
+)
 DB_QUERIES = _counter(
     "chatbot.db.queries",
     "{query}",
     "Database commands, failed ones too",
     (a.DB_OPERATION, a.DB_COLLECTION, a.ERROR_TYPE),
     "db_queries",
+    Source.MONGODB,
 )
 ERRORS = _counter(
-    "chatbot.errors", "{error}", "Unhandled exceptions, 5xx answers and failed AI calls", (a.ERROR_TYPE,), "errors_total"
+    "chatbot.errors",
+    "{error}",
+    "Unhandled exceptions, 5xx answers and failed AI calls",
+    (a.ERROR_TYPE,),
+    "errors_total",
+    Source.FLASK,
+    Source.GENAI,
 )
 API_REQUESTS = _counter(
-    "chatbot.api.requests", "{request}", "HTTP requests, probes and scrapes left out", _REQUEST, "api_requests"
+    "chatbot.api.requests", "{request}", "HTTP requests, probes and scrapes left out", _REQUEST, "api_requests", Source.FLASK
 )
 ACTIVE_CONVERSATIONS = _gauge(
     "chatbot.active_conversations",
@@ -76,17 +109,39 @@ ACTIVE_CONVERSATIONS = _gauge(
     "Distinct conversations seen in the sliding window",
     (),
     "active_conversations",
+    Source.FLASK,
 )
-ACTIVE_USERS = _gauge("chatbot.active_users", "{user}", "Distinct users seen in the sliding window", (), "active_users")
-CACHE_SIZE = _gauge("chatbot.cache.size", "{key}", "Keys in the cache", (a.DB_SYSTEM,), "cache_size")
+ACTIVE_USERS = _gauge(
+    "chatbot.active_users", "{user}", "Distinct users seen in the sliding window", (), "active_users", Source.FLASK
+)
+CACHE_SIZE = _gauge(
+    "chatbot.cache.size", "{key}", "Keys in the cache", (a.DB_SYSTEM,), "cache_size", Source.REDIS, Source.CACHELIB
+)
 DB_CONNECTIONS = _gauge(
-    "chatbot.db.connections", "{connection}", "Database connections in the pools", (a.CONNECTION_STATE,), "db_connections"
+    "chatbot.db.connections",
+    "{connection}",
+    "Database connections in the pools",
+    (a.CONNECTION_STATE,),
+    "db_connections",
+    Source.MONGODB,
 )
 RESPONSE_TIME = _histogram(
-    "chatbot.response.time", "s", "Time from a request to the last byte of its answer", _REQUEST, SLOW_EDGES, "response_time"
+    "chatbot.response.time",
+    "s",
+    "Time from a request to the last byte of its answer",
+    _REQUEST,
+    SLOW_EDGES,
+    "response_time",
+    Source.FLASK,
 )
 DB_QUERY_TIME = _histogram(
-    "chatbot.db.query.time", "s", "Time of database commands", (a.DB_OPERATION, a.DB_COLLECTION), FAST_EDGES, "db_query_time"
+    "chatbot.db.query.time",
+    "s",
+    "Time of database commands",
+    (a.DB_OPERATION, a.DB_COLLECTION),
+    FAST_EDGES,
+    "db_query_time",
+    Source.MONGODB,
 )
 AI_RESPONSE_TIME = _histogram(
     "chatbot.ai.response.time",
@@ -95,32 +150,20 @@ AI_RESPONSE_TIME = _histogram(
     (a.GEN_AI_PROVIDER, a.GEN_AI_REQUEST_MODEL, a.ERROR_TYPE),
     SLOW_EDGES,
     "ai_response_time",
+    Source.GENAI,
 )
 CACHE_OPERATION_TIME = _histogram(
-    "chatbot.cache.operation.time", "s", "Time of cache operations", (a.DB_OPERATION,), FAST_EDGES, "cache_operation_time"
+    "chatbot.cache.operation.time",
+    "s",
+    "Time of cache operations",
+    (a.DB_OPERATION,),
+    FAST_EDGES,
+    "cache_operation_time",
+    Source.REDIS,
+    Source.CACHELIB,
 )
 
-CHATBOT = (
-    CONVERSATIONS_CREATED,
-    MESSAGES_SENT,
-    MESSAGES_RECEIVED,
-    CACHE_HITS,
-    CACHE_MISSES,
-    DB_QUERIES,
-    ERRORS,
-    API_REQUESTS,
-    ACTIVE_CONVERSATIONS,
-    ACTIVE_USERS,
-    CACHE_SIZE,
-    DB_CONNECTIONS,
-    RESPONSE_TIME,
-    DB_QUERY_TIME,
-    AI_RESPONSE_TIME,
-    CACHE_OPERATION_TIME,
-)
-"""The sixteen chatbot metrics."""
-
-# Our own beside the sixteen.
+# Our own beside them.
 AI_COST = _counter("chatbot.ai.cost", "{USD}", "Cost of AI calls", (a.GEN_AI_PROVIDER, a.GEN_AI_REQUEST_MODEL))
 AI_COST_SAVED = _counter(
     "chatbot.ai.cost.saved", "{USD}", "Cost that cached answers saved", (a.GEN_AI_PROVIDER, a.GEN_AI_REQUEST_MODEL)
@@ -245,6 +288,12 @@ ALL: tuple[MetricSpec, ...] = tuple(
         *(value for value in list(globals().values()) if isinstance(value, MetricSpec)), *(spec for spec, _ in TOKENS),
     ])
 )  # fmt: skip
-"""Every metric of the package, the sixteen first."""
+"""Every metric of the package, the public ones first."""
+CHATBOT: tuple[MetricSpec, ...] = tuple(spec for spec in ALL if spec.python)
+"""The public chatbot metrics: those of which the package exports an object."""
+FILLED_BY: dict[Source, tuple[MetricSpec, ...]] = {
+    source: tuple(spec for spec in ALL if source in spec.sources) for source in Source
+}
+"""The metrics that an instrumentation fills."""
 BY_NAME: dict[str, MetricSpec] = {spec.name: spec for spec in ALL}
 """Every metric of the package by its OpenTelemetry name."""

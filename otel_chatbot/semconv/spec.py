@@ -24,6 +24,16 @@ class Kind(str, Enum):
         return "gauge" if self is Kind.UP_DOWN_COUNTER else self.value
 
 
+class Source(str, Enum):
+    """What can fill a metric by itself: one of our instrumentations."""
+
+    FLASK = "flask"
+    MONGODB = "mongodb"
+    REDIS = "redis"
+    CACHELIB = "cachelib"
+    GENAI = "genai"
+
+
 SCOPE = "otel_chatbot"
 """The instrumentation scope of the package's own metrics."""
 
@@ -63,7 +73,8 @@ UNIT_SUFFIX = {
 class MetricSpec:
     """One metric: its OpenTelemetry name, kind, UCUM unit, meaning, allowed attributes and bucket edges.
 
-    `python` is the name of the public object for the sixteen chatbot metrics and empty for the others.
+    `python` is the name of the public object for the chatbot metrics and empty for the others. `sources` fill such a metric
+    in an app that does not count by hand.
     `from_start` says that the series without attributes exists at 0 before anything was recorded.
     """
 
@@ -75,6 +86,7 @@ class MetricSpec:
     buckets: tuple[float, ...] = ()
     python: str = ""
     from_start: bool = False
+    sources: tuple[Source, ...] = ()
 
     @property
     def prometheus(self) -> str:

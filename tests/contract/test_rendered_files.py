@@ -42,7 +42,7 @@ def test_nothing_else_lies_among_the_rendered_files() -> None:
     folders = ("prometheus", "grafana/dashboards", "docs/reference")
     there = {str(path.relative_to(ROOT)) for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()}
     written_by_hand = {"docs/reference/cli.md", "docs/reference/api.md"}
-    assert there - written_by_hand == set(render.files())
+    assert there - written_by_hand == {name for name in render.files() if name.startswith(folders)}
 
 
 # names

@@ -48,6 +48,13 @@ class Figures:
                 changed[tuple(part for part in key if part is not None)] = delta
         return changed
 
+    def named(self, spec: MetricSpec) -> list[tuple[dict[str, object], float]]:
+        """What changed, by attribute name, without those that are absent."""
+        now = self._snapshot()
+        changed = [(key, value - self._before.get((name, key), 0.0)) for (name, key), value in now.items() if name == spec.name]
+        pairs = [(zip(spec.attributes, key, strict=True), delta) for key, delta in changed if delta]
+        return [({name: value for name, value in pair if value is not None}, delta) for pair, delta in pairs]
+
     def __call__(self, spec: MetricSpec, *parts: object) -> float:
         """The sum over the series whose keys hold all these values."""
         return sum(value for key, value in self.series(spec).items() if set(parts) <= set(key))

@@ -23,7 +23,7 @@ from ...metrics import record
 from ...metrics.store import Key
 from ...semconv import attributes as a
 from ...semconv import metrics as m
-from ..redis.pool import pool_name
+from .redis_addresses import pool_name
 
 _logger = logging.getLogger("otel_chatbot")
 

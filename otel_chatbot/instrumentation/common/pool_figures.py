@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from ...metrics.series import move_all
-from ...metrics.store import STORE, CounterSeries, GaugeSeries, HistogramSeries
+from ...metrics.store import STORE, GaugeSeries, HistogramSeries, Value
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ...semconv.spec import MetricSpec
@@ -20,7 +20,7 @@ class PoolSeries:
     """The series of one pool, and what it has added to the gauges: `close` takes that back."""
 
     def __init__(self, system: a.DbSystem, name: str) -> None:
-        self._pool = {a.DB_SYSTEM: system.value, a.POOL_NAME: name}
+        self._pool: dict[str, Value | None] = {a.DB_SYSTEM: system.value, a.POOL_NAME: name}
         self._idle = self._gauge(m.CONNECTION_COUNT, a.ConnectionState.IDLE)
         self._used = self._gauge(m.CONNECTION_COUNT, a.ConnectionState.USED)
         self._pending = self._gauge(m.CONNECTION_PENDING)
@@ -31,14 +31,10 @@ class PoolSeries:
         self.idle = self.used = self.pending = self.least = self.most = 0
 
     def _gauge(self, spec: MetricSpec, state: a.ConnectionState | None = None) -> GaugeSeries:
-        series = STORE.instrument(spec).labels(self._pool if state is None else {**self._pool, a.CONNECTION_STATE: state.value})
-        assert isinstance(series, GaugeSeries)
-        return series
+        return STORE.gauge(spec).bind(self._pool if state is None else {**self._pool, a.CONNECTION_STATE: state.value})
 
     def _histogram(self, spec: MetricSpec) -> HistogramSeries:
-        series = STORE.instrument(spec).labels(self._pool)
-        assert isinstance(series, HistogramSeries)
-        return series
+        return STORE.histogram(spec).bind(self._pool)
 
     def move(self, idle: int, used: int, pending: int = 0, also: Iterable[tuple[GaugeSeries, float]] = ()) -> None:
         """So many more (or fewer) connections are idle, are used, are waited for (never fewer than none); `also`: more gauges."""
@@ -66,9 +62,7 @@ class PoolSeries:
 
     def timed_out(self) -> None:
         """Every connection was in use for too long."""
-        series = STORE.instrument(m.CONNECTION_TIMEOUTS).labels(self._pool)
-        assert isinstance(series, CounterSeries)
-        series.add(1.0)
+        STORE.counter(m.CONNECTION_TIMEOUTS).bind(self._pool).add(1.0)
 
     def close(self) -> None:
         """Take back what the pool has added to the gauges."""

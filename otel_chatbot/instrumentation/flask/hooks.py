@@ -24,7 +24,7 @@ from werkzeug.wsgi import ClosingIterator, get_current_url
 from ..._guard import never_raise
 from ...logs.access import replace_request_lines
 from ...metrics import deduplication, record
-from ...semconv import metrics as m
+from ...semconv.spec import Source
 from ..active.gauges import ACTIVE
 from ..common.patching import Patches
 from . import routes, streaming
@@ -66,7 +66,7 @@ class FlaskHooks:
             request_started.connect(self._started, weak=False)
             request_finished.connect(self._finished, weak=False)
             got_request_exception.connect(self._raised, weak=False)
-            record.activate(m.API_REQUESTS, m.RESPONSE_TIME, m.ERRORS)
+            record.activate_source(Source.FLASK)
             ACTIVE.install()
 
     def uninstrument(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -19,32 +19,18 @@ from ..._clock import after, perf_counter
 from ..._guard import never_raise
 from ...logs.access import access_record
 from ...metrics import deduplication
-from ...metrics.bound_series import keep
-from ...metrics.record import AUTOMATIC
-from ...metrics.series import CounterSeries, GaugeSeries, HistogramSeries
-from ...metrics.store import STORE
+from ...metrics.series import GaugeSeries
 from ...semconv import attributes as a
-from ...semconv import metrics as m
 from ..active.gauges import ACTIVE, Found
 from ..common import chat_turn
-from . import routes, server_span, upgrade
+from . import figures, routes, server_span, upgrade
 from .server_span import Environ, ServerSpans
 from .shown_path import shown_path
 
 _EMPTY_BODY: Final = frozenset({204, 304})
 
 
-class _Figures(NamedTuple):
-    """The series in which requests of one kind are counted."""
-
-    requests: CounterSeries
-    response_time: HistogramSeries
-    duration: HistogramSeries
-
-
-_Kind = tuple[str, str | None, int, str | None, str | None, str | None]
-_figures: dict[_Kind, _Figures] = {}
-_ASKING = ("GET", "HEAD")
+_ASKING: Final = ("GET", "HEAD")
 """How probers and scrapers ask."""
 _abandoned: deque[Exchange] = deque()
 
@@ -92,10 +78,8 @@ class Exchange:
         self._start_response = start_response
         self._active: GaugeSeries | None = None
         if not probe:
-            series = STORE.instrument(m.HTTP_SERVER_ACTIVE).at((self.method, self.scheme))
-            assert isinstance(series, GaugeSeries)
-            self._active = series
-            series.move(1.0)
+            self._active = figures.running(method=self.method, scheme=self.scheme)
+            self._active.move(1.0)
 
     def become_probe(self) -> None:
         """Take the request out of the app's figures: it is one of our routes under another path."""
@@ -212,26 +196,18 @@ class Exchange:
 
     @never_raise
     def _count(self, elapsed: float) -> None:
-        context = self.span.get_span_context()
-        error_type = self.error_type
         assert self.status is not None
-        kind = (self.method, self.route, self.status, error_type, self.scheme, self.protocol)
-        figures = _figures.get(kind) or _figures_of(kind)
-        figures.duration.observe(elapsed, context)
-        active, tally = AUTOMATIC.active, self.scope.tally
-        if m.API_REQUESTS.name in active and tally(m.API_REQUESTS.name).add_auto(1.0):
-            figures.requests.add(1.0)
-        # The duration of a connection is no time that somebody waited for an answer.
-        if m.RESPONSE_TIME.name in active and self.status != upgrade.SWITCHED:
-            tally(m.RESPONSE_TIME.name).add_auto(1.0)
-            figures.response_time.observe(elapsed, context)
-        if error_type is not None and m.ERRORS.name in active:
-            errors = tally(m.ERRORS.name)
-            # A failed AI call of this request has counted already: the failure that it causes is not a second one.
-            if not errors.auto and errors.add_auto(1.0):
-                series = STORE.instrument(m.ERRORS).at((error_type,))
-                assert isinstance(series, CounterSeries)
-                series.add(1.0)
+        figures.count(
+            self.scope,
+            elapsed,
+            self.span.get_span_context(),
+            method=self.method,
+            route=self.route,
+            status=self.status,
+            error=self.error_type,
+            scheme=self.scheme,
+            protocol=self.protocol,
+        )
 
     @never_raise
     def _see(self) -> None:
@@ -298,15 +274,3 @@ def finish_abandoned() -> None:
         except IndexError:
             return
         exchange.finish()
-
-
-def _figures_of(kind: _Kind) -> _Figures:
-    method, route, status, error_type, scheme, protocol = kind
-    key = (method, route, status)
-    requests = STORE.instrument(m.API_REQUESTS).at(key)
-    response_time = STORE.instrument(m.RESPONSE_TIME).at(key)
-    duration = STORE.instrument(m.HTTP_SERVER_DURATION).at((method, route, status, error_type, scheme, protocol))
-    assert isinstance(requests, CounterSeries)
-    assert isinstance(response_time, HistogramSeries)
-    assert isinstance(duration, HistogramSeries)
-    return keep(_figures, kind, _Figures(requests, response_time, duration))

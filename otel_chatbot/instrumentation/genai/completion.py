@@ -20,6 +20,7 @@ from ...metrics import record
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ...semconv.logs import PACKAGE_LOGGER
+from ...semconv.spec import Source
 from ..common import chat_turn
 from . import cost, spans
 from .call import Call
@@ -67,7 +68,7 @@ class ChatCompletion:
     @never_raise
     def _begin(self) -> None:
         ensure_configured()
-        record.activate(m.AI_RESPONSE_TIME, m.ERRORS)
+        record.activate_source(Source.GENAI)
         spans.use_if_off()
         self._call = Call(self._provider, Asked(self._model, said=self._prompt))
         self._call.enter()

@@ -15,8 +15,8 @@ from typing import ClassVar, Final
 from opentelemetry.trace import TracerProvider
 
 from ...metrics import record
-from ...semconv import metrics as m
 from ...semconv.attributes import GenAiProvider
+from ...semconv.spec import Source
 from ..common.patching import Patches
 from . import boundaries, spans, stainless, stream_usage
 
@@ -78,7 +78,7 @@ def instrument(library: str = "", tracer_provider: TracerProvider | None = None,
     """
     if not State.on:
         State.on = True
-        record.activate(m.AI_RESPONSE_TIME, m.ERRORS)
+        record.activate_source(Source.GENAI)
         spans.use(tracer_provider)
     for name in (library,) if library else _FOLLOW:
         module = sys.modules.get(name)

@@ -18,10 +18,9 @@ from ..._clock import perf_counter
 from ..._fork import at_fork
 from ..._guard import never_raise
 from ...metrics import deduplication, record
-from ...metrics.bound_series import keep
-from ...metrics.record import AUTOMATIC
+from ...metrics.record import AutomaticCounter, AutomaticHistogram, keep
 from ...metrics.series import current_context
-from ...metrics.store import STORE, CounterSeries, HistogramSeries
+from ...metrics.store import STORE, HistogramSeries
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ..common import chat_turn
@@ -187,8 +186,8 @@ def _collection(name: str, command: Mapping[str, Any]) -> str | None:
 class _Figures(NamedTuple):
     """The series in which commands of one kind are counted."""
 
-    queries: CounterSeries
-    query_time: HistogramSeries
+    queries: AutomaticCounter
+    query_time: AutomaticHistogram
     duration: HistogramSeries
 
 
@@ -198,12 +197,20 @@ _figures: Final[dict[_Kind, _Figures]] = {}
 
 def _figures_of(kind: _Kind) -> _Figures:
     operation, collection, database, code, error, host, port = kind
-    queries = STORE.instrument(m.DB_QUERIES).at((operation, collection, error))
-    query_time = STORE.instrument(m.DB_QUERY_TIME).at((operation, collection))
-    duration = STORE.instrument(m.DB_CLIENT_DURATION).at((_MONGODB, operation, collection, database, code, error, host, port))
-    assert isinstance(queries, CounterSeries)
-    assert isinstance(query_time, HistogramSeries)
-    assert isinstance(duration, HistogramSeries)
+    command = {a.DB_OPERATION: operation, a.DB_COLLECTION: collection}
+    queries = AutomaticCounter(m.DB_QUERIES, {**command, a.ERROR_TYPE: error})
+    query_time = AutomaticHistogram(m.DB_QUERY_TIME, command)
+    duration = STORE.histogram(m.DB_CLIENT_DURATION).bind(
+        {
+            **command,
+            a.DB_SYSTEM: _MONGODB,
+            a.DB_NAMESPACE: database,
+            a.DB_STATUS: code,
+            a.ERROR_TYPE: error,
+            a.SERVER_ADDRESS: host,
+            a.SERVER_PORT: port,
+        }
+    )
     return keep(_figures, kind, _Figures(queries, query_time, duration))
 
 
@@ -217,16 +224,13 @@ def _measure(
     operation = event.command_name
     host, port = event.connection_id
     kind = (operation, running.collection, event.database_name, code, error, host, port)
-    figures = _figures.get(kind) or _figures_of(kind)
+    figures = _figures[kind] if kind in _figures else _figures_of(kind)
     context = current_context() if running.span is None else running.span.get_span_context()
-    active, scope = AUTOMATIC.active, deduplication.current()
-    if m.DB_QUERY_TIME.name in active:
-        scope.tally(m.DB_QUERY_TIME.name).add_auto(1.0)
-        figures.query_time.observe(seconds, context)
+    scope = deduplication.current()
+    figures.query_time.observe(seconds, context, scope)
     if operation in chat_turn.READS:
         chat_turn.spent(a.Phase.HISTORY, seconds)
-    if m.DB_QUERIES.name in active and scope.tally(m.DB_QUERIES.name).add_auto(1.0):
-        figures.queries.add(1.0)
+    figures.queries.add(1.0, scope)
     figures.duration.observe(seconds, context)
 
 

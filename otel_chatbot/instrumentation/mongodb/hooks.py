@@ -16,7 +16,7 @@ from opentelemetry.trace import TracerProvider
 from ..._guard import never_raise
 from ...health.clients import OWN_APPNAME, remember_mongo
 from ...metrics import record
-from ...semconv import metrics as m
+from ...semconv.spec import Source
 from ..common.patching import Method, Patches, imported_before
 
 _logger = logging.getLogger("otel_chatbot")
@@ -43,9 +43,7 @@ def instrument(tracer_provider: TracerProvider | None = None) -> None:
     from .pool import PoolFigures
 
     State.on = CommandFigures.enabled = PoolFigures.enabled = True
-    record.activate(
-        m.CONVERSATIONS_CREATED, m.MESSAGES_SENT, m.MESSAGES_RECEIVED, m.DB_QUERIES, m.DB_QUERY_TIME, m.DB_CONNECTIONS
-    )
+    record.activate_source(Source.MONGODB)
     for client in (MongoClient, AsyncMongoClient):
         _patches.wrap(client, "__init__", _remembering)
     # Not the argument `event_listeners`: the app would see ours in `client.options`, in its text, and in copies of it. Every

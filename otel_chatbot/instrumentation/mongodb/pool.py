@@ -17,7 +17,7 @@ from ..._clock import perf_counter
 from ..._fork import at_fork
 from ..._guard import never_raise
 from ...metrics import record
-from ...metrics.store import STORE, GaugeSeries
+from ...metrics.store import STORE, Value
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ..common.pool_figures import PoolSeries
@@ -25,8 +25,8 @@ from ..common.pool_figures import PoolSeries
 _DEFAULT_MAX: Final = 100
 """pymongo's maxPoolSize when a client does not set one; the event lists what differs from the defaults."""
 
-_IDLE: Final = {a.CONNECTION_STATE: a.ConnectionState.IDLE.value}
-_USED: Final = {a.CONNECTION_STATE: a.ConnectionState.USED.value}
+_IDLE: Final[dict[str, Value | None]] = {a.CONNECTION_STATE: a.ConnectionState.IDLE.value}
+_USED: Final[dict[str, Value | None]] = {a.CONNECTION_STATE: a.ConnectionState.USED.value}
 
 _Address = tuple[str, int | None]
 _alive: weakref.WeakSet[PoolFigures] = weakref.WeakSet()
@@ -38,16 +38,13 @@ class _Pool:
     def __init__(self, address: _Address) -> None:
         host, port = address
         self.series = PoolSeries(a.DbSystem.MONGODB, host if port is None else f"{host}:{port}")
-        idle, used = (STORE.instrument(m.DB_CONNECTIONS).labels(state) for state in (_IDLE, _USED))
-        assert isinstance(idle, GaugeSeries)
-        assert isinstance(used, GaugeSeries)
-        self._idle, self._used = idle, used
+        self._idle, self._used = (STORE.gauge(m.DB_CONNECTIONS).bind(state) for state in (_IDLE, _USED))
         # The time at which each open connection was checked out; None while it is idle.
         self.connections: dict[int, float | None] = {}
 
     def move(self, idle: int, used: int, pending: int = 0) -> None:
         """So many more (or fewer) connections are idle, are used, are waited for."""
-        counted = m.DB_CONNECTIONS.name in record.AUTOMATIC.active
+        counted = record.is_active(m.DB_CONNECTIONS)
         self.series.move(idle, used, pending, ((self._idle, idle), (self._used, used)) if counted else ())
 
     def drop(self, number: int) -> None:

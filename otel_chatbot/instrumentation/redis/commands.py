@@ -16,23 +16,23 @@ from opentelemetry.trace import Span, set_span_in_context
 from ... import config
 from ..._clock import perf_counter
 from ..._guard import never_raise
-from ...metrics import deduplication, record
-from ...metrics.bound_series import keep
-from ...metrics.record import AUTOMATIC
+from ...metrics import record
+from ...metrics.record import AutomaticCounter, AutomaticHistogram, keep
 from ...metrics.series import current_context
 from ...metrics.store import STORE, HistogramSeries
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ..common import chat_turn
 from ..common.client_spans import end, mark_failed
-from .pool import address as address_of
-from .spans import Address, begin_command, begin_pipeline, connection_attributes, operation_name
+from ..common.redis_addresses import Address
+from ..common.redis_addresses import address as address_of
+from .spans import begin_command, begin_pipeline, connection_attributes, operation_name
 
 NOT_COUNTED: Final = frozenset({"HELLO", "AUTH", "SELECT", "CLIENT"})
 """What sets a connection up."""
 _ONE_KEY: Final = frozenset({"GET", "GETEX", "GETDEL", "HGET", "HGETALL"})
 _WATCHED: Final = "WatchError"
-_SYSTEM: Final = {a.DB_SYSTEM: a.DbSystem.REDIS.value}
+_REDIS: Final = a.DbSystem.REDIS.value
 
 
 class State:
@@ -101,10 +101,8 @@ class Operation:
             self._find_place()
         context = current_context() if self._span is None else self._span.get_span_context()
         kind = (self._name, error, *self._address)
-        figures = _figures.get(kind) or _figures_of(kind)
-        if m.CACHE_OPERATION_TIME.name in AUTOMATIC.active:
-            deduplication.current().tally(m.CACHE_OPERATION_TIME.name).add_auto(1.0)
-            figures.operation_time.observe(seconds, context)
+        figures = _figures[kind] if kind in _figures else _figures_of(kind)
+        figures.operation_time.observe(seconds, context)
         chat_turn.spent(a.Phase.CACHE, seconds)
         figures.duration.observe(seconds, context)
         return seconds
@@ -122,16 +120,18 @@ class Operation:
                 hit, miss = reads(command, reply)
                 hits += hit
                 misses += miss
-        if hits:
-            record.count(m.CACHE_HITS, hits, _SYSTEM)
-        if misses:
-            record.count(m.CACHE_MISSES, misses, _SYSTEM)
+        if hits or misses:
+            figures = _reads[_REDIS] if _REDIS in _reads else _reads_of_keys()
+            if hits:
+                figures.hits.add(hits)
+            if misses:
+                figures.misses.add(misses)
 
 
 class _Figures(NamedTuple):
     """The series in which operations of one kind are counted."""
 
-    operation_time: HistogramSeries
+    operation_time: AutomaticHistogram
     duration: HistogramSeries
 
 
@@ -141,11 +141,35 @@ _figures: Final[dict[_Kind, _Figures]] = {}
 
 def _figures_of(kind: _Kind) -> _Figures:
     name, error, host, port, db = kind
-    operation_time = STORE.instrument(m.CACHE_OPERATION_TIME).labels({a.DB_OPERATION: name})
-    duration = STORE.instrument(m.DB_CLIENT_DURATION).at((_SYSTEM[a.DB_SYSTEM], name, None, db, None, error, host, port))
-    assert isinstance(operation_time, HistogramSeries)
-    assert isinstance(duration, HistogramSeries)
+    operation_time = AutomaticHistogram(m.CACHE_OPERATION_TIME, {a.DB_OPERATION: name})
+    duration = STORE.histogram(m.DB_CLIENT_DURATION).bind(
+        {
+            a.DB_SYSTEM: _REDIS,
+            a.DB_OPERATION: name,
+            a.DB_COLLECTION: None,
+            a.DB_NAMESPACE: db,
+            a.DB_STATUS: None,
+            a.ERROR_TYPE: error,
+            a.SERVER_ADDRESS: host,
+            a.SERVER_PORT: port,
+        }
+    )
     return keep(_figures, kind, _Figures(operation_time, duration))
+
+
+class _Reads(NamedTuple):
+    """The series in which the keys that operations read are counted."""
+
+    hits: AutomaticCounter
+    misses: AutomaticCounter
+
+
+_reads: Final[dict[str, _Reads]] = {}
+
+
+def _reads_of_keys() -> _Reads:
+    system = {a.DB_SYSTEM: _REDIS}
+    return keep(_reads, _REDIS, _Reads(AutomaticCounter(m.CACHE_HITS, system), AutomaticCounter(m.CACHE_MISSES, system)))
 
 
 # The operation of this context; True inside of redis-py's own preparations. What redis-py sends meanwhile is part of it.

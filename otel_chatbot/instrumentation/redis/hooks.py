@@ -14,7 +14,7 @@ from opentelemetry.trace import TracerProvider
 from ..._guard import never_raise
 from ...health.clients import remember_redis
 from ...metrics import record
-from ...semconv import metrics as m
+from ...semconv.spec import Source
 from ..common import cache_size
 from ..common.patching import Method, Patches, imported_before, living
 from . import commands as redis_commands
@@ -42,7 +42,7 @@ def instrument(tracer_provider: TracerProvider | None = None) -> None:
     from redis.asyncio import cluster as aio_cluster
 
     State.on = redis_commands.State.on = pool.State.on = True
-    record.activate(m.CACHE_HITS, m.CACHE_MISSES, m.CACHE_OPERATION_TIME)
+    record.activate_source(Source.REDIS)
     cache_size.ask_redis()
     _wrap(client.Redis, client.Pipeline, _one, _many, _remembering)
     _wrap(aio_client.Redis, aio_client.Pipeline, _one_async, _many_async, _remembering)

@@ -19,15 +19,12 @@ from ...metrics import record
 from ...semconv import attributes as a
 from ..common.patching import Method, Patches
 from ..common.pool_figures import PoolSeries
-from .spans import Address
+from ..common.redis_addresses import connection_name, pool_name
 
 _NO_CONNECTION: Final = ("No connection available.", "Too many connections")
 """What the blocking and the plain pool say when every connection is in use (redis-py has no type of error for it)."""
 _LOOK_SECONDS: Final = 1.0
 """For so long it may go unseen that something else closed a connection that waits in its pool."""
-_HOST: Final = "localhost"
-_PORT: Final = 6379
-"""redis-py's defaults."""
 _UNLIMITED: Final = 2**31
 """redis-py's max_connections, before version 8, of a pool that has no maximum."""
 
@@ -76,37 +73,6 @@ class _Pool:
 
 
 _followed: weakref.WeakKeyDictionary[Any, _Pool] = weakref.WeakKeyDictionary()
-
-
-def pool_name(pool: Any) -> str:
-    """A pool's address: `host:port/db`, a socket's path, or the service that Sentinels know; never a credential."""
-    return _name(getattr(pool, "service_name", None), *_place(pool.connection_kwargs))
-
-
-def address(pool: Any) -> Address:
-    """Host (or path, with no port) and database index of a pool's connections.
-
-    The host is None where Sentinels are asked for it and have not been yet.
-    """
-    connection = pool.connection_kwargs
-    if "connection_pool" not in connection:
-        return _place(connection)
-    db = str(connection.get("db") or 0)
-    # A pool of redis.sentinel, sync or asyncio, which its connections know: the master may move.
-    master = getattr(pool, "master_address", None)
-    return (str(master[0]), int(master[1]), db) if master else (None, None, db)
-
-
-def _place(connection: dict[str, Any]) -> tuple[str, int | None, str]:
-    get = connection.get
-    db = str(get("db") or 0)
-    if path := get("path"):
-        return str(path), None, db
-    return str(get("host") or _HOST), int(get("port") or _PORT), db
-
-
-def _name(service: str | None, host: str, port: int | None, db: str) -> str:
-    return f"{service or host}/{db}" if service or port is None else f"{host}:{port}/{db}"
 
 
 def follow(patches: Patches) -> None:
@@ -278,7 +244,7 @@ def _done(state: _Pool, connection: Any) -> None:
 def _opened(connection: Any, start: float) -> None:
     known = {name: getattr(connection, name, None) for name in ("host", "port", "path", "db")}
     service = getattr(getattr(connection, "connection_pool", None), "service_name", None)  # Sentinels' connections know theirs
-    PoolSeries(a.DbSystem.REDIS, _name(service, *_place(known))).opened(perf_counter() - start)
+    PoolSeries(a.DbSystem.REDIS, connection_name(service, known)).opened(perf_counter() - start)
 
 
 @never_raise

@@ -16,6 +16,7 @@ from opentelemetry.trace import Span
 
 from ...semconv import attributes as a
 from ..common.client_spans import ClientSpans
+from ..common.redis_addresses import Address
 
 SPANS: Final = ClientSpans("opentelemetry.instrumentation.redis", "RedisInstrumentor")
 OTHER: Final = "_OTHER"
@@ -31,9 +32,6 @@ _WITH_SUBCOMMANDS: Final = frozenset({
     "SCRIPT", "SENTINEL", "SLOWLOG", "XGROUP", "XINFO",
 })  # fmt: skip
 """Commands whose second word is a part of the name; redis-py gives both as one argument."""
-
-Address = tuple[str | None, int | None, str | None]
-"""Host or path (None where it is not known yet), port (None with a path), and database index."""
 
 
 def operation_name(command: Sequence[Any]) -> str:

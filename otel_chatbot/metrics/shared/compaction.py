@@ -1,7 +1,7 @@
 """Reading the figures of the whole run, and folding those of dead processes into one archive.
 
-Fed by the files of the processes (`metrics.shared.cell_file`, `metrics.shared.archive`) and by this process's own store; feeds
-`metrics.view`. A reader holds the folder's shared lock, whoever folds holds it alone, so that no total falls or doubles.
+Fed by the files of the processes (`metrics.shared.cell_file`, `metrics.shared.archive`) and, when it reads, by the series of this
+process's own store; feeds `metrics.view`. A reader holds the folder's shared lock, whoever folds holds it alone, so that no total falls or doubles.
 A process that is killed while it folds has either folded or not.
 """
 
@@ -14,10 +14,11 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from ..._fork import at_fork
-from ..store import STORE, Store
+from ..series import Series
 from . import run_folder
 from .archive import Archive
 from .cell_file import CellFile, read_cells
@@ -38,8 +39,7 @@ _logger = logging.getLogger("otel_chatbot")
 class Reader:
     """Reads a run together with what this process itself has recorded. Keys are parsed once."""
 
-    def __init__(self, store: Store, run: Run) -> None:
-        self._store = store
+    def __init__(self, run: Run) -> None:
         self._run = run
         self._warned: set[str] = set()
         self._begin()
@@ -56,8 +56,8 @@ class Reader:
         """In a forked child: fresh locks, and other files to read."""
         self._begin()
 
-    def gather(self) -> Sums:
-        """The figures of all processes of the run, added up; dead ones found on the way are folded.
+    def gather(self, own: Sequence[Series]) -> Sums:
+        """The figures of all processes of the run and of `own` series, added up; dead ones found on the way are folded.
 
         OSError when files cannot be opened at the moment (too many are): no figures are better than some of them.
         """
@@ -66,12 +66,12 @@ class Reader:
             sums = Sums(self.catalogue)
             if directory is not None:
                 self._gather_files(directory, sums)
-            self._add_own(sums)
+            self._add_own(sums, own)
             complaints, self._complaints = self._complaints, []
         self._warn(complaints)
         return sums
 
-    def fold_pile(self) -> None:
+    def fold_many(self) -> None:
         """Fold if many processes have come and gone without anybody reading; cheap otherwise."""
         directory = self._run.directory()
         if directory is None or len(os.listdir(directory.path)) < 2 * _PILE:
@@ -87,8 +87,7 @@ class Reader:
                 self._warned.add(text)
                 _logger.warning("%s", text)
 
-    def _add_own(self, sums: Sums) -> None:
-        attached = self._store.attached
+    def _add_own(self, sums: Sums, attached: Sequence[Series]) -> None:
         for series in attached[len(self._own) :]:
             self._own.append(self.catalogue.slot(series.spec, series.key))
         for slot, series in zip(self._own, attached, strict=False):
@@ -191,7 +190,7 @@ def _remove_litter(path: str) -> None:
                     os.unlink(entry.path)
 
 
-READER: Final = Reader(STORE, RUN)
+READER: Final = Reader(RUN)
 """This process's reader."""
 
 at_fork(__name__, in_child=READER.after_fork)

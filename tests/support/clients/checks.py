@@ -126,7 +126,7 @@ def asked(request: dict[str, Any]) -> dict[str, Any]:
         data.pop("stream_options", None)
         body = json.dumps(data).encode()
         left_out = left_out | {"content-length"}
-    if agent.startswith("Boto3/"):
+    if dict(request["headers"]).get("user-agent", "").startswith("Boto3/"):
         left_out = left_out | {"user-agent"}  # it lists what the client has done in the order of a set
     headers = sorted(header for header in request["headers"] if header[0] not in left_out)
     return {"method": request["method"], "target": request["target"], "headers": headers, "body": body}

@@ -32,7 +32,7 @@ class Alone:
 
     def __init__(self, limit: int = 2000) -> None:
         self.store = Store(MemorySegment, limit)
-        self.view = View(self.store, Reader(self.store, NoFolder()))
+        self.view = View(self.store, Reader(NoFolder()))
         self.mirror = Mirror(self.store)
 
     def families(self) -> dict[str, Family]:
@@ -336,3 +336,21 @@ def test_a_value_is_text_or_a_number_that_every_export_can_hold(alone, given: ob
     alone.counter(m.DB_QUERIES, {a.DB_OPERATION: given}).add(1)
     [point] = [point for point in alone.families()[m.DB_QUERIES.name].points if point.attributes]
     assert point.attributes == {a.DB_OPERATION: kept}
+
+
+def test_a_series_is_bound_by_the_names_of_all_the_attributes_of_its_row() -> None:
+    store = Store()
+    row = MetricSpec("bound", Kind.COUNTER, "", "", ("one", "two"))
+    store.counter(row).bind({"two": "2", "one": None}).add(1)
+    assert [key for key, series in store.counter(row).series.items() if series.read() == [1.0]] == [(None, "2")]
+    for wrong in ({"one": "1"}, {"one": "1", "two": "2", "three": "3"}, {"one": "1", "tow": "2"}):
+        with pytest.raises(ValueError, match="bound has the attributes one, two"):
+            store.counter(row).bind(wrong)
+
+
+def test_a_row_has_the_instrument_of_its_kind_alone() -> None:
+    store = Store()
+    row = MetricSpec("kind", Kind.UP_DOWN_COUNTER, "", "")
+    store.gauge(row).bare().move(1)
+    with pytest.raises(TypeError, match=r"kind\.other is a updowncounter, which has no CounterSeries"):
+        store.counter(MetricSpec("kind.other", Kind.UP_DOWN_COUNTER, "", ""))

@@ -9,7 +9,7 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from pymongo.monitoring import CommandStartedEvent, CommandSucceededEvent
+from pymongo.monitoring import CommandFailedEvent, CommandStartedEvent, CommandSucceededEvent
 from support.databases import Figures, undisturbed
 
 from otel_chatbot.instrumentation.mongodb import commands
@@ -98,6 +98,27 @@ def test_a_bulk_reply_that_goes_on_in_a_cursor_is_settled_by_its_totals(listener
     first = {"id": 99, "ns": "admin.$cmd.bulkWrite", "firstBatch": [{"ok": 1, "idx": 0, "n": 1, "nModified": 1}]}
     listener.succeeded(succeeded("bulkWrite", {"ok": 1, "cursor": first, "nModified": 3}, 8))
     assert figures(m.MESSAGES_SENT) == 5
+
+
+def test_a_commands_figures_have_each_value_under_its_own_name(listener: CommandFigures) -> None:
+    figures = Figures()
+    listener.started(CommandStartedEvent({"find": "messages"}, "chat", 3, ADDRESS, 3))
+    failure = {"ok": 0, "code": 50, "codeName": "MaxTimeMSExpired", "errmsg": "late"}
+    listener.failed(CommandFailedEvent(dt.timedelta(seconds=1), failure, "find", 3, ADDRESS, 3, database_name="chat"))
+    command = {"db.operation.name": "find", "db.collection.name": "messages"}
+    assert figures.named(m.DB_QUERIES) == [({**command, "error.type": "MaxTimeMSExpired"}, 1)]
+    assert figures.named(m.DB_QUERY_TIME) == [(command, 1)]
+    [(measured, count)] = figures.named(m.DB_CLIENT_DURATION)
+    assert count == 1
+    assert measured == {
+        **command,
+        "db.system.name": "mongodb",
+        "db.namespace": "chat",
+        "db.response.status_code": "50",
+        "error.type": "MaxTimeMSExpired",
+        "server.address": "db.example",
+        "server.port": 27017,
+    }
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from redis import asyncio as aio
 from redis import sentinel
 
+from otel_chatbot.instrumentation.common.redis_addresses import address, pool_name
 from otel_chatbot.instrumentation.redis import spans
-from otel_chatbot.instrumentation.redis.pool import address, pool_name
 
 
 @pytest.fixture

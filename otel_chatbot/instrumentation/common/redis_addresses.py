@@ -1,0 +1,48 @@
+"""Where the connections of a Redis pool go, and how the pool is called after it.
+
+Fed by redis-py's pools; feeds the spans and figures of Redis and the cache's size.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+Address = tuple[str | None, int | None, str | None]
+"""Host or path (None where it is not known yet), port (None with a path), and database index."""
+
+_HOST: Final = "localhost"
+_PORT: Final = 6379
+"""redis-py's defaults."""
+
+
+def pool_name(pool: Any) -> str:
+    """A pool's address: `host:port/db`, a socket's path, or the service that Sentinels know; never a credential."""
+    return connection_name(getattr(pool, "service_name", None), pool.connection_kwargs)
+
+
+def address(pool: Any) -> Address:
+    """Host (or path, with no port) and database index of a pool's connections.
+
+    The host is None where Sentinels are asked for it and have not been yet.
+    """
+    connection = pool.connection_kwargs
+    if "connection_pool" not in connection:
+        return _place(connection)
+    db = str(connection.get("db") or 0)
+    # A pool of redis.sentinel, sync or asyncio, which its connections know: the master may move.
+    master = getattr(pool, "master_address", None)
+    return (str(master[0]), int(master[1]), db) if master else (None, None, db)
+
+
+def _place(connection: dict[str, Any]) -> tuple[str, int | None, str]:
+    get = connection.get
+    db = str(get("db") or 0)
+    if path := get("path"):
+        return str(path), None, db
+    return str(get("host") or _HOST), int(get("port") or _PORT), db
+
+
+def connection_name(service: str | None, connection: dict[str, Any]) -> str:
+    """The name of the pool to which a connection with these arguments belongs; `service` is what Sentinels know."""
+    host, port, db = _place(connection)
+    return f"{service or host}/{db}" if service or port is None else f"{host}:{port}/{db}"

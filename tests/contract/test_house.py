@@ -1,0 +1,53 @@
+"""The house as ARCHITECTURE.md describes it: files of a size that one reads at once, and a picture that is true."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "otel_chatbot"
+MOST, LEAST = 300, 30
+SMALL = {
+    "distro/delivery/otlp_values.py": "three rooms of distro/ need it, none of them the others",
+    "distro/warnings.py": "imported before anything that may warn",
+    "instrumentation/flask/probes.py": "imported where Flask is not installed",
+    "instrumentation/genai/libraries.py": "imported before any of the libraries, and without the instrumentation",
+    "logs/escapes.py": "the one place that knows control characters, for formatters and console alike",
+    "metrics/chatbot.py": "written by `otel-chatbot render`",
+    "render/dashboards.py": "the boards import what it would be joined to",
+    "semconv/operations.py": "names that no app sends",
+    "semconv/prometheus.py": "names that nobody sends",
+}
+"""Files under `LEAST` lines, each with the reason why it is no part of its neighbour."""
+LARGE = {
+    "render/alerts.py": "one table, a row per alert",
+    "render/rules_tests.py": "one table, two cases per alert",
+}
+"""Files over `MOST` lines, each with the reason why it is one."""
+LINES = {
+    path.relative_to(PACKAGE).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+    for path in PACKAGE.rglob("*.py")
+    if path.name != "__init__.py"
+}
+
+
+def test_no_file_is_too_large_or_too_small_without_a_reason() -> None:
+    large = {name for name, lines in LINES.items() if lines > MOST}
+    small = {name for name, lines in LINES.items() if lines < LEAST}
+    assert large <= set(LARGE), f"over {MOST} lines: split it, or give the reason in {Path(__file__).name}"
+    assert small <= set(SMALL), f"under {LEAST} lines: join it to its neighbour, or give the reason in {Path(__file__).name}"
+
+
+@pytest.mark.parametrize("name", [*SMALL, *LARGE])
+def test_a_reason_is_of_a_file_that_needs_one(name: str) -> None:
+    assert name in LINES, "the file is gone: its reason goes too"
+    assert not LEAST <= LINES[name] <= MOST, "the file needs no reason any more"
+
+
+def test_the_picture_of_the_rooms_is_what_the_imports_say() -> None:
+    drawn = subprocess.run([sys.executable, ROOT / "scripts/rooms.py", "--check"], capture_output=True, text=True, check=False)
+    assert drawn.returncode == 0, drawn.stdout + drawn.stderr
