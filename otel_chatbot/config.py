@@ -9,157 +9,26 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
-import json
 import os
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .semconv import attributes as a
-from .variables import resource
+from . import _parsing
 
 PREFIX = "CHATBOT_OTEL_"
 MASK = "****"
 MIB = 1024 * 1024
 
-_TRUE = frozenset({"1", "true", "yes", "on"})
-_FALSE = frozenset({"0", "false", "no", "off"})
 
-
-def _text(value: str) -> str:
-    return value
-
-
-def _flag(value: str) -> bool:
-    lowered = value.strip().lower()
-    if lowered in _TRUE:
-        return True
-    if lowered in _FALSE:
-        return False
-    raise ValueError("expected true or false")
-
-
-def _flag_or(other: str) -> Callable[[str], str]:
-    """`true`, `false`, or one word beside them."""
-
-    def parse(value: str) -> str:
-        if value.strip().lower() == other:
-            return other
-        try:
-            return str(_flag(value)).lower()
-        except ValueError:
-            raise ValueError(f"expected true, false or {other}") from None
-
-    return parse
-
-
-def _items(value: str) -> tuple[str, ...]:
-    return tuple(item.strip() for item in value.split(",") if item.strip())
-
-
-def _patterns(value: str) -> tuple[str, ...]:
-    """Regular expressions, separated by two semicolons (a comma is part of many an expression); a wrong one is an error."""
-    items = tuple(item.strip() for item in value.split(";;") if item.strip())
-    for item in items:
-        try:
-            re.compile(item)
-        except re.error as error:
-            raise ValueError(f"{item!r} is no regular expression: {error}") from None
-    return items
-
-
-def _seconds(value: str) -> float:
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 1e9:
-        raise ValueError("expected seconds, more than 0")
-    return seconds
-
-
-def _size(value: str) -> int:
-    return _whole(value, 1, 2**63, "expected a whole number, more than 0")
-
-
-def _port(value: str) -> int:
-    return _whole(value, 0, 65535, "expected a port, 0 to 65535")
-
-
-def _whole(value: str, least: int, most: int, expected: str) -> int:
-    """A whole number in a range; else an error in plain words, not in those of `int`."""
-    try:
-        number = int(value)
-    except ValueError:
-        raise ValueError(expected) from None
-    if not least <= number <= most:
-        raise ValueError(expected)
-    return number
-
-
-def _price_file(value: str) -> str:
-    """The name of a file that holds prices; what it says is read again where calls are priced."""
-    try:
-        with open(value, encoding="utf-8") as file:
-            given = json.load(file)
-    except OSError as error:
-        raise ValueError(f"the file cannot be read: {error.strerror or error}") from None
-    except (ValueError, RecursionError):
-        raise ValueError("the file is no JSON") from None
-    wrong = [model for model, price in given.items() if not _has_prices(price)] if isinstance(given, dict) else ["model"]
-    if wrong:
-        raise ValueError(f'expected {{"{wrong[0]}": {{"input": 0.5, "output": 1.5}}}}, in US dollars for a million tokens')
-    return value
-
-
-def _has_prices(given: object) -> bool:
-    return isinstance(given, dict) and "input" in given and all(map(_is_price, given.values()))
-
-
-def _is_price(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return False
-    try:
-        return 0 <= float(value) < float("inf")
-    except (ValueError, OverflowError):
-        return False
-
-
-def _choice(*allowed: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        for option in allowed:
-            if value.strip().lower() == option.lower():
-                return option
-        raise ValueError(f"expected one of {', '.join(allowed)}")
-
-    return parse
-
-
-def _pairs(*sources: str) -> Callable[[str], tuple[str, ...]]:
-    """A list of `source:name` items; a source that is not known is an error."""
-
-    def parse(value: str) -> tuple[str, ...]:
-        items = _items(value)
-        for item in items:
-            source, colon, name = item.partition(":")
-            if source not in sources or not colon or not name:
-                raise ValueError(f"{item!r} is not one of {', '.join(s + ':NAME' for s in sources)}")
-        return items
-
-    return parse
-
-
-def _version(value: str) -> str:
-    return resource.attributes(value).get(a.SERVICE_VERSION, "")
-
-
-def setting(default: Any, brief: str, parse: Callable[[str], Any] = _text, *, env: str = "", secret: bool = False) -> Any:
+def setting(
+    default: Any, brief: str, parse: Callable[[str], Any] = _parsing.text, *, env: str = "", secret: bool = False
+) -> Any:
     """A field of `Settings`: its default, one line for the documentation, its parser; `env` where it has no prefix."""
     return dataclasses.field(default=default, metadata={"brief": brief, "parse": parse, "env": env, "secret": secret})
 
 
 _BY_SHAPE = "empty: recognised by shape"
-_IDS = _pairs("identity", "g", "session", "header", "json", "form", "query", "cookie", "path")
+_IDS = _parsing.pairs("identity", "g", "session", "header", "json", "form", "query", "cookie", "path")
 
 
 _SENT = "user_id|userId|uid|username|userName|user_name|user|session_id|sessionId"
@@ -189,23 +58,23 @@ class Settings:
 
     log_dir: str = setting("logs", "folder of the rotated log files, the trace file and the spool")
     log_level: str = setting(
-        "INFO", "lowest level of the records kept", _choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+        "INFO", "lowest level of the records kept", _parsing.choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
     )
-    log_files: bool = setting(True, "write the rotated log files", _flag)
-    access_log: bool = setting(True, "a log record for every request", _flag)
+    log_files: bool = setting(True, "write the rotated log files", _parsing.flag)
+    access_log: bool = setting(True, "a log record for every request", _parsing.flag)
     start_line: str = setting(
         "auto",
         "one line on the console at start that says where to look: true, false, or auto: in development on a terminal",
-        _flag_or("auto"),
+        _parsing.flag_or("auto"),
     )
     trace_file: str = setting("", "file of the traces when no OTLP endpoint is set; empty: <LOG_DIR>/traces.otlp.jsonl")
-    trace_file_max_bytes: int = setting(10 * MIB, "size at which the trace file is rotated, in bytes", _size)
+    trace_file_max_bytes: int = setting(10 * MIB, "size at which the trace file is rotated, in bytes", _parsing.size)
     conversations_collection: str = setting("", f"MongoDB collection whose documents are conversations; {_BY_SHAPE}")
     messages_collection: str = setting("", f"MongoDB collection whose documents are messages or exchanges; {_BY_SHAPE}")
     messages_field: str = setting("", f"array of embedded messages in a conversation's document; {_BY_SHAPE}")
     role_field: str = setting("", f"field of a message that holds its role; {_BY_SHAPE}")
-    user_roles: tuple[str, ...] = setting((), f"roles that count as sent; {_BY_SHAPE}", _items)
-    assistant_roles: tuple[str, ...] = setting((), f"roles that count as received; {_BY_SHAPE}", _items)
+    user_roles: tuple[str, ...] = setting((), f"roles that count as sent; {_BY_SHAPE}", _parsing.items)
+    assistant_roles: tuple[str, ...] = setting((), f"roles that count as received; {_BY_SHAPE}", _parsing.items)
     question_field: str = setting("", f"field of an exchange that holds the user's text; {_BY_SHAPE}")
     answer_field: str = setting("", f"field of an exchange that holds the assistant's text; {_BY_SHAPE}")
     user_id_from: tuple[str, ...] = setting(
@@ -216,45 +85,51 @@ class Settings:
         "where a request's conversation id is looked for, in this order, after what it wrote; `|` separates names",
         _IDS,
     )
-    active_window: float = setting(300.0, "sliding window of the active gauges, in seconds", _seconds)
+    active_window: float = setting(300.0, "sliding window of the active gauges, in seconds", _parsing.seconds)
     cache_prefix: str = setting("", "prefix of the keys that are the cache; empty: every key but the package's own")
-    auto_off: tuple[str, ...] = setting((), "metrics whose automatic source is off, by any of their names", _items)
-    health_timeout: float = setting(1.0, "budget of each health check, in seconds", _seconds)
-    probe_traces: str = setting("failed", "which traces of probes and scrapes are kept", _choice("failed", "all", "none"))
+    auto_off: tuple[str, ...] = setting((), "metrics whose automatic source is off, by any of their names", _parsing.items)
+    health_timeout: float = setting(1.0, "budget of each health check, in seconds", _parsing.seconds)
+    probe_traces: str = setting(
+        "failed", "which traces of probes and scrapes are kept", _parsing.choice("failed", "all", "none")
+    )
     endpoint_token: str = setting("", "token that /metrics* and /health/detailed ask for", secret=True)
     endpoint_port: int = setting(
-        0, "port on which /metrics* and /health/detailed are served instead of the app's; 0: the app's", _port
+        0, "port on which /metrics* and /health/detailed are served instead of the app's; 0: the app's", _parsing.port
     )
     endpoint_host: str = setting("127.0.0.1", "address on which that port listens")
-    capture_content: bool = setting(False, "capture prompts and answers", _flag)
+    capture_content: bool = setting(False, "capture prompts and answers", _parsing.flag)
     ai_prices: str = setting(
-        "", "JSON file of further model prices: by model, US dollars for a million input, output, cached tokens", _price_file
+        "",
+        "JSON file of further model prices: by model, US dollars for a million input, output, cached tokens",
+        _parsing.price_file,
     )
     ai_addresses: tuple[str, ...] = setting(
-        (), "further addresses of models: `host[:port][/path]=provider[:protocol]`, several separated by commas", _items
+        (), "further addresses of models: `host[:port][/path]=provider[:protocol]`, several separated by commas", _parsing.items
     )
-    server_timing: bool = setting(False, "tell the browser the trace of each answer in a Server-Timing header", _flag)
-    redact_keys: tuple[str, ...] = setting((), "further key names whose values are masked", _items)
+    server_timing: bool = setting(False, "tell the browser the trace of each answer in a Server-Timing header", _parsing.flag)
+    redact_keys: tuple[str, ...] = setting((), "further key names whose values are masked", _parsing.items)
     redact_patterns: tuple[str, ...] = setting(
-        (), "further regular expressions whose matches are masked, separated by ;;", _patterns
+        (), "further regular expressions whose matches are masked, separated by ;;", _parsing.patterns
     )
-    series_limit: int = setting(2000, "series a metric may have before the overflow series", _size)
+    series_limit: int = setting(2000, "series a metric may have before the overflow series", _parsing.size)
     multiproc_dir: str = setting("", "folder that the workers of one app share; empty: found by itself")
     spool_dir: str = setting("", "folder of the durable export; empty: <LOG_DIR>/spool")
-    spool_max_bytes: int = setting(256 * MIB, "size of the spool, in bytes", _size)
-    shutdown_timeout: float = setting(5.0, "budget of the whole shutdown, in seconds", _seconds)
+    spool_max_bytes: int = setting(256 * MIB, "size of the spool, in bytes", _parsing.size)
+    shutdown_timeout: float = setting(5.0, "budget of the whole shutdown, in seconds", _parsing.seconds)
 
     runbooks: str = setting(
         "", "absolute address under which the alerts' pages are served, for `otel-chatbot render`; {page}: a page's name"
     )
 
-    environment: str = setting("development", "where the app runs", _choice("development", "production"), env="ENVIRONMENT")
+    environment: str = setting(
+        "development", "where the app runs", _parsing.choice("development", "production"), env="ENVIRONMENT"
+    )
     mongodb_uri: str = setting(
         "", "MongoDB that the health check asks when the app made no client", env="MONGODB_URI", secret=True
     )
     redis_url: str = setting("", "Redis that the package uses when the app made no client", env="REDIS_URL", secret=True)
     service_version: str = setting(
-        "", "version of the app: `service.version` in the standard variable", _version, env="OTEL_RESOURCE_ATTRIBUTES"
+        "", "version of the app: `service.version` in the standard variable", _parsing.version, env="OTEL_RESOURCE_ATTRIBUTES"
     )
     message_content: str = setting(
         "", "where prompts and answers are put: span_only or span_and_event; empty: as CAPTURE_CONTENT says",

@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "otel_chatbot"
 MOST, LEAST = 300, 30
 SMALL = {
+    "distro/delivery/tls.py": "requests is imported with the first post alone",
     "distro/delivery/otlp_values.py": "three rooms of distro/ need it, none of them the others",
-    "distro/warnings.py": "imported before anything that may warn",
     "instrumentation/flask/probes.py": "imported where Flask is not installed",
     "instrumentation/genai/libraries.py": "imported before any of the libraries, and without the instrumentation",
     "logs/escapes.py": "the one place that knows control characters, for formatters and console alike",

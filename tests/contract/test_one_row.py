@@ -66,7 +66,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     figures = root / "otel_chatbot/instrumentation/flask/figures.py"
     insert(figures, RECORDS.lstrip("\n"), BEFORE_RECORDS)
     insert(figures, "from ...metrics import record\n", "from ...metrics.deduplication import")
-    assert python(root, "from otel_chatbot.cli import main; main(['render'])") == 0
+    assert python(root, "from otel_chatbot.cli import main; main(['render', '--force', '.'])") == 0
     return root
 
 

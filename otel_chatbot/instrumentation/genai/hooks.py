@@ -52,6 +52,7 @@ def _rows(module: ModuleType, patches: Patches, ignored: bool) -> None:
 _FOLLOW: Final[dict[str, Follow]] = {
     "httpx": _transport("httpx"),
     "httpx2": _transport("httpx"),
+    "aiohttp": _transport("aiohttp"),
     "urllib3": _transport("urllib3"),
     "requests": _transport("requests"),
     "openai": _stainless(),

@@ -1,0 +1,136 @@
+"""Calls of models that leave through aiohttp: google-genai's asynchronous ones where it is installed, and the application's own.
+
+Fed by `ClientSession._request`, behind which every method of a session is, and by the readers of bodies; feeds
+`genai.exchange`. The application gets its own response. What it reads of the body is read along, decompressed by aiohttp.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, Final
+
+from ...._guard import never_raise
+from ...common.patching import Method, Patches
+from ..exchange import Exchange, begin
+from ..protocols.protocol import Body
+from ..recognise import Place
+
+_followed: Final[dict[int, Exchange]] = {}
+"""By the identity of a body's reader (aiohttp/streams.py), which has slots: nothing can be put on it, no reference be weak.
+It lives as long as its response, with which the entry goes."""
+
+
+def instrument(module: ModuleType, patches: Patches) -> None:
+    """Follow the calls of the module's sessions."""
+    patches.wrap(module.ClientSession, "_request", _sending)
+    reader = module.streams.StreamReader
+    patches.wrap(reader, "_read_nowait_chunk", _reading)
+    patches.wrap(reader, "feed_eof", _ending)
+    patches.wrap(reader, "set_exception", _failing)
+    for name in ("close", "release"):
+        patches.wrap(module.ClientResponse, name, _closing)
+
+
+def _sending(original: Method) -> Method:
+    async def _request(self: Any, method: str, url: Any, **kwargs: Any) -> Any:
+        exchange = _begin(self, method, url, kwargs)
+        if exchange is None:
+            return await original(self, method, url, **kwargs)
+        with exchange:
+            response = await original(self, method, url, **kwargs)
+        _follow(exchange, response)
+        return response
+
+    return _request
+
+
+@never_raise
+def _begin(session: Any, method: str, url: Any, kwargs: Mapping[str, Any]) -> Exchange | None:
+    if method.upper() != "POST":
+        return None
+    full = session._build_url(url)
+    place = Place(full.host or "", full.explicit_port, full.raw_path_qs, full.scheme)
+    return begin(place, lambda: _body(kwargs))
+
+
+def _body(kwargs: Mapping[str, Any]) -> bytes | Body | None:
+    data, parsed = kwargs.get("data"), kwargs.get("json")
+    if isinstance(parsed, dict):
+        return parsed
+    if isinstance(data, str):
+        return data.encode()
+    return bytes(data) if isinstance(data, (bytes, bytearray)) else None
+
+
+@never_raise
+def _follow(exchange: Exchange, response: Any) -> None:
+    if not exchange.responded(response.status, response.headers.get, decoded=True):
+        return
+    reader = response.content
+    if not hasattr(reader, "_buffer"):  # the one reader of all empty bodies
+        exchange.whole(b"")
+        return
+    _followed[id(reader)] = exchange
+    weakref.finalize(response, _gone, id(reader), exchange)
+    if reader._eof and not reader._buffer:
+        exchange.finish()
+
+
+def _gone(reader: int, exchange: Exchange) -> None:
+    _followed.pop(reader, None)
+    exchange.abandon()
+
+
+def _reading(original: Method) -> Method:
+    def _read_nowait_chunk(self: Any, n: int) -> bytes:
+        data: bytes = original(self, n)
+        if _followed:
+            _read(self, data)
+        return data
+
+    return _read_nowait_chunk
+
+
+@never_raise
+def _read(reader: Any, data: bytes) -> None:
+    exchange = _followed.get(id(reader))
+    if exchange is not None:
+        exchange.feed(data, decoded=True)
+        if reader._eof and not reader._buffer:
+            exchange.finish()
+
+
+def _ending(original: Method) -> Method:
+    def feed_eof(self: Any) -> None:
+        original(self)
+        if _followed:
+            _read(self, b"")
+
+    return feed_eof
+
+
+def _failing(original: Method) -> Method:
+    def set_exception(self: Any, exc: BaseException, *args: Any, **kwargs: Any) -> None:
+        original(self, exc, *args, **kwargs)
+        exchange = _followed.get(id(self)) if _followed else None
+        if exchange is not None:
+            exchange.fail(exc)
+
+    return set_exception
+
+
+def _closing(original: Method) -> Method:
+    def close(self: Any, *args: Any, **kwargs: Any) -> Any:
+        _left(self)  # before: a connection that is closed under a reader is a failure to it
+        return original(self, *args, **kwargs)
+
+    return close
+
+
+@never_raise
+def _left(response: Any) -> None:
+    exchange = _followed.get(id(response.content)) if _followed and response.content is not None else None
+    if exchange is not None:
+        exchange.closed()
