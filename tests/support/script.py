@@ -96,7 +96,7 @@ class Script(Asking):
                 "POST", path, path, 502, {"message": f"/fail {status} {number}", "user_id": "unlucky"}, counts=False
             )
             self.ledger.failed_call(ERRORS_OF_CALLS[status])  # the 502 that it causes is not a second error
-            self._kept(reply.json["conversation_id"], sent=1, new=True, user="unlucky")
+            self._kept(reply.json["conversation_id"], sent=1, new=True, user=None)
             self._missed()
         self.cut(f"/cut /chunks 8 {number}", "unlucky")
         self.database_fails_at_the_question(number)
@@ -124,8 +124,7 @@ class Script(Asking):
         self.request("PUT", "/chat", None, 405, {"message": "hello"})
         self.request("POST", "/chat", "/chat", 400, {"message": ""})
         self.request("POST", "/chat", "/chat", 413, {"message": "x" * 300_000})
-        self.request("GET", "/conversations/seven", "/conversations/<conversation_id>", 400)
-        self.ledger.active.add("seven")  # it is named in the path, whether it is there or not
+        self.request("GET", "/conversations/seven", "/conversations/<conversation_id>", 400)  # refused: it makes nothing active
         self.request("BREW", "/chat", None, 405, name="_OTHER")
 
     def chat(self, message: str, user: str, conversation: str | None = None) -> str:
@@ -158,7 +157,6 @@ class Script(Asking):
     def database_fails_at_the_question(self, number: int) -> None:
         self.stack.mongo.fail("insert")
         self.request("POST", "/chat", "/chat", 503, {"message": f"lost {number}", "user_id": "unlucky"})
-        self.ledger.users.add("unlucky")
 
     def database_fails_at_the_answer(self, number: int) -> None:
         sent = time.monotonic()
@@ -192,15 +190,20 @@ class Script(Asking):
         yield
         self.ledger.request("POST", route, 200, time.monotonic() - sent)
 
-    def _kept(self, conversation: str, *, sent: int, received: int = 0, new: bool, user: str, named: str | None = None) -> None:
-        """What a request has left in the database, and whose it was; `named`: the request itself named its conversation."""
+    def _kept(
+        self, conversation: str, *, sent: int, received: int = 0, new: bool, user: str | None, named: str | None = None
+    ) -> None:
+        """What a request has left in the database, and whose it was: nobody's where it was refused, which makes nothing active.
+
+        `named`: the request itself named its conversation. Else the one counts that it wrote to.
+        """
         assert conversation
         self.ledger.conversations += new
         self.ledger.sent += sent
         self.ledger.received += received
-        self.ledger.users.add(user)
-        if named is not None:
-            self.ledger.active.add(named)
+        if user is not None:
+            self.ledger.users.add(user)
+            self.ledger.active.add(named or conversation)
 
     def _asked_for(self, message: str, conversation: str | None, *, cached: bool) -> None:
         """One read of the cache. A question of its own is kept there by its text; one in a conversation is new each time."""
