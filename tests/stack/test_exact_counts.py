@@ -182,9 +182,7 @@ def classes(asking: Asking, number: int, operations: Counter[str]) -> None:
     post("together", 202, "user", "user", texts=("never mind", "never mind"))
     post("unacknowledged", 202, "user")
     ledger.sent += 1
-    # Messages name their conversation by its number; the conversation itself has its number in a field of no known name, so
-    # the upsert that begins it tells another id: the one that the database gives.
-    ledger.active.update({str(number), f"the database's own id of {number}"})
+    ledger.active.add(str(number))
     for status in (201, 204):
         asking.request("PUT", f"/bot/conversations/{number}", one, status)
     ledger.conversations += 1

@@ -166,7 +166,8 @@ def _insert(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Wr
     if first is not None:
         write = Write("insert", changes, command, recogniser.conversation_id(first[0]))
         if write.conversation is None and first[1].counts.conversations:
-            write.begun = first[0].get("_id")
+            own = recogniser.own_name(first[0])
+            write.begun = first[0].get("_id") if own is None else own
         return write
     unread = recogniser.unread(documents[0], collection)
     return None if unread is None else Write("insert", changes, command, unread=unread)

@@ -16,7 +16,7 @@ from . import shapes
 from .counts import BOTH, CONVERSATION, NOTHING, RECEIVED, SENT, Counts, total
 from .places import CONVERSATIONS, Places
 from .plans import Plan, Plans
-from .shapes import Place, Side, plain
+from .shapes import OWN_NAMES, Place, Side, plain
 
 _MOST_FIELDS: Final = 20
 _MOST_ROLES: Final = 1024
@@ -96,6 +96,11 @@ class Recogniser:
     def conversation_id(self, document: Mapping[str, Any]) -> object:
         """The id of the conversation that a document names."""
         return next((value for name in self._plans.of(document).ids if (value := document[name]) is not None), None)
+
+    def own_name(self, document: Mapping[str, Any]) -> object:
+        """The name of the app's own under which a conversation is kept, where its fields have one."""
+        named = {plain(name): value for name, value in document.items()}
+        return next((value for name in OWN_NAMES if isinstance(value := named.get(name), (str, int))), None)
 
     def holds_conversations(self, collection: str) -> bool:
         """Whether the documents of a collection may be conversations: by its name they are nothing else."""

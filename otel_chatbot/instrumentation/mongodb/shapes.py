@@ -78,6 +78,8 @@ CONVERSATION_IDS: Final = (
     "dialogueid", "discussionid", "sessionid", "session", "conversationuuid", "sessionuuid",
 )  # fmt: skip
 """Fields that name the conversation, the best first."""
+OWN_NAMES: Final = ("id", "uuid", "number", "room", "roomid", "channel", "channelid", "key", "slug", "code", "ref")
+"""Fields by which an app finds a conversation in a collection of conversations. None of them names a person."""
 EVENTS_HAVE: Final = frozenset({
     "action", "ip", "ipaddress", "level", "loglevel", "severity", "statuscode", "endpoint", "useragent",
 })  # fmt: skip

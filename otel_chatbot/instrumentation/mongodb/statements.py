@@ -95,6 +95,8 @@ class Statement:
         if found is not None or not recogniser.holds_conversations(collection):
             return found
         own = self._query.get("_id")
+        if own is None:
+            return recogniser.own_name(whole_arrays.simple(self._query))
         return None if isinstance(own, Mapping) else own
 
     def _take_apart(self, update: Any) -> None:

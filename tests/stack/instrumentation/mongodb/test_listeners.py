@@ -17,9 +17,13 @@ from otel_chatbot.semconv import metrics as m
 
 @pytest.fixture(autouse=True)
 def instrumented() -> Iterator[None]:
+    # Upstream's instrumentation, which other tests switch on, registers a listener for all clients and never takes it back.
+    kept = pymongo.monitoring._LISTENERS.command_listeners
+    left, kept[:] = list(kept), []
     hooks.instrument()
     yield
     hooks.uninstrument()
+    kept[:] = left
 
 
 class Listener(pymongo.monitoring.CommandListener):

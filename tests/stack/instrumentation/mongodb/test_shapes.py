@@ -199,3 +199,23 @@ def test_a_name_of_the_requests_own_goes_before_the_id_of_the_conversation_that_
         assert chat_turn.conversation_id() == "c1"
         chat.db.messages.insert_one({"conversation_id": "c2", "role": "user", "content": "x"})
         assert chat_turn.conversation_id() == "c2"
+
+
+@pytest.mark.parametrize("name", ["number", "room", "roomId", "slug"])
+def test_a_conversation_that_is_found_by_a_name_of_the_apps_own_is_known_by_it(chat: Chat, name: str) -> None:
+    for _ in range(2):
+        with deduplication.request_scope():
+            chat.db.conversations.update_one(
+                {name: "seven"}, {"$push": {"messages": {"role": "user", "content": "x"}}}, upsert=True
+            )
+            assert chat_turn.conversation_id() == "seven", "when it is made, and when it goes on"
+    with deduplication.request_scope():
+        chat.db.conversations.insert_one({name: 8, "messages": []})
+        assert chat_turn.conversation_id() == "8"
+
+
+@pytest.mark.parametrize("name", ["email", "user_id", "username", "status"])
+def test_a_field_that_may_name_a_person_never_becomes_the_id_of_a_conversation(chat: Chat, name: str) -> None:
+    with deduplication.request_scope():
+        chat.db.conversations.update_one({name: "ann"}, {"$push": {"messages": {"role": "user", "content": "x"}}}, upsert=True)
+        assert chat_turn.conversation_id() == str(chat.db.conversations.find_one({name: "ann"})["_id"])
