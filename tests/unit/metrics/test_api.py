@@ -329,6 +329,12 @@ def test_a_metric_of_the_application_is_in_every_view_from_its_definition_on() -
     assert counter.name in json.loads(json_view({"REQUEST_METHOD": "GET"}).get_data())["metrics"]
 
 
+@pytest.fixture(autouse=True)
+def mongodb_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On: tests that switch MongoDB's figures off leave them so."""
+    monkeypatch.setattr(PoolFigures, "enabled", True)
+
+
 def open_connections(number: int) -> None:
     pool = PoolFigures()
     for connection in range(number):
