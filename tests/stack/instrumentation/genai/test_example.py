@@ -240,8 +240,8 @@ def test_exemplars_name_sampled_traces_alone_and_survive_the_merge_of_workers(
             assert stack.chat(f"/wait 0.0{number % 3} question {number}").status == 200
         found = exemplars(stack, "chatbot_ai_response_time_seconds")
         assert found
-        traces = {trace for _, _, trace, _ in found}
-        wait_for(lambda: traces <= {span.trace_id for span in stack.spans()}, "each exemplar's trace")
+        named = {(trace, span) for _, _, trace, span in found}  # a trace's spans may leave in several batches
+        wait_for(lambda: named <= {(span.trace_id, span.span_id) for span in stack.spans()}, "each exemplar's span")
         spans = {(span.trace_id, span.span_id): span for span in stack.spans()}
         assert all("gen_ai.request.model" in spans[trace, span].attributes for _, _, trace, span in found)
         assert 5 <= len({span.trace_id for span in stack.spans() if span.kind == "SERVER"}) <= 35
