@@ -132,7 +132,8 @@ def test_whoever_was_answered_has_a_span_and_the_exit_code_is_the_servers_own(tm
         assert code == code_without_us(server, tmp_path / "without")
         assert answered <= set(found), f"{len(answered - set(found))} of {len(answered)} are lost"
         assert len(found) == len(set(found))
-        assert "Traceback" not in app.stderr
+        # hypercorn prints the traceback of connections that it cancels, without us too: a fault of ours has a frame of ours.
+        assert "/otel_chatbot/" not in app.stderr
 
 
 @pytest.mark.parametrize("server", ["uvicorn and a2wsgi", "hypercorn and a2wsgi", "waitress"])
