@@ -225,16 +225,6 @@ def forget_reader(provider: MeterProvider, reader: MetricReader) -> None:
     provider._all_metric_readers.discard(reader)
 
 
-def readable(span: ReadableSpan) -> ReadableSpan:
-    """The span as others know it: a light span of ours stands for itself inside of the package only."""
-    return span._readable_span() if isinstance(span, trace.Span) else span
-
-
-def emit_of(processor: Batch) -> Callable[[Any], None]:
-    """What puts an item into a batch processor's queue, without the question whether it is sampled."""
-    return processor._batch_processor.emit
-
-
 # Shutting down ----------------------------------------------------------------------------------------------------
 
 

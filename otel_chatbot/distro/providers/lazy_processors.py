@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
 from opentelemetry.context import Context
-from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
@@ -24,7 +24,7 @@ from ..._clock import monotonic
 from ..._fork import at_fork
 from ...metrics.record import dropped
 from ...semconv.attributes import DropReason, Signal
-from .. import sdk_private
+from .. import sdk_private, sdk_shortcuts
 from ..process.fork_safety import forget_lock, late_lock
 from ..process.servers import in_greenlets, too_early
 
@@ -70,7 +70,7 @@ class LazyBatch(Generic[_B]):
                 if self._made is None and not self._closed:
                     made = self._make()
                     self._queue = sdk_private.count_pushed_out(made, self._pushed_out)
-                    self.emit = sdk_private.emit_of(made)
+                    self.emit = sdk_shortcuts.emit_of(made)
                     self._made = made
         if not self._closed:
             return self._made
@@ -169,6 +169,11 @@ class LazyLogProcessor(LogRecordProcessor):
         processor = self.batch.get()
         if processor is not None:
             processor.on_emit(log_record)
+
+    def put(self, record: ReadableLogRecord) -> None:
+        """Queue a record that nobody changes any more."""
+        if self.batch.get() is not None:
+            self.batch.emit(record)
 
     def shutdown(self) -> None:
         """Export what is queued and take nothing more; the package's own shutdown has usually done it before."""

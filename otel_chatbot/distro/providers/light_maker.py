@@ -81,8 +81,13 @@ class LightMaker:
         bounds = made.bounds
         if bounds is None or not tracer._tracer_config.is_enabled or Tracer.start_span is not _START_SPAN:
             return None
-        running: Any = context.get(SPAN_KEY)
-        parent = None if running is None else running.get_span_context()
+        running: Any = None
+        if SPAN_KEY in context:  # not `get`: each call counts here
+            running = context[SPAN_KEY]
+        if type(running) is LightSpan:
+            parent: Any = running._context
+        else:
+            parent = None if running is None else running.get_span_context()
         if parent is None or not parent.is_valid:
             parent = None
             trace_id = random.getrandbits(128) or 1

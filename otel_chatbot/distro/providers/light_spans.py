@@ -117,7 +117,8 @@ class LightSpan(Span):
             told = self.told
             with self._lock:
                 if self._end_time is None and (key in told or len(told) < self._made.most):
-                    told.pop(key, None)  # as in the SDK's, the latest comes last
+                    if key in told:
+                        del told[key]  # as in the SDK's, the latest comes last
                     told[key] = value
                     return
         super().set_attribute(key, value)
@@ -154,9 +155,9 @@ class LightSpan(Span):
             "_parent": self._parent,
             "_start_time": self._start_time,
             "_end_time": self._end_time,
-            "_attributes": own.get("_attributes", self.told),
-            "_events": own.get("_events", ()),
-            "_links": own.get("_links", ()),
+            "_attributes": own["_attributes"] if "_attributes" in own else self.told,
+            "_events": own["_events"] if "_events" in own else (),
+            "_links": own["_links"] if "_links" in own else (),
             "_resource": made.resource,
             "_status": self._status,
         }

@@ -68,7 +68,8 @@ def spent(phase: a.Phase, seconds: float, scope: deduplication.Scope | None = No
     """Add to the time of a phase of the running request, if there is one. What MongoDB reads after a call is no history."""
     turn = running(scope)
     if turn is not None and (phase is not a.Phase.HISTORY or not turn.calls):
-        turn.spent(phase, seconds)
+        phases = turn.phases
+        phases[phase] = phases[phase] + seconds if phase in phases else seconds
 
 
 def met(conversation: object) -> None:
