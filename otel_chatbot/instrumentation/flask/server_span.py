@@ -42,8 +42,8 @@ from .probes import PROBE
 
 Environ = dict[str, Any]
 
-KEY: Final = "otel_chatbot.exchange"
-"""Where the WSGI environment holds a request's `exchange.Exchange`; None there means that the request is excluded."""
+KEY: Final = "otel_chatbot.request"
+"""Where the WSGI environment holds a request's `request.ServedRequest`; None there means that the request is excluded."""
 
 _SCOPE = "opentelemetry.instrumentation.flask"
 _SCHEMA = "https://opentelemetry.io/schemas/1.21.0"
