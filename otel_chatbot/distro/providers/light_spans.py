@@ -146,7 +146,8 @@ class LightSpan(Span):
         own = self.__dict__
         found: ReadableSpan = object.__new__(ReadableSpan)
         made = self._made
-        found.__dict__ |= {
+        fields = found.__dict__
+        fields |= {
             "_name": self._name,
             "_context": self._context,
             "_kind": self._kind,
@@ -155,12 +156,15 @@ class LightSpan(Span):
             "_parent": self._parent,
             "_start_time": self._start_time,
             "_end_time": self._end_time,
-            "_attributes": own["_attributes"] if "_attributes" in own else self.told,
-            "_events": own["_events"] if "_events" in own else (),
-            "_links": own["_links"] if "_links" in own else (),
+            "_attributes": self.told,
+            "_events": (),
+            "_links": (),
             "_resource": made.resource,
             "_status": self._status,
         }
+        for name in ("_attributes", "_events", "_links"):
+            if name in own:
+                fields[name] = own[name]
         return found
 
     def end(self, end_time: int | None = None) -> None:

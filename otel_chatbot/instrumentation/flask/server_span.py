@@ -233,11 +233,11 @@ def end_span(
 ) -> None:
     """Say how a request ended, and end its span: at `end_ns` (unix nanoseconds), or now."""
     if span.is_recording():
-        told = {a.HTTP_STATUS: status, **more}
+        span.set_attribute(a.HTTP_STATUS, status)
+        if more:
+            span.set_attributes(more)
         if error_type is not None:
-            told[a.ERROR_TYPE] = error_type
-        span.set_attributes(told)
-        if error_type is not None:
+            span.set_attribute(a.ERROR_TYPE, error_type)
             span.set_status(Status(StatusCode.ERROR, None if error is None else _record(span, error)))
     span.end(end_ns)
 
