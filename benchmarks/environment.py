@@ -90,6 +90,11 @@ OURS_WITH_LOGS = Side(
     expects="otel_chatbot.instrumentation.flask.request",
     how="the same, and the access records leave over OTLP as well (the default where an endpoint is set)",
 )
+OURS_EQUAL = replace(
+    OURS_WITH_LOGS,
+    env={**OURS_WITH_LOGS.env, "CHATBOT_OTEL_LOG_FILES": "false", "CHATBOT_OTEL_ACCESS_LOG": "false"},
+    how="as the line above, but without what stock does not do at all: no files, no access record",
+)
 STOCK = Side(
     "stock",
     OTLP_HTTP,

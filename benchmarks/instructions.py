@@ -17,7 +17,6 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import environment as e
@@ -34,14 +33,11 @@ _STILL = {
     "OTEL_BLRP_SCHEDULE_DELAY": _NEVER,
 }
 """Nothing is exported by the clock: how many requests fall into a second is no property of a side."""
-EQUAL = {"CHATBOT_OTEL_LOG_FILES": "false", "CHATBOT_OTEL_ACCESS_LOG": "false"}
-"""What stock does not do at all is off: the line that a view logs leaves over OTLP on both sides."""
-
 WHATS: Mapping[str, tuple[str, e.Side, float, float]] = {
     "hello": ("a request as it comes: three signals over OTLP, access record, files", e.OURS_WITH_LOGS, 0.6, 0.7),
     "line": (
         "a request whose view logs one line, equal work: no files, no access record",
-        replace(e.OURS_WITH_LOGS, env={**e.OURS_WITH_LOGS.env, **EQUAL}),
+        e.OURS_EQUAL,
         0.35,
         0.4,
     ),

@@ -7,32 +7,24 @@ N how many; CALLGRIND where the library made of `callgrind.c` stands.
 from __future__ import annotations
 
 import ctypes
-import logging
 import os
 import sys
 import time
 from typing import Any
 
 from counted import BODY
-from driven import app, ask, chat_view, check, hello
-from flask import Response
+from driven import app, ask, chat_view, check, hello, one_line
 
 WARM = 12
 QUIET_SECONDS = 2.0
 """What the threads that send telemetry may take, under callgrind, until all is sent."""
 
 
-def line() -> Response:
-    """A view that logs one line."""
-    logging.getLogger("bench").warning("answer %d", 7)
-    return hello()
-
-
 def arguments(view: str) -> tuple[Any, ...]:
     if view == "chat":
         app.post("/chat")(chat_view())
         return "/chat", "POST", BODY
-    app.get(f"/{view}")(line if view == "line" else hello)
+    app.get(f"/{view}")(one_line if view == "line" else hello)
     return (f"/{view}",)
 
 
