@@ -184,10 +184,33 @@ class Exchange:
             answer.broken = True
             return
         if isinstance(found, dict):
-            self.found.protocol.chunk(name, found, answer)
-            if answer.written:
-                self.call.chunk(answer.written)
-                answer.written = 0
+            self._chunk(name, found)
+
+    def _chunk(self, name: str, found: Body) -> None:
+        answer = self.answer
+        self.found.protocol.chunk(name, dict_of(found), answer)
+        if answer.written:
+            self.call.chunk(answer.written)
+            answer.written = 0
+
+    @never_raise
+    def message(self, found: Body, *, whole: bool = False) -> None:
+        """A message, of a transport that gives objects and no bytes: the whole answer, or a piece of a stream."""
+        if self.over:
+            return
+        if whole:
+            self.found.protocol.answer(dict_of(found), self.answer)
+            self.answer.written = 0
+        else:
+            self._chunk("", found)
+
+    @never_raise
+    def refused(self, kind: str) -> None:
+        """The attempt has ended with a status that says so, other than HTTP's."""
+        if not self.over:
+            if self.boundary is None or self.boundary.exchange is self:
+                self.call.failure = kind
+            self._finish(None)
 
     def finish(self) -> None:
         """The body has ended."""
@@ -211,12 +234,12 @@ class Exchange:
             self.call.abandon()
 
     def _finish(self, error: BaseException | None) -> None:
-        self.over = True
         self.error = error
+        self.over = True
         if error is None and self.status and self.status < 300:
             self._last()
-        if self.boundary is not None and self.boundary.inside:
-            return  # the boundary tells the end
+        if self.boundary is not None and (self.boundary.inside or self.boundary.exchange is not self):
+            return  # the boundary tells the end, or a later attempt does
         if self.judged and isinstance(error, Exception):
             return  # whoever reads the client's stream tells it
         self.settle(error)

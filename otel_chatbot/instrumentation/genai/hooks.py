@@ -55,6 +55,8 @@ _FOLLOW: Final[dict[str, Follow]] = {
     "aiohttp": _transport("aiohttp"),
     "urllib3": _transport("urllib3"),
     "requests": _transport("requests"),
+    "grpc._channel": _transport("grpc"),
+    "grpc.aio._call": _transport("grpc"),
     "openai": _stainless(),
     "anthropic": _stainless(),
     "groq": _stainless(GenAiProvider.GROQ),
