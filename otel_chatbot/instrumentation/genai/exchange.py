@@ -102,7 +102,8 @@ class Exchange:
         self.boundary = boundary
         self.answer = call.answer = Answer(keeps=spans.captures_content())
         call.failure = None
-        self.error: BaseException | None = None
+        self.error: type[BaseException] | None = None
+        """The kind of what has ended it: the error itself holds frames, and with them the application's objects."""
         self.over = False
         self.judged = False
         """Whether the client's own stream is read by us too: what it raises is what the application gets."""
@@ -234,7 +235,7 @@ class Exchange:
             self.call.abandon()
 
     def _finish(self, error: BaseException | None) -> None:
-        self.error = error
+        self.error = None if error is None else type(error)
         self.over = True
         if error is None and self.status and self.status < 300:
             self._last()
@@ -244,7 +245,7 @@ class Exchange:
             return  # whoever reads the client's stream tells it
         self.settle(error)
 
-    def settle(self, error: BaseException | None) -> None:
+    def settle(self, error: BaseException | type[BaseException] | None) -> None:
         """End the call, unless it goes on elsewhere: a run goes on until somebody asks for its result."""
         if (
             error is None

@@ -55,6 +55,7 @@ _FOLLOW: Final[dict[str, Follow]] = {
     "aiohttp": _transport("aiohttp"),
     "urllib3": _transport("urllib3"),
     "requests": _transport("requests"),
+    "http.client": _transport("http_client"),
     "grpc._channel": _transport("grpc"),
     "grpc.aio._call": _transport("grpc"),
     "openai": _stainless(),
