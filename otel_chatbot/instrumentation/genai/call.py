@@ -134,8 +134,8 @@ class Call:
         self._chunks += 1
         self._characters += characters
 
-    def end(self, error: BaseException | None = None) -> None:
-        """The answer has ended: whole, with a failure, or abandoned; `error` is what ended it.
+    def end(self, error: BaseException | type[BaseException] | None = None) -> None:
+        """The answer has ended: whole, with a failure, or abandoned; `error` is what ended it, or its class.
 
         What is not an `Exception` (GeneratorExit, a cancelled task) comes from the application, which has lost interest.
         """
@@ -144,8 +144,9 @@ class Call:
         self._ended = True
         if self.answer is not None:
             self._read(self.answer)
-        if isinstance(error, Exception):
-            self.failure = type(error).__qualname__
+        kind = error if error is None or isinstance(error, type) else type(error)
+        if kind is not None and issubclass(kind, Exception):
+            self.failure = kind.__qualname__
         self._context.run(self._finish, perf_counter(), abandoned=error is not None and self.failure is None)
 
     @never_raise

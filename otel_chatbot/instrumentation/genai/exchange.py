@@ -102,7 +102,8 @@ class Exchange:
         self.boundary = boundary
         self.answer = call.answer = Answer(keeps=spans.captures_content())
         call.failure = None
-        self.error: BaseException | None = None
+        self.error: type[BaseException] | None = None
+        """The kind of what has ended it: the error itself holds frames, and with them the application's objects."""
         self.over = False
         self.judged = False
         """Whether the client's own stream is read by us too: what it raises is what the application gets."""
@@ -184,10 +185,33 @@ class Exchange:
             answer.broken = True
             return
         if isinstance(found, dict):
-            self.found.protocol.chunk(name, found, answer)
-            if answer.written:
-                self.call.chunk(answer.written)
-                answer.written = 0
+            self._chunk(name, found)
+
+    def _chunk(self, name: str, found: Body) -> None:
+        answer = self.answer
+        self.found.protocol.chunk(name, dict_of(found), answer)
+        if answer.written:
+            self.call.chunk(answer.written)
+            answer.written = 0
+
+    @never_raise
+    def message(self, found: Body, *, whole: bool = False) -> None:
+        """A message, of a transport that gives objects and no bytes: the whole answer, or a piece of a stream."""
+        if self.over:
+            return
+        if whole:
+            self.found.protocol.answer(dict_of(found), self.answer)
+            self.answer.written = 0
+        else:
+            self._chunk("", found)
+
+    @never_raise
+    def refused(self, kind: str) -> None:
+        """The attempt has ended with a status that says so, other than HTTP's."""
+        if not self.over:
+            if self.boundary is None or self.boundary.exchange is self:
+                self.call.failure = kind
+            self._finish(None)
 
     def finish(self) -> None:
         """The body has ended."""
@@ -211,17 +235,17 @@ class Exchange:
             self.call.abandon()
 
     def _finish(self, error: BaseException | None) -> None:
+        self.error = None if error is None else type(error)
         self.over = True
-        self.error = error
         if error is None and self.status and self.status < 300:
             self._last()
-        if self.boundary is not None and self.boundary.inside:
-            return  # the boundary tells the end
+        if self.boundary is not None and (self.boundary.inside or self.boundary.exchange is not self):
+            return  # the boundary tells the end, or a later attempt does
         if self.judged and isinstance(error, Exception):
             return  # whoever reads the client's stream tells it
         self.settle(error)
 
-    def settle(self, error: BaseException | None) -> None:
+    def settle(self, error: BaseException | type[BaseException] | None) -> None:
         """End the call, unless it goes on elsewhere: a run goes on until somebody asks for its result."""
         if (
             error is None
