@@ -224,7 +224,8 @@ class Exchange:
         turns = self.status == upgrade.SWITCHED  # a connection may have had many: it is none itself
         seconds = None if turns else elapsed
         context = self.span.get_span_context()
-        chat_turn.finish(self.scope, seconds, context, self.span_attributes, self.route, self.ids.model)
+        well = self.status is not None and self.status < 400
+        chat_turn.finish(self.scope, seconds, context, self.span_attributes, self.route, self.ids.model, well=well)
 
     @never_raise
     def _tell(self, elapsed: float) -> None:
