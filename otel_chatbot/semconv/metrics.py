@@ -65,23 +65,13 @@ MESSAGES_SENT = _counter(
     "chatbot.messages.sent", "{message}", "Messages sent by users", (), "messages_sent", Source.MONGODB, Source.GENAI
 )
 MESSAGES_RECEIVED = _counter(
-    "chatbot.messages.received",
-    "{message}",
-    "Messages received from the assistant",
-    (),
-    "messages_received",
-    Source.MONGODB,
-    Source.GENAI,
-)
+    "chatbot.messages.received", "{message}", "Messages received from the assistant",
+    (), "messages_received", Source.MONGODB, Source.GENAI,
+)  # fmt: skip
 CACHE_HITS = _counter(
-    "chatbot.cache.hits",
-    "{hit}",
-    "Cache reads that returned a value",
-    (a.DB_SYSTEM,),
-    "cache_hits",
-    Source.REDIS,
-    Source.CACHELIB,
-)
+    "chatbot.cache.hits", "{hit}", "Cache reads that returned a value", (a.DB_SYSTEM,), "cache_hits",
+    Source.REDIS, Source.CACHELIB,
+)  # fmt: skip
 CACHE_MISSES = _counter(
     "chatbot.cache.misses",
     "{miss}",

@@ -19,7 +19,7 @@ from ... import _wiring
 from ...metrics import deduplication, record
 from ...semconv import attributes as a
 from ...semconv import metrics as m
-from . import savings, told_messages
+from . import savings, seen, told_messages
 from .savings import Model, Wish
 
 READS: Final = frozenset({"find", "aggregate", "getMore", "count", "distinct"})
@@ -168,7 +168,7 @@ def finish(
     if turn.cost is not None:
         attributes[a.COST] = float(turn.cost)
     is_turn = turn.calls or turn.answered or from_cache
-    if turn.unread and is_turn and not _stored(scope):
+    if turn.unread and (is_turn or (route is not None and seen.speaks_of_chat(route))) and not _stored(scope):
         _wiring.UNREAD_DOCUMENTS(turn.unread)
     turn.well = well
     if turn.replies:

@@ -23,6 +23,7 @@ from ...metrics.series import GaugeSeries
 from ...semconv import attributes as a
 from ..active.gauges import ACTIVE, Found
 from ..common import chat_turn
+from ..empty.telling import TELLING
 from . import figures, routes, server_span, upgrade
 from .server_span import Environ, ServerSpans
 from .shown_path import shown_path
@@ -186,6 +187,8 @@ class Exchange:
             self._see()
             self._turn(elapsed)
             self._tell(elapsed)
+            if not TELLING.over:
+                TELLING.ended(self.scope, self.method, self.route)
         self._end_span(elapsed)
         self.scope.close()
 

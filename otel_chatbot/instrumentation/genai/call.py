@@ -23,7 +23,7 @@ from ...metrics import deduplication, record
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ...semconv.spec import Kind
-from ..common import chat_turn, savings
+from ..common import chat_turn, savings, seen
 from ..common.savings import Model
 from . import cost
 from . import spans as genai_spans
@@ -246,6 +246,7 @@ class Call:
         """A model has answered: in the turn that asked it, or, where that is over, in the one that heard of it."""
         turn = self._turn
         if turn is None:
+            seen.note(seen.OUTSIDE, self.provider)
             return
         if turn.well is not None and hearing is not None and not (turn.stores or turn.told):
             turn = hearing

@@ -19,7 +19,7 @@ from ...semconv.attributes import GenAiProvider
 from ...semconv.spec import Source
 from ..common import told_messages
 from ..common.patching import Patches
-from . import boundaries, spans, stainless, stream_usage
+from . import boundaries, spans, stainless, stream_usage, unseen
 
 _patches: Final = Patches()
 
@@ -97,3 +97,4 @@ def uninstrument() -> None:
     _patches.restore()
     spans.off()
     stream_usage.forget()
+    unseen.forget()
