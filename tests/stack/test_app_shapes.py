@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.process import BIN, Process, free_port
-from support.servers import MongoServer
+from support.servers import MongoServer, RedisServer
 from support.wires.server import WiresServer
 
 from otel_chatbot.semconv import metrics as m
@@ -110,3 +110,15 @@ def test_accounts_with_arrays_that_are_set_as_a_whole(
 ) -> None:
     ran = run("login_arrays", tmp_path, model, mongo_server, bin_=extensions, scale=scale)
     ran.check(dict.fromkeys(NO_CACHE, "no cache is used"))
+
+
+def test_histories_in_redis_lists_and_gemini_by_requests(
+    tmp_path: Path, model: WiresServer, mongo_server: MongoServer, redis_server: RedisServer, scale: int
+) -> None:
+    env = {"REDIS": redis_server.url.removesuffix("0") + "7"}
+    ran = run("redis_lists", tmp_path, model, mongo_server, scale=scale, **env)
+    ran.check({
+        **dict.fromkeys(NO_DATABASE, "pymongo is imported, and no command was sent"), "errors": "nothing has failed",
+        "cache_hits": "no read of the cache has found anything yet",
+        "conversations_created": "no conversation is stored in MongoDB",
+    })  # fmt: skip
