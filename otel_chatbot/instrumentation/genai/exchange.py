@@ -15,7 +15,7 @@ import orjson
 from ... import config
 from ..._guard import never_raise
 from ...metrics import record
-from . import boundaries, decoding, runs, spans
+from . import boundaries, decoding, runs, spans, unseen
 from . import call as genai_call
 from .call import Call
 from .framing import Framing, Splitter, framing_of, splitter
@@ -37,6 +37,7 @@ Headers = Callable[[str], "str | None"]
 def begin(place: Place, body: Callable[[], bytes | Body | None]) -> Exchange | None:
     """Begin or join the call that a POST is; None where it asks no model, or where somebody outside reads it already."""
     if not (may_ask(place.path) or may_be_named(place.host)):
+        unseen.look(place, body)
         return None
     if record.is_own_traffic() or genai_call.current() is not None:
         return None
@@ -50,6 +51,7 @@ def begin(place: Place, body: Callable[[], bytes | Body | None]) -> Exchange | N
         return None if again is None else Exchange(boundary.call, again, boundary)
     found = find(place, body, boundary)
     if found is None:
+        unseen.look(place, body)
         return None
     return Exchange(begin_call(found, boundary), found, boundary)
 
