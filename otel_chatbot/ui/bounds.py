@@ -10,7 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Final
 
-_PART: Final = 2_000
+_PART: Final = 500
 """Rows that one transaction removes."""
 _SHARE: Final = 16
 """When the file is full, one part of so many is freed."""
@@ -77,10 +77,13 @@ def _remove_old(db: sqlite3.Connection, since: float) -> bool:
 
 
 def _remove_oldest(db: sqlite3.Connection) -> bool:
-    """Remove some of the oldest rows of each table, each by its share; whether there were any."""
+    """Remove some of the oldest rows of each table, each by the same share; whether there were any."""
     removed = False
     for table in ("span", "log"):
-        removed |= _remove_part(db, table, 2**62)
+        first, last = db.execute(f"SELECT min(id), max(id) FROM {table}").fetchone()
+        if first is not None:
+            while _remove_part(db, table, first + (last - first) // _SHARE):
+                removed = True
     if db.execute("SELECT count(*) FROM (SELECT 1 FROM sample LIMIT ?)", (_PART,)).fetchone()[0] == _PART:
         first, last = db.execute("SELECT min(at), max(at) FROM sample").fetchone()
         db.execute("DELETE FROM sample WHERE at <= ?", (first + (last - first) // _SHARE,))

@@ -6,6 +6,7 @@ Fed by `ui.ingest` (points of OTLP metrics) and `ui.runs` (families of a run's m
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -21,6 +22,8 @@ from .rows import Batch, clip, number, whole
 _MOST_SERIES: Final = 20_000
 """Series that are known at the same time; what goes beyond is not kept."""
 _DELTA: Final = 1
+_SAME_READING: Final = 200_000_000
+"""Nanoseconds within which figures of one resource belong to one reading."""
 _RENEWED: Final = 60 * 10**9
 """Nanoseconds after which a gauge that has not changed is said again: it is still somebody's."""
 _KINDS: Final = {"sum": Kind.COUNTER, "gauge": Kind.GAUGE, "histogram": Kind.HISTOGRAM}
@@ -51,12 +54,15 @@ class Recorder:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._said: dict[int, tuple[float, int, list[int], int]] = {}
+        self._readings: dict[int, tuple[int, int]] = {}
+        self._begun = time.time_ns()
 
     def add(self, figure: Figure, resource: int, batch: Batch, *, delta: bool = False) -> None:
         """Add a figure; `delta` when it says what came since the last one."""
         attributes = orjson.dumps(figure.attributes, option=orjson.OPT_SORT_KEYS).decode()
         counts = figure.kind in (Kind.COUNTER, Kind.HISTOGRAM) and not delta
-        began = figure.start if counts else 0  # what counts anew after a restart is another series: none ever falls
+        # What counts anew after a restart, the app's or for sums of differences ours, is another series: none ever falls.
+        began = figure.start if counts else self._begun if delta else 0
         identity = number(f"{resource} {figure.name} {figure.kind.value} {began} {figure.edges} {attributes}")
         with self._lock:
             known = self._said.get(identity)
@@ -66,6 +72,7 @@ class Recorder:
                 figure.value += known[0]
                 figure.count += known[1]
                 figure.buckets = [x + y for x, y in zip(figure.buckets, known[2], strict=False)]
+            start = max(figure.start, self._reading_before(resource, figure.at)) if counts else figure.start
             said = (figure.value, figure.count, figure.buckets, figure.at)
             renewed = known is not None and not counts and figure.at - known[3] >= _RENEWED
             if known is not None and said[:3] == known[:3] and not renewed:
@@ -74,7 +81,7 @@ class Recorder:
         if known is None:
             edges = orjson.dumps(figure.edges).decode()
             batch.series[identity] = (
-                identity, figure.name, figure.kind.value, figure.unit, figure.description, attributes, resource, figure.start,
+                identity, figure.name, figure.kind.value, figure.unit, figure.description, attributes, resource, start,
                 edges,
             )  # fmt: skip
         batch.samples.append((
@@ -82,6 +89,13 @@ class Recorder:
             orjson.dumps(figure.buckets).decode() if figure.buckets else None,
             orjson.dumps(figure.exemplars).decode() if figure.exemplars else None,
         ))  # fmt: skip
+
+    def _reading_before(self, resource: int, at: int) -> int:
+        """When a resource was last read before this time; 0: never. A series that was not there then has begun since."""
+        before, now = self._readings.get(resource, (0, 0))
+        if at >= now + _SAME_READING:
+            before, now = self._readings[resource] = (now, at)
+        return before
 
 
 def add_metrics(message: ExportMetricsServiceRequest, recorder: Recorder, batch: Batch) -> None:

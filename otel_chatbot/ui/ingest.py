@@ -123,6 +123,8 @@ def parse(kind: type[Message], body: bytes, *, json: bool) -> Message:
     try:
         if json:
             found = orjson.loads(body)
+            if not isinstance(found, dict):
+                raise RefusedError(400, f"the body is not the JSON of {kind.__name__}: it is no object")
             return json_format.ParseDict(_with_base64(found), kind(), ignore_unknown_fields=True)
         message = kind()
         message.ParseFromString(body)

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from .. import _clock
 from ..config import Settings
 from ..instrumentation.active.gauges import CONVERSATIONS, USERS
 from ..instrumentation.active.ids import published
+from ..metrics.series import Key
 from ..metrics.shared import run_folder, run_key
 from ..metrics.shared.archive import Archive
 from ..metrics.shared.cell_file import CellFile, read_cells
@@ -24,9 +26,12 @@ from ..metrics.shared.merge import Catalogue, Sums
 from ..metrics.shared.run import CELLS, KEYS
 from ..metrics.view import Family, merged
 from ..semconv import metrics as m
+from ..semconv.spec import Kind
 
 _ATTEMPTS: Final = 5
 _POINTER: Final = "folded"
+_FROM_START: Final = tuple(spec for spec in m.CHATBOT if spec.kind is not Kind.GAUGE)
+"""Gauges that only the app itself can ask for are unknown here, not 0."""
 _PROC: Final = Path("/proc")
 
 
@@ -86,6 +91,10 @@ class Figures:
     def __init__(self, run: Run, settings: Settings) -> None:
         self.run = run
         self._settings = settings
+        self._sources = {
+            m.ACTIVE_USERS.name: partial(self._active, USERS),
+            m.ACTIVE_CONVERSATIONS.name: partial(self._active, CONVERSATIONS),
+        }
         self._catalogue = Catalogue()
         self._archive = Archive(run.path, self._catalogue)
         self._files: dict[str, CellFile] = {}
@@ -99,14 +108,12 @@ class Figures:
             except (OSError, ValueError, KeyError, TypeError):  # a fold came between, or the run's folder has gone
                 continue
             if self._pointer() == before:
-                return merged(sums, self._catalogue, m.CHATBOT, {}) if sums is not None else None
+                return merged(sums, self._catalogue, _FROM_START, self._sources)
         return None
 
-    def active(self) -> dict[str, float]:
-        """The gauges of active users and conversations, by their names."""
+    def _active(self, kind: str) -> dict[Key, float]:
         since = _clock.monotonic() - self._settings.active_window
-        kinds = {m.ACTIVE_USERS.name: USERS, m.ACTIVE_CONVERSATIONS.name: CONVERSATIONS}
-        return {name: float(published(Path(self.run.path), kind, since)) for name, kind in kinds.items()}
+        return {(): float(published(Path(self.run.path), kind, since))}
 
     def _pointer(self) -> bytes:
         try:

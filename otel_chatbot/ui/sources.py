@@ -13,8 +13,7 @@ from typing import Any, Final
 
 from ..config import Settings
 from ..semconv import attributes as a
-from ..semconv import metrics as m
-from .figures import Figure, Recorder, add_families
+from .figures import Recorder, add_families
 from .files import Follower, Place
 from .rows import Batch
 from .runs import Figures, Run, environment, runs
@@ -102,9 +101,6 @@ class Sources:
         resource = batch.resource(_resource(figures.run, found[0] if found else {}))
         at = time.time_ns()
         add_families(families, figures.run.start, at, resource, self._recorder, batch)
-        for name, value in figures.active().items():
-            spec = m.BY_NAME[name]
-            self._recorder.add(Figure(name, spec.kind, spec.unit, spec.description, {}, 0, at, value), resource, batch)
         if len(batch):
             try:
                 self._store.write(batch)

@@ -232,5 +232,5 @@ _NAME: Final = (
 """An app's figures and log lines do not always tell its name: it is that of the spans of the same instance."""
 _SPAN: Final = _insert("span", schema.SPAN_COLUMNS, "ON CONFLICT (trace, span) DO NOTHING")
 _LOG: Final = _insert("log", schema.LOG_COLUMNS)
-_SERIES: Final = _insert("series", schema.SERIES_COLUMNS, "ON CONFLICT (id) DO UPDATE SET start = excluded.start")
+_SERIES: Final = _insert("series", schema.SERIES_COLUMNS, "ON CONFLICT (id) DO NOTHING")
 _SAMPLE: Final = _insert("sample", schema.SAMPLE_COLUMNS, "ON CONFLICT (series, at) DO NOTHING")

@@ -260,9 +260,13 @@ def metric(db: sqlite3.Connection, name: str, window: float) -> Json | None:
     return {
         "metric": {**known, "kind": found[0].kind.value},
         "times": [moment / 1e6 for moment in moments[1:]],
-        "series": [_shown(db, one, moments, until) for one in found[:200]],
+        "series": sorted((_shown(db, one, moments, until) for one in found[:200]), key=_weight, reverse=True),
         "left_out": max(0, len(found) - 200),
     }
+
+
+def _weight(one: Json) -> float:
+    return float(one.get("count", one["value"]) or 0.0)
 
 
 def _shown(db: sqlite3.Connection, one: Series, moments: list[int], until: int) -> Json:

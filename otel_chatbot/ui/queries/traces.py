@@ -34,10 +34,7 @@ def traces(db: sqlite3.Connection, wanted: Wanted) -> Json:
     """The newest traces that are wanted, and where to look on when there may be older ones."""
     found, looked_at, last = _by_text(db, wanted) if match(wanted.text) else _by_time(db, wanted)
     more = len(found) > PAGE or looked_at >= LOOKED_AT
-    found = found[:PAGE]
-    if len(found) == PAGE:
-        last = found[-1][2]
-    rows = [_listed(row) for row in found]
+    rows = [_listed(row) for row in found[:PAGE]]
     return {"traces": rows, "before": str(last) if more else None, "services": resources(db, {row["resource"] for row in rows})}
 
 
@@ -58,6 +55,8 @@ def _by_time(db: sqlite3.Connection, wanted: Wanted) -> tuple[list[Any], int, in
     chosen = f"SELECT id FROM ({within}) WHERE 1 {conditions} ORDER BY start DESC LIMIT {PAGE + 1}"
     found = db.execute(f"SELECT {_ROW} FROM span WHERE id IN ({chosen}) ORDER BY start DESC", [*bound, *values]).fetchall()
     looked_at, last = db.execute(f"SELECT count(*), min(start) FROM ({within})", bound).fetchone()
+    if len(found) > PAGE:
+        last = found[PAGE - 1][2]
     return found, looked_at, last or 0
 
 

@@ -28,7 +28,7 @@ export function chart(shown) {
     ]),
     times.length ? [s("text", { class: "axis", x: LEFT, y: HEIGHT - 4 }, format.clock(times[0])), s("text", { class: "axis", x: WIDTH - 4, y: HEIGHT - 4, "text-anchor": "end" }, format.clock(times[times.length - 1]))] : [],
     values.map((line, place) => s("path", { class: `line line-${place % 6}`, d: path(line.points, x, y) })),
-    values.flatMap((line, place) => alone(line.points).map((at) => s("circle", { class: `line-${place % 6}`, cx: x(at), cy: y(/** @type {number} */ (line.points[at])), r: 2.5 }))),
+    values.flatMap((line, place) => dots(line.points).map((at) => s("circle", { class: `line-${place % 6}`, cx: x(at), cy: y(/** @type {number} */ (line.points[at])), r: 2.5 }))),
     cursor,
   );
   const read = (/** @type {PointerEvent} */ event) => {
@@ -70,8 +70,8 @@ function path(points, x, y) {
   return found || "M0 0";
 }
 
-/** Points with nothing beside them, which no line shows. @param {(number | null)[]} points */
-const alone = (points) => points.flatMap((point, at) => (point !== null && (points[at - 1] ?? null) === null && (points[at + 1] ?? null) === null ? [at] : []));
+/** Points of a line with gaps, and those with nothing beside them, which no line shows. @param {(number | null)[]} points */
+const dots = (points) => (points.includes(null) ? points.flatMap((point, at) => (point === null ? [] : [at])) : points.length === 1 ? [0] : []);
 
 /** The next round number. @param {number} value */
 function nice(value) {

@@ -32,7 +32,7 @@ export function filters(place, fields) {
             })
       );
       inputs[name] = input;
-      return h("label", { class: `field ${kind}`, for: id }, h("span", {}, label), input);
+      return h("label", { class: `field field-${kind}`, for: id }, h("span", {}, label), input);
     }),
   );
   return { form, values, inputs };

@@ -28,7 +28,7 @@ export function open(root, place) {
 export function choice(place, usual) {
   const value = place.asked.get("window") ?? usual;
   const select = /** @type {HTMLSelectElement} */ (h("select", { id: "window", onchange: () => place.go({ window: select.value }) }, WINDOWS.map(([key, text]) => h("option", { value: key, selected: key === value }, text))));
-  return { element: h("label", { class: "field choice", for: "window" }, h("span", {}, "The last"), select), value: () => select.value };
+  return { element: h("label", { class: "field field-choice", for: "window" }, h("span", {}, "The last"), select), value: () => select.value };
 }
 
 /** @param {any} each */

@@ -34,7 +34,8 @@ function list(root, place) {
     let before = "";
     for (let page = 0; page < pages; page += 1) {
       const answer = await ask("traces", { ...values(), before });
-      found = found.concat(answer.traces);
+      const seen = new Set(found.map((each) => each.trace));
+      found = found.concat(answer.traces.filter((/** @type {any} */ each) => !seen.has(each.trace)));
       services = { ...services, ...answer.services };
       before = answer.before;
       if (!before) break;
@@ -58,7 +59,7 @@ function rows(found, services) {
       h("li", { class: each.failed ? "failed" : "" }, link(
         `/traces/${each.trace}`, { class: "item", id: `trace-${each.id}` },
         h("span", { class: "when" }, format.moment(each.start)),
-        h("span", { class: "what" }, each.name, each.error ? h("b", { class: "tag bad" }, each.error) : null),
+        h("span", { class: "what" }, each.name, each.error && each.error !== String(each.code) ? h("b", { class: "tag bad" }, each.error) : null),
         h("span", {}, each.code ? h("b", { class: `tag ${each.code >= 500 ? "bad" : each.code >= 400 ? "warn" : "good"}` }, String(each.code)) : ""),
         h("span", { class: "app" }, services[each.resource]?.service ?? ""),
         h("span", { class: "time" }, h("i", { class: "bar", "aria-hidden": "true", place: [0, each.ms / longest] }), h("span", { class: "number" }, format.duration(each.ms))),
