@@ -40,15 +40,16 @@ class Viewer:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.data = folder / "ui.sqlite"
-        place = [str(look_at)] if look_at else []
-        command = [program("otel-chatbot", "run `make setup`"), "ui", *place, "--port", str(self.port), "--data", str(self.data)]
+        place = str(look_at or folder / "nowhere")  # without a folder it would find the apps of other tests, too
+        command = [program("otel-chatbot", "run `make setup`"), "ui", place, "--port", str(self.port), "--data", str(self.data)]
         self.process = Process([sys.executable, *command, *arguments], folder, env, name="viewer")
 
     def __enter__(self) -> Viewer:
-        self.process.wait(lambda: "Ctrl-C ends" in self.process.stdout, "the viewer's address", 60)
+        self.process.wait(lambda: self.get("/api/state")[0] == 200, "the viewer", 60)
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.process.end()
         self.process.__exit__()
 
     def ask(self, path: str, **asked: Any) -> Any:
@@ -136,7 +137,9 @@ def batch_of(*messages: Any) -> Batch:
     return batch
 
 
-def chat(number: int, start: float = 0.0, *, conversation: str = "talk", failed: bool = False, cost: float = 0.001) -> list[dict[str, Any]]:
+def chat(
+    number: int, start: float = 0.0, *, conversation: str = "talk", failed: bool = False, cost: float = 0.001
+) -> list[dict[str, Any]]:
     """The spans of one turn of a conversation: the request, a MongoDB command, a call of a model."""
     said = {"gen_ai.conversation.id": conversation}
     code = 502 if failed else 200

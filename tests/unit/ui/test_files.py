@@ -17,7 +17,15 @@ def trace_line(number: int) -> str:
 
 
 def log_line(text: str, **more: Any) -> str:
-    said = {"timestamp": "2026-11-28T05:32:12.523Z", "level": "INFO", "logger": "chatbot", "message": text, "module": "views", "function": "chat", "line": 5}
+    said = {
+        "timestamp": "2026-11-28T05:32:12.523Z",
+        "level": "INFO",
+        "logger": "chatbot",
+        "message": text,
+        "module": "views",
+        "function": "chat",
+        "line": 5,
+    }
     return json.dumps({**said, **more}) + "\n"
 
 
@@ -72,7 +80,9 @@ def test_spans_of_several_processes_files_come_together_and_broken_lines_are_cou
     (tmp_path / "traces.otlp.1.jsonl").write_text(trace_line(3))
     (tmp_path / "traces.otlp.jsonl.1").write_text(trace_line(4))
     (tmp_path / "somebody-elses.jsonl").write_text(trace_line(5))
-    (tmp_path / "chatbot.json.log").write_text("[1, 2]\nnothing\n" + log_line("whole", level="ERROR", trace_id="zz") + log_line("well"))
+    (tmp_path / "chatbot.json.log").write_text(
+        "[1, 2]\nnothing\n" + log_line("whole", level="ERROR", trace_id="zz") + log_line("well")
+    )
     follower = Follower(kept)
     read(follower, tmp_path)
     with kept.reading() as db:
@@ -85,10 +95,14 @@ def test_spans_of_several_processes_files_come_together_and_broken_lines_are_cou
 def test_an_error_keeps_its_exception_its_place_and_its_app(tmp_path: Path) -> None:
     kept = store(tmp_path)
     exception = {"type": "ValueError", "message": "<script>", "stack": "Traceback …"}
-    (tmp_path / "chatbot.json.log").write_text(log_line("failed", level="ERROR", trace_id="ab" * 16, exception=exception, user="ada"))
+    (tmp_path / "chatbot.json.log").write_text(
+        log_line("failed", level="ERROR", trace_id="ab" * 16, exception=exception, user="ada")
+    )
     read(Follower(kept), tmp_path)
     with kept.reading() as db:
-        assert db.execute("SELECT kind, place, signal, count, hex(trace) FROM problem").fetchall() == [("ValueError", "views.chat:5", "log", 1, "AB" * 16)]
+        assert db.execute("SELECT kind, place, signal, count, hex(trace) FROM problem").fetchall() == [
+            ("ValueError", "views.chat:5", "log", 1, "AB" * 16)
+        ]
         more, at = db.execute("SELECT more, at FROM log").fetchone()
         assert json.loads(more)["x"] == exception
         assert json.loads(more)["a"] == {"user": "ada"}

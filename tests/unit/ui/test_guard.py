@@ -10,7 +10,9 @@ def test_names_of_this_machine_are_answered(host: str) -> None:
     assert Guard().refusal({"Host": host}) is None
 
 
-@pytest.mark.parametrize("host", ["evil.example:4390", "127.0.0.1.evil.example", "localhost.evil.example:4390", "10.0.0.1:4390", "", "[::1"])
+@pytest.mark.parametrize(
+    "host", ["evil.example:4390", "127.0.0.1.evil.example", "localhost.evil.example:4390", "10.0.0.1:4390", "", "[::1"]
+)
 def test_a_name_that_somebody_else_may_have_made_up_is_refused(host: str) -> None:
     refusal = Guard().refusal({"Host": host})
     assert (refusal is None) is (host == "[::1")  # the loopback address, however it is written

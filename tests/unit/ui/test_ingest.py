@@ -4,7 +4,6 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,7 +51,9 @@ def test_protobuf_and_json_packed_and_not_say_the_same(taking: Ingest, kept: Sto
     for number, (kind, encoding) in enumerate([(PROTOBUF, ""), (PROTOBUF, "gzip"), (JSON, ""), (JSON, "gzip")], 1):
         message = trace_request(*chat(number))
         body = message.SerializeToString() if kind == PROTOBUF else json.dumps(as_otlp_json(message)).encode()
-        answer, answered = taking.take("/v1/traces", gzip.compress(body) if encoding else body, f"{kind}; charset=utf-8", encoding)
+        answer, answered = taking.take(
+            "/v1/traces", gzip.compress(body) if encoding else body, f"{kind}; charset=utf-8", encoding
+        )
         assert (answer, answered) == (b"{}" if kind == JSON else b"", kind)
         assert spans(kept, number) == CHAT
 
@@ -91,7 +92,9 @@ def test_what_packs_into_more_than_the_limit_is_refused_before_it_is_unpacked(ta
         (gzip.compress(b"cut short" * 100)[:-20], PROTOBUF, "gzip", 400, "ends too early"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_body_is_said(taking: Ingest, body: bytes, kind: str, encoding: str, status: int, words: str) -> None:
+def test_what_is_wrong_with_a_body_is_said(
+    taking: Ingest, body: bytes, kind: str, encoding: str, status: int, words: str
+) -> None:
     found, reason = refused(taking, "/v1/traces", body, kind, encoding)
     assert found == status
     assert words in reason
@@ -121,13 +124,19 @@ def test_numbers_beyond_what_sqlite_takes_are_kept_as_the_largest(taking: Ingest
 
 def bodies() -> st.SearchStrategy[bytes]:
     """Noise, and real bodies with some bytes of noise in them."""
-    real = [trace_request(*chat(5)).SerializeToString(), log_request({"body": "x", "trace": 5}).SerializeToString(), b'{"resourceLogs":[{"scopeLogs":[{}]}]}']
+    real = [
+        trace_request(*chat(5)).SerializeToString(),
+        log_request({"body": "x", "trace": 5}).SerializeToString(),
+        b'{"resourceLogs":[{"scopeLogs":[{}]}]}',
+    ]
 
     def spoiled(body: bytes, at: int, noise: bytes) -> bytes:
         place = at % len(body)
         return body[:place] + noise + body[place + len(noise) :]
 
-    return st.one_of(st.binary(max_size=200), st.builds(spoiled, st.sampled_from(real), st.integers(0, 10_000), st.binary(max_size=8)))
+    return st.one_of(
+        st.binary(max_size=200), st.builds(spoiled, st.sampled_from(real), st.integers(0, 10_000), st.binary(max_size=8))
+    )
 
 
 def test_whatever_is_posted_is_taken_or_refused_with_a_reason_and_never_raises(taking: Ingest, scale: int) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +22,21 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         spans += chat(number, number, conversation="long")
     spans[-1]["attributes"]["gen_ai.output.messages"] = "zebra <script>alert(1)</script>"
     one.write(batch_of(trace_request(*spans)))
-    one.write(batch_of(log_request(*({"body": f"line {number} of the shop", "trace": number, "level": 17 if number % 50 == 0 else 9, "at": number} for number in range(1, 301)))))
+    one.write(
+        batch_of(
+            log_request(
+                *(
+                    {
+                        "body": f"line {number} of the shop",
+                        "trace": number,
+                        "level": 17 if number % 50 == 0 else 9,
+                        "at": number,
+                    }
+                    for number in range(1, 301)
+                )
+            )
+        )
+    )
     yield one
     one.close()
 
