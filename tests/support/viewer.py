@@ -17,6 +17,7 @@ from urllib.request import Request
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
+from typing_extensions import Self
 
 from otel_chatbot.ui.rows import Batch
 from otel_chatbot.ui.store import Store
@@ -44,7 +45,7 @@ class Viewer:
         command = [program("otel-chatbot", "run `make setup`"), "ui", place, "--port", str(self.port), "--data", str(self.data)]
         self.process = Process([sys.executable, *command, *arguments], folder, env, name="viewer")
 
-    def __enter__(self) -> Viewer:
+    def __enter__(self) -> Self:
         self.process.wait(lambda: self.get("/api/state")[0] == 200, "the viewer", 60)
         return self
 

