@@ -72,7 +72,7 @@ class Recorder:
                 figure.value += known[0]
                 figure.count += known[1]
                 figure.buckets = [x + y for x, y in zip(figure.buckets, known[2], strict=False)]
-            start = max(figure.start, self._reading_before(resource, figure.at)) if counts else figure.start
+            before = self._reading_before(resource, figure.at)
             said = (figure.value, figure.count, figure.buckets, figure.at)
             renewed = known is not None and not counts and figure.at - known[3] >= _RENEWED
             if known is not None and said[:3] == known[:3] and not renewed:
@@ -81,9 +81,12 @@ class Recorder:
         if known is None:
             edges = orjson.dumps(figure.edges).decode()
             batch.series[identity] = (
-                identity, figure.name, figure.kind.value, figure.unit, figure.description, attributes, resource, start,
+                identity, figure.name, figure.kind.value, figure.unit, figure.description, attributes, resource, figure.start,
                 edges,
             )  # fmt: skip
+            if counts and before > figure.start:  # it was not there then: it has grown from nothing since
+                nothing = orjson.dumps([0] * len(figure.buckets)).decode() if figure.buckets else None
+                batch.samples.append((identity, before, 0.0, 0, nothing, None))
         batch.samples.append((
             identity, figure.at, figure.value, figure.count,
             orjson.dumps(figure.buckets).decode() if figure.buckets else None,
@@ -91,7 +94,7 @@ class Recorder:
         ))  # fmt: skip
 
     def _reading_before(self, resource: int, at: int) -> int:
-        """When a resource was last read before this time; 0: never. A series that was not there then has begun since."""
+        """When a resource was last read before this time; 0: never."""
         before, now = self._readings.get(resource, (0, 0))
         if at >= now + _SAME_READING:
             before, now = self._readings[resource] = (now, at)

@@ -54,10 +54,11 @@ def logs(db: sqlite3.Connection, wanted: Wanted) -> Json:
 def _candidates(wanted: Wanted) -> tuple[str, list[Any]]:
     """Numbers of the newest records that may be wanted, from an index."""
     bounds: list[Any] = [wanted.before, wanted.after]
+    most = LOOKED_AT if wanted.logger or wanted.level else _ROWS + 1
     words = match(wanted.text)
     if words:
         return (
-            f"SELECT rowid AS id FROM log_text WHERE log_text MATCH ? AND rowid < ? AND rowid > ? ORDER BY rowid DESC LIMIT {LOOKED_AT}",
+            f"SELECT rowid AS id FROM log_text WHERE log_text MATCH ? AND rowid < ? AND rowid > ? ORDER BY rowid DESC LIMIT {most}",
             [words, *bounds],
         )
     if wanted.trace:
@@ -66,7 +67,8 @@ def _candidates(wanted: Wanted) -> tuple[str, list[Any]]:
             [_trace(wanted.trace), *bounds],
         )
     level = " AND level >= 17" if wanted.level >= _ERROR else " AND level >= 13" if wanted.level >= _WARNING else ""
-    most = LOOKED_AT if wanted.logger or 0 < wanted.level < _WARNING else _ROWS + 1
+    if not wanted.logger and (level or not wanted.level):  # the index says all that is wanted
+        most = _ROWS + 1
     return f"SELECT id FROM log WHERE id < ? AND id > ?{level} ORDER BY id DESC LIMIT {most}", bounds
 
 

@@ -6,7 +6,7 @@ Fed by `ui.store` through `ui.api`; feeds the pages of traces and conversations.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from .common import LOG, LOOKED_AT, PAGE, SPAN, Json, log, match, milliseconds, resources, span
@@ -39,14 +39,19 @@ def traces(db: sqlite3.Connection, wanted: Wanted) -> Json:
 
 
 def _by_time(db: sqlite3.Connection, wanted: Wanted) -> tuple[list[Any], int, int]:
-    conditions, values = _conditions(wanted)
     bound: list[Any]
     if wanted.failed:
-        index, inner, bound = "span_failed", "status = 2 AND start < ?", [wanted.before]
+        index, inner, bound, rest = "span_failed", "status = 2 AND start < ?", [wanted.before], replace(wanted, failed=False)
     elif wanted.route:
-        index, inner, bound = "span_route", "route = ? AND start < ?", [wanted.route, wanted.before]
+        index, inner, bound, rest = (
+            "span_route",
+            "route = ? AND start < ?",
+            [wanted.route, wanted.before],
+            replace(wanted, route=""),
+        )
     else:
-        index, inner, bound = "span_entry", "start < ?", [wanted.before]
+        index, inner, bound, rest = "span_entry", "start < ?", [wanted.before], wanted
+    conditions, values = _conditions(rest)  # beyond what the index says already
     most = LOOKED_AT if conditions else PAGE + 1
     within = (
         f"SELECT id, start, end, route, code, status FROM span INDEXED BY {index} WHERE entry = 1 AND {inner}"
