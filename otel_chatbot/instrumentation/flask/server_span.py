@@ -41,8 +41,8 @@ from .probes import PROBE
 
 Environ = dict[str, Any]
 
-KEY: Final = "otel_chatbot.exchange"
-"""Where the WSGI environment holds a request's `exchange.Exchange`; None there means that the request is excluded."""
+KEY: Final = "otel_chatbot.request"
+"""Where the WSGI environment holds a request's `request.ServedRequest`; None there means that the request is excluded."""
 
 _SCOPE = "opentelemetry.instrumentation.flask"
 _SCHEMA = "https://opentelemetry.io/schemas/1.21.0"
@@ -126,8 +126,12 @@ class ServerSpans:
         )
         if self._request_headers and kind is SpanKind.SERVER and span.is_recording():
             span.set_attributes(collect_custom_request_headers_attributes(environ))
-        tags = {"framework": _FRAMEWORK, "controller": endpoint, "route": route}
-        running = otel_context.set_value(_SQL_TAGS, {k: v for k, v in tags.items() if v}, parent)
+        tags = {"framework": _FRAMEWORK}
+        if endpoint:
+            tags["controller"] = endpoint
+        if route:
+            tags["route"] = route
+        running = otel_context.set_value(_SQL_TAGS, tags, parent)
         return span, trace.set_span_in_context(span, running)
 
     def _caller(self, environ: Environ) -> Context:

@@ -197,12 +197,12 @@ class Handler(BaseHTTPRequestHandler):
             if index:
                 time.sleep(PACE / 4)
             data = packer.compress(frame.data) + packer.flush(zlib.Z_SYNC_FLUSH) if packer else frame.data
+            if frame.content and not record.chunks:
+                record.waited = time.monotonic() - began  # before it is sent: the client may have it before `write` returns
             for piece in halves(data) if mode == "split" else (data,):
                 self.chunk(piece)
             if frame.told is not None:
                 self.tell(answer, record, frame.told)
-            if frame.content and not record.chunks:
-                record.waited = time.monotonic() - began
             record.chunks += frame.content
         if packer:
             self.chunk(packer.flush())
