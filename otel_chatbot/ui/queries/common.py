@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from ...semconv import attributes as a
+from ...semconv.logs import EXCEPTION
 
 Json = dict[str, Any]
 PAGE: Final = 100
@@ -100,7 +101,7 @@ def log(row: tuple[Any, ...]) -> Json:
         "conversation": row[8],
         "resource": str(row[9]),
         "attributes": found,
-        "exception": exception if isinstance(exception, dict) and exception.get("type") else None,
+        EXCEPTION: exception if isinstance(exception, dict) and exception.get("type") else None,
     }
 
 
