@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
+import pytest
 from opentelemetry._logs import SeverityNumber
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -17,6 +19,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from support.distro import App
 from support.process import wait_for
 from support.viewer import Viewer, chat, trace_request
 
@@ -82,6 +85,39 @@ def test_a_stock_opentelemetry_app_appears_with_its_spans_records_and_metrics(tm
         assert (timed["count"], timed["value"], timed["p50"]) == (3, 6, 1.5)
         for provider in (tracing, logging, metering):
             provider.shutdown()
+
+
+@pytest.mark.parametrize("sends", [False, True], ids=["read from its files", "sent by OTLP"])
+def test_an_app_is_found_without_a_word_and_told_of_once(tmp_path: Path, sends: bool) -> None:
+    (tmp_path / "runs").mkdir()
+    apart = {"TMPDIR": str(tmp_path / "runs")}
+    with Viewer(tmp_path / "viewer", None, env=apart) as viewer:
+        told = {"OTEL_EXPORTER_OTLP_ENDPOINT": viewer.url, "OTEL_METRIC_EXPORT_INTERVAL": "300"} if sends else {}
+        env = {**apart, **told, "OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_BLRP_SCHEDULE_DELAY": "100", "OTEL_SERVICE_NAME": "found"}
+        with App(tmp_path / "app", env) as app:
+            for _ in range(2):  # beside that with which the app was waited for
+                assert app.get()[0] == 200
+            wait_for(lambda: len(viewer.ask("traces")["traces"]) >= 3, "three traces", LIMIT)
+            wait_for(lambda: requests_of(viewer) == 3, "three requests", LIMIT)
+            wait_for(lambda: len(hellos(viewer)) >= 3, "three lines", LIMIT)
+            assert viewer.ask("state")["folders"] == ([] if sends else [str(tmp_path / "app" / "logs")])
+            assert app.get()[0] == 200
+            wait_for(lambda: len(hellos(viewer)) >= 4, "the fourth line", LIMIT)
+            wait_for(lambda: len(viewer.ask("traces")["traces"]) >= 4, "the fourth trace", LIMIT)
+            found = viewer.ask("traces")
+        assert [one["name"] for one in found["traces"]] == ["GET /"] * 4
+        assert {one["service"] for one in found["services"].values()} == {"found"}
+        assert len(hellos(viewer)) == 4
+        assert all(line["trace"] for line in hellos(viewer))
+
+
+def requests_of(viewer: Viewer) -> float | None:
+    [found] = [one["value"] for one in viewer.ask("now", window=0)["figures"] if one["title"] == "Requests"]
+    return found
+
+
+def hellos(viewer: Viewer) -> list[Any]:
+    return [line for line in viewer.ask("logs", text="hello")["logs"] if line["body"] == "hello from the app"]
 
 
 def test_a_taken_port_and_a_file_that_cannot_be_are_one_line_each(tmp_path: Path) -> None:
