@@ -72,6 +72,7 @@ def _remove_old(db: sqlite3.Connection, since: float) -> bool:
         pass
     db.execute("DELETE FROM tick WHERE at < ?", (since - _TICK,))
     db.execute("DELETE FROM sample WHERE at < ?", (int(since * 1e9),))
+    db.execute("DELETE FROM series WHERE NOT EXISTS (SELECT 1 FROM sample WHERE sample.series = series.id)")
     _forget(db, int(since * 1e9))
     return True
 

@@ -24,8 +24,10 @@ _MOST_SERIES: Final = 20_000
 _DELTA: Final = 1
 _SAME_READING: Final = 200_000_000
 """Nanoseconds within which figures of one resource belong to one reading."""
-_RENEWED: Final = 60 * 10**9
+_RENEWED_GAUGE: Final = 60 * 10**9
 """Nanoseconds after which a gauge that has not changed is said again: it is still somebody's."""
+_RENEWED: Final = 3600 * 10**9
+"""The same for what counts: what is too old is forgotten, and this is still true."""
 _KINDS: Final = {"sum": Kind.COUNTER, "gauge": Kind.GAUGE, "histogram": Kind.HISTOGRAM}
 
 
@@ -74,17 +76,17 @@ class Recorder:
                 figure.buckets = [x + y for x, y in zip(figure.buckets, known[2], strict=False)]
             before = self._reading_before(resource, figure.at)
             said = (figure.value, figure.count, figure.buckets, figure.at)
-            renewed = known is not None and not counts and figure.at - known[3] >= _RENEWED
+            renewed = known is not None and figure.at - known[3] >= (_RENEWED if counts else _RENEWED_GAUGE)
             if known is not None and said[:3] == known[:3] and not renewed:
                 return
             self._said[identity] = said
-        if known is None:
+        if known is None or renewed:
             edges = orjson.dumps(figure.edges).decode()
             batch.series[identity] = (
                 identity, figure.name, figure.kind.value, figure.unit, figure.description, attributes, resource, figure.start,
                 edges,
             )  # fmt: skip
-            if counts and before > figure.start:  # it was not there then: it has grown from nothing since
+            if counts and known is None and before > figure.start:  # it was not there then: it has grown from nothing since
                 nothing = orjson.dumps([0] * len(figure.buckets)).decode() if figure.buckets else None
                 batch.samples.append((identity, before, 0.0, 0, nothing, None))
         batch.samples.append((

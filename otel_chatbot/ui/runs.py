@@ -47,6 +47,8 @@ class Run:
 
 def runs() -> list[Run]:
     """The runs of this user that live; those whose end nobody can know from here count as living."""
+    if not run_folder.SUPPORTED:  # processes share nothing there
+        return []
     root = Path(run_folder.place())
     found = []
     for entry in (*_folders(root), root / "otel-chatbot-1"):

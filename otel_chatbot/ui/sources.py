@@ -35,6 +35,7 @@ class Sources:
         self._folder = os.path.abspath(folder) if folder else ""
         self._own = own
         self._say = say
+        self._said = ""
         self._follower = Follower(store)
         self._figures: dict[str, Figures] = {}
         self._places: list[Place] = []
@@ -63,7 +64,7 @@ class Sources:
             try:
                 self.look()
             except Exception as error:  # whatever lies in other apps' folders: the viewer looks on
-                self._say(f"looking at the apps of this machine: {type(error).__name__}: {error}")
+                self._complain(f"looking at the apps of this machine: {type(error).__name__}: {error}")
             self._stop.wait(_ROUND_SECONDS)
 
     def look(self) -> None:
@@ -105,7 +106,12 @@ class Sources:
             try:
                 self._store.write(batch)
             except BusyError as error:
-                self._say(str(error))
+                self._complain(str(error))
+
+    def _complain(self, text: str) -> None:
+        if text != self._said:
+            self._said = text
+            self._say(text)
 
 
 def _resource(run: Run, environ: Mapping[str, str]) -> dict[str, str]:

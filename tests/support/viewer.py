@@ -37,13 +37,23 @@ def store(folder: Path, max_bytes: int = ROOMY, max_age: float = 1e9) -> Store:
 class Viewer:
     """`otel-chatbot ui` on a free loopback port; a context manager. What it prints is in `process`."""
 
-    def __init__(self, folder: Path, look_at: Path | str | None = "", *arguments: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, look_at: Path | str | None = "", *arguments: str, env: Mapping[str, str] | None = None
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.data = folder / "ui.sqlite"
         # Without a folder (None) it finds the apps of other tests too, but where TMPDIR is a place of its own.
         place = [] if look_at is None else [str(look_at or folder / "nowhere")]
-        command = [program("otel-chatbot", "run `make setup`"), "ui", *place, "--port", str(self.port), "--data", str(self.data)]
+        command = [
+            program("otel-chatbot", "run `make setup`"),
+            "ui",
+            *place,
+            "--port",
+            str(self.port),
+            "--data",
+            str(self.data),
+        ]
         self.process = Process([sys.executable, *command, *arguments], folder, env, name="viewer")
 
     def __enter__(self) -> Self:

@@ -93,7 +93,13 @@ def test_an_app_is_found_without_a_word_and_told_of_once(tmp_path: Path, sends: 
     apart = {"TMPDIR": str(tmp_path / "runs")}
     with Viewer(tmp_path / "viewer", None, env=apart) as viewer:
         told = {"OTEL_EXPORTER_OTLP_ENDPOINT": viewer.url, "OTEL_METRIC_EXPORT_INTERVAL": "300"} if sends else {}
-        env = {**apart, **told, "OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_BLRP_SCHEDULE_DELAY": "100", "OTEL_SERVICE_NAME": "found"}
+        env = {
+            **apart,
+            **told,
+            "OTEL_BSP_SCHEDULE_DELAY": "100",
+            "OTEL_BLRP_SCHEDULE_DELAY": "100",
+            "OTEL_SERVICE_NAME": "found",
+        }
         with App(tmp_path / "app", env) as app:
             for _ in range(2):  # beside that with which the app was waited for
                 assert app.get()[0] == 200
