@@ -44,6 +44,8 @@ class Place:
     service: str = ""
     trace_file: str = ""
     instance: str = ""
+    spool: str = ""
+    log_files: bool = True
 
 
 Reading = Callable[[bytes, Place, Batch], None]

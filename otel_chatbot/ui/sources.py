@@ -17,6 +17,7 @@ from .figures import Recorder, add_families
 from .files import Follower, Place
 from .rows import Batch
 from .runs import Figures, Run, environment, runs
+from .spooled import Spooled
 from .store import BusyError, Say, Store
 
 _ROUND_SECONDS: Final = 0.7
@@ -37,6 +38,7 @@ class Sources:
         self._say = say
         self._said = ""
         self._follower = Follower(store)
+        self._spooled = Spooled(store)
         self._figures: dict[str, Figures] = {}
         self._places: list[Place] = []
         self._stop = threading.Event()
@@ -73,6 +75,7 @@ class Sources:
         for _ in range(_MOST_AT_ONCE):
             if self._stop.is_set() or not self._follower.round(self._places):
                 break
+        self._spooled.round(self._places)
         for figures in self._figures.values():
             self._sample(figures)
 
@@ -124,7 +127,8 @@ def _place(settings: Settings, environ: Mapping[str, str], cwd: str, run: Run) -
     if not cwd:
         return None
     folder = os.path.normpath(os.path.join(cwd, settings.log_dir))
-    return Place(folder, environ.get(_SERVICE, ""), os.path.normpath(os.path.join(cwd, settings.trace_path)), run.instance)
+    trace_file, spool = (os.path.normpath(os.path.join(cwd, path)) for path in (settings.trace_path, settings.spool_path))
+    return Place(folder, environ.get(_SERVICE, ""), trace_file, run.instance, spool, settings.log_files)
 
 
 def _sends_here(environ: Mapping[str, str], port: int) -> bool:

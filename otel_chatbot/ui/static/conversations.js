@@ -92,8 +92,8 @@ function one(root, name) {
   return { refresh };
 }
 
-/** @param {any} found @param {HTMLElement} head @param {HTMLElement} body @param {Set<string>} opened @param {ReturnType<typeof steps>} scrubber */
-function draw(found, head, body, opened, scrubber) {
+/** @param {any} found @param {HTMLElement} head @param {HTMLElement} body @param {Set<string>} opened @param {ReturnType<typeof steps>} control */
+function draw(found, head, body, opened, control) {
   const figures = h("dl", { class: "strip" });
   show(
     head,
@@ -106,7 +106,7 @@ function draw(found, head, body, opened, scrubber) {
       : h("p", { class: "note" }, "Prompts and answers are not captured. The app does so with CHATBOT_OTEL_CAPTURE_CONTENT=true."),
   );
   show(body, found.timeline.map((/** @type {any} */ turn, /** @type {number} */ place) => article(turn, place, opened)));
-  scrubber.follow(body, found.timeline, (at) => {
+  control.follow(body, found.timeline, (at) => {
     const totals = until(found.timeline, at);
     show(figures, Object.entries(totals).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
   });
