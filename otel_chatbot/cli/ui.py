@@ -58,7 +58,8 @@ def ui(asked: Asked) -> int:
         store.close()
         _say(f"{asked.host}:{asked.port} cannot be had ({error.strerror}); choose another one with --port")
         return 1
-    signal.signal(signal.SIGTERM, _end)
+    for number in (signal.SIGTERM, signal.SIGINT):  # the second also where a shell has started this with Ctrl-C ignored
+        signal.signal(number, _end)
     sources.start()
     address = f"http://{f'[{asked.host}]' if ':' in asked.host else asked.host}:{server.server_address[1]}"
     print(f"{address}/{f'?token={token}' if token else ''}", flush=True)

@@ -85,6 +85,8 @@ def test_a_stock_opentelemetry_app_appears_with_its_spans_records_and_metrics(tm
         assert (timed["count"], timed["value"], timed["p50"]) == (3, 6, 1.5)
         for provider in (tracing, logging, metering):
             provider.shutdown()
+        assert viewer.process.end(signal.SIGINT) == 0
+        assert viewer.process.stderr == ""
 
 
 @pytest.mark.parametrize("sends", [False, True], ids=["read from its files", "sent by OTLP"])
