@@ -59,7 +59,9 @@ def said(stack: Stack, viewer: Viewer) -> Said:
     wait_for(lambda: len(viewer.ask("conversations")["conversations"]) == 3, "three conversations in the viewer", 60)
     wait_for(lambda: viewer.ask("conversations", failed=1)["conversations"], "the failed one", 60)
     [failed] = viewer.ask("conversations", failed=1)["conversations"]
-    wait_for(lambda: [turn["code"] for turn in viewer.ask(f"conversations/{first}")["timeline"]] == [200] * 3, "three turns", 60)
+    wait_for(
+        lambda: [turn["code"] for turn in viewer.ask(f"conversations/{first}")["timeline"]] == [200] * 3, "three turns", 60
+    )
     return Said(first, hostile, failed["id"])
 
 
