@@ -89,7 +89,7 @@ def test_what_packs_into_more_than_the_limit_is_refused_before_it_is_unpacked(ta
         (b"", "", "", 415, "no content type"),
         (b"", PROTOBUF, "br", 415, "br is not supported"),
         (b"no gzip", PROTOBUF, "gzip", 400, "is not gzip"),
-        (gzip.compress(b"cut short" * 100)[:-20], PROTOBUF, "gzip", 400, "ends too early"),
+        (gzip.compress(b"cut short" * 100, mtime=0)[:-20], PROTOBUF, "gzip", 400, "ends too early"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_body_is_said(
