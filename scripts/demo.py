@@ -47,7 +47,6 @@ class Demo:
         self.env = dict(os.environ)
         self.env.setdefault("OTEL_SERVICE_NAME", "chatbot")
         self.env.setdefault("CHATBOT_OTEL_LOG_DIR", str(LOGS))
-        self.env.setdefault("CHATBOT_OTEL_CAPTURE_CONTENT", "true")  # what is said to a demo may be seen in its viewer
         self.env["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1"]))
         self.env.update(
             PORT=str(port), HOST="127.0.0.1", PYTHONUNBUFFERED="1", PATH=f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"
@@ -105,6 +104,8 @@ class Demo:
         port = free_port()
         command = [python(), EXAMPLES / "model_server" / "server.py", "--port", port, "--log", HOME / "model-calls.jsonl"]
         self.run("Model server", command).wait_for(lambda: listens(port))
+        # What is said to the stand-in may be seen in the viewer; what is said to a model of the user's own may not.
+        self.env.setdefault("CHATBOT_OTEL_CAPTURE_CONTENT", "true")
         address = f"http://127.0.0.1:{port}"
         self.env.update(
             OPENAI_BASE_URL=f"{address}/v1", ANTHROPIC_BASE_URL=address, GOOGLE_GEMINI_BASE_URL=address, OPENAI_API_KEY="local"
