@@ -148,9 +148,9 @@ def test_two_traces_are_compared_by_what_each_did(page: Page, viewer: Viewer, sa
     page.get_by_label("Compare with").fill(second["trace"])
     expect(page.locator(".waterfall")).to_have_count(2)
     [row] = page.locator(".differences tr", has=page.get_by_role("rowheader", name="chat gpt-4o-mini")).all()
-    assert [cell.startswith("1 × ") for cell in row.locator("td").all_inner_texts()[:2]] == [True, True]
+    assert [cell.startswith("1 \N{MULTIPLICATION SIGN} ") for cell in row.locator("td").all_inner_texts()[:2]] == [True, True]
     only_the_first = page.locator(".differences tr", has=page.get_by_role("rowheader", name="insert conversations"))
-    expect(only_the_first.locator("td").nth(1)).to_have_text("–")
+    expect(only_the_first.locator("td").nth(1)).to_have_text("\N{EN DASH}")
     page.get_by_label("Compare with").fill("no such trace")
     expect(page.get_by_text("There is no trace of that id.")).to_be_visible()
 
