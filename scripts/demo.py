@@ -57,8 +57,9 @@ class Demo:
         self.mongodb()
         self.redis()
         self.model()
+        viewer = self.viewer()
         self.chatbot()
-        self.viewer()
+        viewer.wait_for(lambda: listens(self.viewer_port))
 
     def mongodb(self) -> None:
         """Start the MongoDB stand-in on the data of earlier runs."""
@@ -123,12 +124,12 @@ class Demo:
             command.insert(0, program("opentelemetry-instrument"))
         self.run("Chatbot", command).wait_for(lambda: answers(self.port))
 
-    def viewer(self) -> None:
-        """Start the viewer on what the chatbot writes and counts."""
+    def viewer(self) -> Child:
+        """Start the viewer on what the chatbot will write and count; both start at the same time."""
         self.viewer_port = VIEWER_PORT if not listens(VIEWER_PORT) else int(free_port())
         logs = self.env["CHATBOT_OTEL_LOG_DIR"]
         command = [program("otel-chatbot"), "ui", logs, "--port", str(self.viewer_port), "--data", HOME / "ui.sqlite"]
-        self.run("Viewer", command).wait_for(lambda: listens(self.viewer_port))
+        return self.run("Viewer", command)
 
     def run(self, name: str, command: list[str | Path]) -> Child:
         """Start a child, which belongs to the demo from now on."""

@@ -92,7 +92,7 @@ function one(root, name) {
   return { refresh };
 }
 
-/** @param {any} found @param {HTMLElement} head @param {HTMLElement} body @param {Set<string>} opened @param {ReturnType<typeof steps>} control */
+/** @param {any} found @param {HTMLElement} head @param {HTMLElement} body @param {Set<string>} opened @param {import("./scrubber.js").Scrubber} control */
 function draw(found, head, body, opened, control) {
   const figures = h("dl", { class: "strip" });
   show(

@@ -5,7 +5,9 @@ import * as format from "./format.js";
 
 const STEP_MS = 180;
 
-/** A control; `follow` gives it what it steps through. */
+/** @typedef {{element: HTMLElement, follow: (shown: HTMLElement, timeline: any[], told: (at: number) => void) => void}} Scrubber */
+
+/** A control; `follow` gives it what it steps through. @returns {Scrubber} */
 export function steps() {
   const range = /** @type {HTMLInputElement} */ (h("input", { type: "range", id: "scrubber", min: 0, max: 0, step: 1, value: 0, "aria-label": "Moment of the conversation" }));
   const said = h("output", { class: "moment", for: "scrubber" });

@@ -1,5 +1,6 @@
 /* Traces: what came in, searched and narrowed, and one trace as a waterfall with its log lines. */
 
+import { compared, extent } from "./compare.js";
 import { ask, empty, h, link, show } from "./dom.js";
 import { filters, older } from "./filters.js";
 import * as format from "./format.js";
@@ -8,7 +9,7 @@ import { waterfall } from "./waterfall.js";
 export const title = "Traces";
 
 /** @param {HTMLElement} root @param {import("./main.js").Place} place */
-export const open = (root, place) => (place.name ? one(root, place.name) : list(root, place));
+export const open = (root, place) => (place.name ? one(root, place) : list(root, place));
 
 /** @param {HTMLElement} root @param {import("./main.js").Place} place */
 function list(root, place) {
@@ -68,34 +69,43 @@ function rows(found, services) {
   );
 }
 
-/** @param {HTMLElement} root @param {string} name */
-function one(root, name) {
+/** @param {HTMLElement} root @param {import("./main.js").Place} place */
+function one(root, place) {
   const opened = new Set();
   let before = "";
+  const head = h("div", {});
+  const body = h("div", {});
+  const { form, values } = filters(place, [{ name: "with", label: "Compare with", hint: "the id of another trace" }]);
+  root.append(head, form, body);
   const refresh = async () => {
-    const found = await ask(`traces/${encodeURIComponent(name)}`);
-    const text = JSON.stringify(found);
+    const found = await ask(`traces/${encodeURIComponent(place.name)}`);
+    const wanted = String(values().with);
+    const other = wanted ? await ask(`traces/${encodeURIComponent(wanted)}`) : null;
+    const text = JSON.stringify([found, wanted, other]);
     if (text === before) return;
     before = text;
     if (!found) {
-      show(root, h("h1", {}, "Trace"), empty("There is no such trace", "It has not come yet, or it was too old to keep."));
+      show(head, h("h1", {}, "Trace"));
+      show(body, empty("There is no such trace", "It has not come yet, or it was too old to keep."));
       return;
     }
-    const times = [...found.spans.flatMap((/** @type {any} */ span) => [span.start, span.start + span.ms]), ...found.logs.map((/** @type {any} */ log) => log.at)];
-    const start = Math.min(...times);
-    const ms = Math.max(...times) - start;
-    const head = found.spans.find((/** @type {any} */ span) => span.entry) ?? found.spans[0];
+    const { start, ms } = extent(found);
+    const first = found.spans.find((/** @type {any} */ span) => span.entry) ?? found.spans[0];
     const conversation = found.spans.map((/** @type {any} */ span) => span.conversation).find(Boolean);
     const services = [...new Set(Object.values(found.resources).map((/** @type {any} */ each) => each.service).filter(Boolean))];
     show(
-      root,
+      head,
       h("p", { class: "crumb" }, link("/traces", {}, title)),
-      h("h1", {}, head?.name ?? "Log lines without spans", head?.code ? h("b", { class: `tag ${head.code >= 500 ? "bad" : "good"}` }, String(head.code)) : null),
+      h("h1", {}, first?.name ?? "Log lines without spans", first?.code ? h("b", { class: `tag ${first.code >= 500 ? "bad" : "good"}` }, String(first.code)) : null),
       h("p", { class: "sub" },
         `${format.moment(start)} · ${format.duration(ms)} · ${found.spans.length} spans · ${services.join(", ")} · `,
         conversation ? [link(`/conversations/${encodeURIComponent(conversation)}`, {}, "conversation"), " · "] : null,
         link(`/logs?trace=${found.trace}`, {}, "log lines"), h("span", { class: "id" }, ` ${found.trace}`)),
-      waterfall(found, { start, ms, prefix: "", open: opened }),
+    );
+    show(
+      body,
+      wanted && !other ? h("p", { class: "note" }, "There is no trace of that id.") : null,
+      other ? compared(found, other, opened) : waterfall(found, { start, ms, prefix: "", open: opened }),
     );
   };
   return { refresh };

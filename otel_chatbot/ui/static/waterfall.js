@@ -42,7 +42,7 @@ function spanRow(span, from, wide, depth, prefix, open) {
 }
 
 /** A name that says more than the operation alone. @param {any} span */
-function nameOf(span) {
+export function nameOf(span) {
   const told = span.attributes;
   const what = told["db.collection.name"];
   if (span.system === "mongodb" && what) return `${told["db.operation.name"] ?? span.name} ${what}`;

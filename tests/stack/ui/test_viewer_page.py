@@ -141,6 +141,20 @@ def test_an_error_leads_from_the_list_to_its_trace_to_its_log_line(page: Page) -
     expect(page.locator(".lines .details")).to_be_visible()
 
 
+def test_two_traces_are_compared_by_what_each_did(page: Page, viewer: Viewer, said: Said) -> None:
+    first, second, _ = viewer.ask(f"conversations/{said.talk}")["timeline"]
+    page.goto(f"{viewer.url}/traces/{first['trace']}")
+    expect(page.locator(".waterfall")).to_have_count(1)
+    page.get_by_label("Compare with").fill(second["trace"])
+    expect(page.locator(".waterfall")).to_have_count(2)
+    [row] = page.locator(".differences tr", has=page.get_by_role("rowheader", name="chat gpt-4o-mini")).all()
+    assert [cell.startswith("1 \N{MULTIPLICATION SIGN} ") for cell in row.locator("td").all_inner_texts()[:2]] == [True, True]
+    only_the_first = page.locator(".differences tr", has=page.get_by_role("rowheader", name="insert conversations"))
+    expect(only_the_first.locator("td").nth(1)).to_have_text("\N{EN DASH}")
+    page.get_by_label("Compare with").fill("no such trace")
+    expect(page.get_by_text("There is no trace of that id.")).to_be_visible()
+
+
 def test_now_and_metrics_say_what_the_app_says(page: Page, stack: Stack, viewer: Viewer) -> None:
     requests = int(stack.total("chatbot_api_requests_total"))
     wait_for(lambda: figure(viewer, "Requests") == requests, "the requests", 60)
