@@ -2,9 +2,10 @@
 
     python scripts/demo.py [--port 5000]        (or: make demo PORT=5000)
 
-It makes a virtual environment in .demo/, installs, starts what is not there already (MONGODB_URI, REDIS_URL and
-OPENAI_API_KEY are used where they are set), prints the addresses, and ends all that it started on Ctrl-C. What was said in
-chats is kept in .demo/ between runs. Needs Python 3.10 or newer and nothing else; the standard library is all it imports.
+It makes a virtual environment in .demo/, installs, starts what is not there already (MONGODB_URI, REDIS_URL and a model's key
+are used where they are set; MODEL_CLIENT says which client asks the model), prints the addresses, and ends all that it started
+on Ctrl-C. What was said in chats is kept in .demo/ between runs. Needs Python 3.10 or newer and nothing else; the standard
+library is all it imports.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ RUNNING = HOME / "running"
 LOGS = HOME / "logs"
 EXAMPLES = ROOT / "examples"
 REQUIREMENTS = ROOT / "requirements"
+MODEL_NAMES = (
+    "OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "GEMINI_API_KEY", "GOOGLE_API_KEY",
+)  # fmt: skip
+"""With any of these, the model is the user's own."""
 PROGRAMS = VENV / ("Scripts" if WINDOWS else "bin")
 
 
@@ -91,13 +96,15 @@ class Demo:
 
     def model(self) -> None:
         """Start the local stand-in for a model."""
-        if self.given("OPENAI_API_KEY") or self.given("OPENAI_BASE_URL"):
+        if [name for name in MODEL_NAMES if self.given(name)]:  # each that is set is said
             return
         port = free_port()
         command = [python(), EXAMPLES / "model_server" / "server.py", "--port", port, "--log", HOME / "model-calls.jsonl"]
         self.run("Model server", command).wait_for(lambda: listens(port))
-        self.env["OPENAI_BASE_URL"] = f"http://127.0.0.1:{port}/v1"
-        self.env["OPENAI_API_KEY"] = "local"
+        address = f"http://127.0.0.1:{port}"
+        self.env.update(
+            OPENAI_BASE_URL=f"{address}/v1", ANTHROPIC_BASE_URL=address, GOOGLE_GEMINI_BASE_URL=address, OPENAI_API_KEY="local"
+        )
 
     def chatbot(self) -> None:
         """Start the chatbot, observed."""
