@@ -179,9 +179,23 @@ def keep(table: dict[_Kind, _Figures], kind: _Kind, figures: _Figures) -> _Figur
 
 def count(spec: MetricSpec, amount: float = 1.0, attributes: Mapping[str, object] | None = None) -> None:
     """Add an automatic event to a counter, less what the application has counted by hand."""
-    due = _due(spec.name, deduplication.current(), amount) if spec.python else amount
+    if spec.python:
+        scope = deduplication.current()
+        due = _due(spec.name, scope, amount)
+        if due and spec.name in deduplication.OUTSIDE:
+            due = deduplication.new_outside(spec.name, scope, due)
+    else:
+        due = amount
     if due:
         STORE.counter(spec).labels(attributes).add(due)
+
+
+def count_in(scope: deduplication.Scope, spec: MetricSpec, amount: float) -> float:
+    """Add an automatic event of a request that may be over; how much of it was new."""
+    due = _due(spec.name, scope, amount)
+    if due:
+        STORE.counter(spec).bare().add(due)
+    return due or 0.0
 
 
 def observe(

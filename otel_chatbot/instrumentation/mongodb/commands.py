@@ -92,8 +92,11 @@ class CommandFigures(monitoring.CommandListener):
             _running.set(_Running(event.request_id, perf_counter(), span, counts=False))
             return
         write = write_of(name, command, _recogniser()) if lowered in WRITES else None
-        if write is not None and write.conversation is not None:
-            chat_turn.met(write.conversation)
+        if write is not None:
+            if write.conversation is not None:
+                chat_turn.met(write.conversation)
+            if write.says():
+                chat_turn.stores()
         read = _read(name, command, write) if name in _SHOWING else None
         transaction = identity_of(command) if in_transaction(command) else None
         _running.set(_Running(event.request_id, perf_counter(), span, True, collection, write, transaction, read))
