@@ -6,6 +6,7 @@ The bounds are what was counted, and some room for other versions of Python. Tim
 from __future__ import annotations
 
 import datetime as dt
+import json
 import logging
 import uuid
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ import pytest
 from flask import Flask
 from opentelemetry import context, trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 from pymongo.monitoring import CommandStartedEvent, CommandSucceededEvent
 from support.calls import calls
 from support.databases import undisturbed
@@ -25,7 +27,14 @@ from support.logging_state import sink_into
 
 from otel_chatbot import Counter, Gauge, Histogram
 from otel_chatbot.distro.providers import light_maker  # noqa: F401 - as in an app, it makes the spans
+from otel_chatbot.distro.providers.lazy_processors import LazySpanProcessor
+from otel_chatbot.distro.providers.probe_traces import ProbeTraceProcessor
 from otel_chatbot.distro.providers.redacting_exporters import redact_span
+from otel_chatbot.instrumentation.common.span_maker import maker_of
+from otel_chatbot.instrumentation.genai import recognise
+from otel_chatbot.instrumentation.genai import spans as genai_spans
+from otel_chatbot.instrumentation.genai.call import Call
+from otel_chatbot.instrumentation.genai.exchange import Exchange
 from otel_chatbot.instrumentation.mongodb import commands
 from otel_chatbot.instrumentation.mongodb.commands import CommandFigures
 from otel_chatbot.instrumentation.redis import spans as redis_spans
@@ -59,6 +68,36 @@ def test_a_request_with_its_metrics_span_and_access_record(tmp_path: Path, sampl
     client = app.test_client()
     with hooked(sampled=sampled), sink_into(tmp_path, logging.INFO):
         at_most(bound, calls(lambda: client.get("/hello").close()))
+
+
+@pytest.mark.parametrize(("sampled", "bound"), [(True, 230), (False, 210)])
+def test_a_request_of_which_nobody_else_hears_the_access_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampled: bool, bound: int
+) -> None:
+    app = Flask("costs")
+    app.get("/hello")(lambda: {"hello": "world"})
+    client = app.test_client()
+    with hooked(sampled=sampled), sink_into(tmp_path, logging.INFO):
+        monkeypatch.setattr(logging.getLogger("chatbot.access"), "handlers", [])  # pytest's, and the watch's
+        at_most(bound, calls(lambda: client.get("/hello").close()))
+
+
+@pytest.mark.parametrize(("sampler", "bound"), [(ALWAYS_ON, 30), (ALWAYS_OFF, 10)], ids=["sampled", "unsampled"])
+def test_a_span_of_ours_from_its_start_to_the_queue(sampler: Sampler, bound: int) -> None:
+    provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
+    processor = LazySpanProcessor(InMemorySpanExporter())
+    provider.add_span_processor(ProbeTraceProcessor(processor))
+    maker = maker_of(provider.get_tracer("costs"))
+
+    def span() -> None:
+        made = maker.start(
+            "find", context.Context(), trace.SpanKind.CLIENT, {"db.system.name": "mongodb", "server.port": 27017}
+        )
+        made.set_attribute("db.response.status_code", "1")
+        made.end()
+
+    at_most(bound, calls(span))
+    processor.shutdown()
 
 
 def test_counting_by_hand(in_a_sampled_span: None) -> None:
@@ -122,6 +161,34 @@ def test_a_redis_command(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(State, "on", True)
     at_most(70, calls(command))
+
+
+@pytest.mark.parametrize(
+    ("provider", "bound"),
+    [(TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False), 330), (TracerProvider(shutdown_on_exit=False), 350)],
+    ids=["unsampled", "sampled"],
+)
+def test_a_model_call(monkeypatch: pytest.MonkeyPatch, provider: TracerProvider, bound: int) -> None:
+    for name, value in (("on", True), ("provider", provider), ("maker", None), ("follows", False)):
+        monkeypatch.setattr(genai_spans.Spans, name, value)
+    protocol, place = recognise.PROTOCOLS[0], recognise.Place("127.0.0.1", 9, "/v1/chat/completions", "http")
+    said = {"role": "assistant", "content": "A span is a part of a trace."}
+    usage = {"prompt_tokens": 7, "completion_tokens": 9, "total_tokens": 16}
+    choice = {"index": 0, "message": said, "finish_reason": "stop"}
+    answer = {"id": "c1", "object": "chat.completion", "model": "gpt-4o-mini", "choices": [choice], "usage": usage}
+    body = json.dumps(answer).encode()
+    headers = {"content-type": "application/json"}.get
+
+    def call() -> None:
+        asked = protocol.request({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}]}, place.path)
+        found = recognise.Found(protocol, "openai", asked, {}, place, known=True)
+        exchange = Exchange(Call("openai", asked, place), found, None)
+        exchange.responded(200, headers, decoded=True)
+        exchange.whole(body)
+        exchange.finish()
+
+    with deduplication.request_scope():
+        at_most(bound, calls(call))
 
 
 def test_a_span_that_is_exported() -> None:

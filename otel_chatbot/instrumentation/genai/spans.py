@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 from opentelemetry.context import get_current
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
+from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, StatusCode, TraceFlags, TracerProvider
 
 from ... import config
 from ..._guard import never_raise, report
@@ -94,13 +94,17 @@ def start(provider: str, asked: Asked, place: Place | None) -> Span | None:
             return None
         if is_theirs(trace.get_current_span(context)):
             return None
+        decided = maker.decide(context)
+        if decided is not None and not decided[0].trace_flags & TraceFlags.SAMPLED:
+            return NonRecordingSpan(decided[0])
         operation = asked.operation.value
         told: dict[str, Any] = {a.GEN_AI_OPERATION: operation, a.GEN_AI_PROVIDER: provider, a.GEN_AI_REQUEST_MODEL: asked.model}
         if place is not None and place.host:
             told[a.SERVER_ADDRESS] = place.host
             if place.port and place.port != 443:
                 told[a.SERVER_PORT] = place.port
-        return maker.start(f"{operation} {asked.model}" if asked.model else operation, context, SpanKind.CLIENT, told)
+        name = f"{operation} {asked.model}" if asked.model else operation
+        return maker.start(name, context, SpanKind.CLIENT, told, None, decided)
     except Exception as error:
         report("starting the span of an AI call", error)
         return None

@@ -305,6 +305,25 @@ def test_a_plain_app_without_an_endpoint_imports_no_sdk_and_leaves_no_file(tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_start_imports_no_library_that_the_app_has_not_imported(tmp_path: Path) -> None:
+    libraries = (
+        "flask",
+        "pymongo",
+        "bson",
+        "redis",
+        "cachelib",
+        "openai",
+        "anthropic",
+        "httpx",
+        "requests",
+        "genai_prices",
+        "grpc",
+    )
+    source = f"import sys; print(sorted({set(libraries)!r} & set(sys.modules)))"
+    done = run(tmp_path, source, {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"})
+    assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
+
+
 def test_secrets_are_masked_in_spans_and_records_before_they_leave(tmp_path: Path, otlp_sink: OtlpSink) -> None:
     source = APP.replace(
         '    log.info("hello from the app")', '    raise ValueError("mail jane@example.com failed, password=hunter2")'
