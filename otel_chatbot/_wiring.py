@@ -52,6 +52,8 @@ APP: Final = Question["dict[str, object]"]("distro.state", "app_attributes")
 """`/metrics` asks who the app is: its resource's attributes by OpenTelemetry name."""
 EMPTY_FIGURES: Final = Question["list[dict[str, str]]"]("instrumentation.empty.figures", "empty_figures")
 """`/health/detailed` asks which figures are empty although there was traffic, and why."""
+LIGHT_SPANS: Final = Question[Any]("distro.providers.light_maker", "maker")
+"""The hooks that make spans ask for somebody who makes lighter ones than a tracer does."""
 SET_UP: Final = Question[None]("distro", "configure", imports=True)
 """The first count, log, blueprint or check asks for the set-up."""
 
@@ -63,6 +65,7 @@ QUESTIONS: Final[tuple[Question[Any], ...]] = (
     UNREAD_DOCUMENTS,
     APP,
     EMPTY_FIGURES,
+    LIGHT_SPANS,
     SET_UP,
 )
 """All of them."""

@@ -87,6 +87,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: ModelServer
+    call: Call | None = None
 
     def do_GET(self) -> None:
         if self.path != "/v1/models":
@@ -103,15 +104,21 @@ class Handler(BaseHTTPRequestHandler):
         wire = wire_of(self.path)
         if wire is None:
             return self.refuse(404, f"Unknown path {self.path}")
-        call = Call()
+        call = self.call = Call()
         try:
             self.answer(wire, call, body)
         except (ClientGoneError, ConnectionError):
             call.aborted = True
             self.close_connection = True
         finally:
-            self.server.write(call)
+            self.log_call()
         return None
+
+    def log_call(self) -> None:
+        """Write the call into the log, once: before its last byte goes out, so that whoever has the answer finds it there."""
+        call, self.call = self.call, None
+        if call:
+            self.server.write(call)
 
     def answer(self, wire: AnyWire, call: Call, body: bytes) -> None:
         try:
@@ -159,9 +166,12 @@ class Handler(BaseHTTPRequestHandler):
             wire.completion_tokens += 1
             call.completion_tokens += 1
             call.chunks += 1
-        for frame in wire.closing():
-            self.send_chunk(event(frame))
+        *closing, last = map(event, wire.closing())
+        for data in closing:
+            self.send_chunk(data)
         call.usage_sent = wire.asked.wants_usage
+        self.log_call()
+        self.send_chunk(last)
         self.wfile.write(b"0\r\n\r\n")
         return None
 
@@ -177,6 +187,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def cut(self, call: Call) -> None:
         call.cut = True
+        self.log_call()
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
 
@@ -189,7 +200,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(payload)))
         self.end_headers()
-        self.wfile.write(payload)
+        self.wfile.write(payload[:-1])
+        self.log_call()
+        self.wfile.write(payload[-1:])
 
     def refuse(self, status: int, message: str) -> None:
         self.send_json(status, OpenAI().refusal(status, message))

@@ -65,7 +65,8 @@ class Scope:
 
     def tally(self, name: str) -> Tally:
         """The tally of a metric, by its OpenTelemetry name."""
-        return self.tallies.get(name) or self.tallies.setdefault(name, Tally())
+        tallies = self.tallies
+        return tallies[name] if name in tallies else tallies.setdefault(name, Tally())
 
     def observe(self, name: str, record: Callable[[], None]) -> None:
         """Take a hand observation: `record` it now, at the end of the request, or never."""

@@ -67,9 +67,9 @@ class Turn:
         self.phases[phase] = self.phases.get(phase, 0.0) + seconds
 
 
-def running() -> Turn | None:
-    """The turn of the running request; None outside of one."""
-    scope = deduplication.current()
+def running(scope: deduplication.Scope | None = None) -> Turn | None:
+    """The turn of the running request, which has this scope; None outside of one."""
+    scope = scope or deduplication.current()
     if not scope.ends:
         return None
     turn = scope.turn
@@ -78,11 +78,12 @@ def running() -> Turn | None:
     return turn  # type: ignore[return-value]
 
 
-def spent(phase: a.Phase, seconds: float) -> None:
+def spent(phase: a.Phase, seconds: float, scope: deduplication.Scope | None = None) -> None:
     """Add to the time of a phase of the running request, if there is one. What MongoDB reads after a call is no history."""
-    turn = running()
+    turn = running(scope)
     if turn is not None and (phase is not a.Phase.HISTORY or not turn.calls):
-        turn.spent(phase, seconds)
+        phases = turn.phases
+        phases[phase] = phases[phase] + seconds if phase in phases else seconds
 
 
 def met(conversation: object) -> None:
