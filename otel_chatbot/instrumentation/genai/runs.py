@@ -5,12 +5,14 @@ Fed by `genai.exchange` (the request that starts a run) and the transports (the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
 
 from ..._clock import monotonic
 from ..._guard import never_raise
+from . import decoding
 from .call import Call
 from .protocols.openai_assistants import POLL, run
 
@@ -36,6 +38,11 @@ def _end(run_id: str) -> None:
         waited[1].end()
 
 
+def waits() -> bool:
+    """Whether we wait for any run."""
+    return bool(_waiting)
+
+
 def asks(path: str) -> bool:
     """Whether a GET of this path asks how a run is that we wait for."""
     return bool(_waiting) and "/runs/" in path and POLL.search(path.partition("?")[0]) is not None
@@ -54,3 +61,51 @@ def heard(body: bytes) -> None:
     run(found, answer)
     if answer.done:
         _end(run_id)
+
+
+class Poll:
+    """The answer to such a question, which a transport reads along as it does with an `Exchange`."""
+
+    __slots__ = ("_decoder", "_parts", "over")
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._decoder: decoding.Decoder | None = None
+        self.over = False
+
+    @never_raise
+    def responded(self, status: int, headers: Callable[[str], str | None], *, decoded: bool) -> bool:
+        """See `Exchange`."""
+        if not decoded:
+            try:
+                self._decoder = decoding.decoder(headers("content-encoding") or "")
+            except decoding.UnreadableError:
+                return False
+        return status == 200
+
+    @never_raise
+    def feed(self, data: bytes, *, decoded: bool = False) -> None:
+        """See `Exchange`."""
+        if not self.over:
+            self._parts.append(data if decoded or self._decoder is None else self._decoder.decode(data))
+
+    def whole(self, body: bytes) -> None:
+        """See `Exchange`."""
+        self._parts = [body]
+        self.finish()
+
+    def finish(self) -> None:
+        """See `Exchange`."""
+        if not self.over:
+            self.over = True
+            heard(b"".join(self._parts))
+
+    def abandon(self) -> None:
+        """See `Exchange`: the next question will tell."""
+        self.over = True
+
+    closed = abandon
+
+    def fail(self, _error: BaseException) -> None:
+        """See `Exchange`."""
+        self.over = True

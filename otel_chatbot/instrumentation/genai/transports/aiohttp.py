@@ -13,11 +13,12 @@ from typing import Any, Final
 
 from ...._guard import never_raise
 from ...common.patching import Method, Patches
+from .. import runs
 from ..exchange import Exchange, begin
 from ..protocols.protocol import Body
 from ..recognise import Place
 
-_followed: Final[dict[int, Exchange]] = {}
+_followed: Final[dict[int, Exchange | runs.Poll]] = {}
 """By the identity of a body's reader (aiohttp/streams.py), which has slots: nothing can be put on it, no reference be weak.
 It lives as long as its response, with which the entry goes."""
 
@@ -37,7 +38,10 @@ def _sending(original: Method) -> Method:
     async def _request(self: Any, method: str, url: Any, **kwargs: Any) -> Any:
         exchange = _begin(self, method, url, kwargs)
         if exchange is None:
-            return await original(self, method, url, **kwargs)
+            response = await original(self, method, url, **kwargs)
+            if runs.waits() and method.upper() == "GET" and runs.asks(str(response.url)):
+                _follow(runs.Poll(), response)
+            return response
         with exchange:
             response = await original(self, method, url, **kwargs)
         _follow(exchange, response)
@@ -65,7 +69,7 @@ def _body(kwargs: Mapping[str, Any]) -> bytes | Body | None:
 
 
 @never_raise
-def _follow(exchange: Exchange, response: Any) -> None:
+def _follow(exchange: Exchange | runs.Poll, response: Any) -> None:
     if not exchange.responded(response.status, response.headers.get, decoded=True):
         return
     reader = response.content
@@ -78,7 +82,7 @@ def _follow(exchange: Exchange, response: Any) -> None:
         exchange.finish()
 
 
-def _gone(reader: int, exchange: Exchange) -> None:
+def _gone(reader: int, exchange: Exchange | runs.Poll) -> None:
     _followed.pop(reader, None)
     exchange.abandon()
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from ...._guard import never_raise
 from ...common.patching import Method, Patches
+from .. import runs
 from ..exchange import Exchange, begin
 from ..recognise import Place
 
@@ -34,7 +35,10 @@ def asking(original: Method) -> Method:
     def request(self: Any, method: str, url: Any, body: Any = None, *args: Any, **kwargs: Any) -> Any:
         exchange = _begin(self, url, body) if method == "POST" else None
         if exchange is None:
-            return original(self, method, url, body, *args, **kwargs)
+            sent = original(self, method, url, body, *args, **kwargs)
+            if method == "GET" and isinstance(url, str) and runs.asks(url):
+                _await(self, runs.Poll())
+            return sent
         with exchange:
             sent = original(self, method, url, body, *args, **kwargs)
         _await(self, exchange)
@@ -64,7 +68,7 @@ def _body(body: Any) -> bytes | None:
 class _Reader:
     """Holds the exchange for one answer, and nothing else: what is thrown away goes at once, as without us."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange | runs.Poll) -> None:
         self.exchange = exchange
         self.inside = False
         """Whether one of the methods runs: those that it calls are not followed."""
@@ -74,7 +78,7 @@ class _Reader:
 
 
 @never_raise
-def _await(connection: Any, exchange: Exchange) -> None:
+def _await(connection: Any, exchange: Exchange | runs.Poll) -> None:
     connection.getresponse = _answering(type(connection).getresponse, weakref.ref(connection), _Reader(exchange))
 
 
@@ -160,7 +164,7 @@ class _inside:  # noqa: N801 - used as a function
 
 
 @never_raise
-def _took(exchange: Exchange, data: Any, response: Any, *, over: bool) -> None:
+def _took(exchange: Exchange | runs.Poll, data: Any, response: Any, *, over: bool) -> None:
     if isinstance(data, bytes) and data:
         exchange.feed(data)
     if over or response.isclosed():  # by itself, when all of the body has been read

@@ -32,7 +32,7 @@ def _sending(original: Method, stream: Callable[..., Any]) -> Method:
         if exchange is None:
             response = original(self, request, **kwargs)
             if request.method == _GET and runs.asks(request.url.path):
-                _heard(response)
+                _follow(runs.Poll(), response, stream)
             return response
         with exchange:
             response = original(self, request, **kwargs)
@@ -48,7 +48,7 @@ def _sending_async(original: Method, stream: Callable[..., Any]) -> Method:
         if exchange is None:
             response = await original(self, request, **kwargs)
             if request.method == _GET and runs.asks(request.url.path):
-                _heard(response)
+                _follow(runs.Poll(), response, stream)
             return response
         with exchange:
             response = await original(self, request, **kwargs)
@@ -74,7 +74,7 @@ def _body(request: Any) -> bytes | None:
 
 
 @never_raise
-def _follow(exchange: Exchange, response: Any, stream: Callable[..., Any]) -> None:
+def _follow(exchange: Exchange | runs.Poll, response: Any, stream: Callable[..., Any]) -> None:
     whole = response.is_closed
     if not exchange.responded(response.status_code, response.headers.get, decoded=whole):
         return
@@ -84,16 +84,10 @@ def _follow(exchange: Exchange, response: Any, stream: Callable[..., Any]) -> No
         response.stream = stream(response.stream, exchange)
 
 
-@never_raise
-def _heard(response: Any) -> None:
-    if response.status_code == 200 and response.is_closed:
-        runs.heard(response.content)
-
-
 class _Followed:
     """The stream of a response, read along."""
 
-    def __init__(self, stream: Any, exchange: Exchange) -> None:
+    def __init__(self, stream: Any, exchange: Exchange | runs.Poll) -> None:
         self._stream = stream
         self._exchange = exchange
 
