@@ -19,33 +19,29 @@ from .protocols.openai_assistants import POLL, run
 _MOST: Final = 1024
 _EXPIRE: Final = 600.0
 """Seconds after which a run has expired at the provider; nobody will hear of its end then."""
-_waiting: dict[str, tuple[float, Call]] = {}
+WAITING: Final[dict[str, tuple[float, Call]]] = {}
+"""Runs that we wait for, and since when."""
 
 
 def pending(run_id: str, call: Call) -> None:
     """A run has been started; its call ends with it."""
     now = monotonic()
-    for known, (since, _) in list(_waiting.items()):  # the oldest come first
-        if since > now - _EXPIRE and len(_waiting) < _MOST:
+    for known, (since, _) in list(WAITING.items()):  # the oldest come first
+        if since > now - _EXPIRE and len(WAITING) < _MOST:
             break
         _end(known)
-    _waiting[run_id] = now, call
+    WAITING[run_id] = now, call
 
 
 def _end(run_id: str) -> None:
-    waited = _waiting.pop(run_id, None)
+    waited = WAITING.pop(run_id, None)
     if waited is not None:
         waited[1].end()
 
 
-def waits() -> bool:
-    """Whether we wait for any run."""
-    return bool(_waiting)
-
-
 def asks(path: str) -> bool:
     """Whether a GET of this path asks how a run is that we wait for."""
-    return bool(_waiting) and "/runs/" in path and POLL.search(path.partition("?")[0]) is not None
+    return bool(WAITING) and "/runs/" in path and POLL.search(path.partition("?")[0]) is not None
 
 
 @never_raise
@@ -53,7 +49,7 @@ def heard(body: bytes) -> None:
     """An answer to such a question."""
     found: Any = orjson.loads(body)
     run_id = found.get("id") if isinstance(found, dict) else None
-    waiting = _waiting.get(run_id) if isinstance(run_id, str) else None
+    waiting = WAITING.get(run_id) if isinstance(run_id, str) else None
     if run_id is None or waiting is None or waiting[1].answer is None:
         return
     answer = waiting[1].answer

@@ -17,7 +17,7 @@ from ...._guard import never_raise
 from ...common.patching import Method, Patches
 from .. import runs
 from ..exchange import Exchange, begin
-from ..recognise import Place
+from ..recognise import Place, may_ask
 
 _READS: Final = ("read", "read1", "readline")
 """Iteration, `readlines` and text wrappers go through these (Modules/_io/iobase.c, Lib/http/client.py)."""
@@ -33,10 +33,10 @@ def asking(original: Method) -> Method:
     """The method `request` of connections."""
 
     def request(self: Any, method: str, url: Any, body: Any = None, *args: Any, **kwargs: Any) -> Any:
-        exchange = _begin(self, url, body) if method == "POST" else None
+        exchange = _begin(self, url, body) if method == "POST" and may_ask(url, self.host) else None
         if exchange is None:
             sent = original(self, method, url, body, *args, **kwargs)
-            if method == "GET" and isinstance(url, str) and runs.asks(url):
+            if runs.WAITING and method == "GET" and runs.asks(str(url)):
                 _await(self, runs.Poll())
             return sent
         with exchange:
@@ -48,9 +48,7 @@ def asking(original: Method) -> Method:
 
 
 @never_raise
-def _begin(connection: Any, url: Any, body: Any) -> Exchange | None:
-    if not isinstance(url, str):
-        return None
+def _begin(connection: Any, url: str, body: Any) -> Exchange | None:
     path = url if url.startswith("/") else "/" + url.partition("://")[2].partition("/")[2]  # whole, for a proxy
     https = connection.default_port == 443
     # The host behind a proxy's tunnel (Lib/http/client.py, `set_tunnel`) has no public name.

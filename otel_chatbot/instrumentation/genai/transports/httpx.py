@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import ModuleType
-from typing import Any, Final
+from typing import Any
 
 from ...._guard import never_raise
 from ...common.patching import Method, Patches
 from .. import runs
 from ..exchange import Exchange, begin
-from ..recognise import Place
-
-_GET: Final = "GET"
+from ..recognise import Place, may_ask
 
 
 def instrument(module: ModuleType, patches: Patches) -> None:
@@ -28,10 +26,10 @@ def instrument(module: ModuleType, patches: Patches) -> None:
 
 def _sending(original: Method, stream: Callable[..., Any]) -> Method:
     def send(self: Any, request: Any, **kwargs: Any) -> Any:
-        exchange = _begin(request)
+        exchange = _begin(request) if request.method == "POST" else None
         if exchange is None:
             response = original(self, request, **kwargs)
-            if request.method == _GET and runs.asks(request.url.path):
+            if runs.WAITING and request.method == "GET" and runs.asks(request.url.path):
                 _follow(runs.Poll(), response, stream)
             return response
         with exchange:
@@ -44,10 +42,10 @@ def _sending(original: Method, stream: Callable[..., Any]) -> Method:
 
 def _sending_async(original: Method, stream: Callable[..., Any]) -> Method:
     async def send(self: Any, request: Any, **kwargs: Any) -> Any:
-        exchange = _begin(request)
+        exchange = _begin(request) if request.method == "POST" else None
         if exchange is None:
             response = await original(self, request, **kwargs)
-            if request.method == _GET and runs.asks(request.url.path):
+            if runs.WAITING and request.method == "GET" and runs.asks(request.url.path):
                 _follow(runs.Poll(), response, stream)
             return response
         with exchange:
@@ -60,10 +58,11 @@ def _sending_async(original: Method, stream: Callable[..., Any]) -> Method:
 
 @never_raise
 def _begin(request: Any) -> Exchange | None:
-    if request.method != "POST":
-        return None
     url = request.url
-    place = Place(url.host, url.port, url.raw_path.decode("ascii"), url.scheme)
+    path = url.raw_path.decode("ascii")
+    if not may_ask(path, url.host):
+        return None
+    place = Place(url.host, url.port, path, url.scheme)
     return begin(place, lambda: _body(request))
 
 

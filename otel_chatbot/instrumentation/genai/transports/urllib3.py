@@ -16,7 +16,7 @@ from ...common.patching import Method, Patches
 from .. import exchange as exchanges
 from .. import runs
 from ..exchange import Exchange
-from ..recognise import Place
+from ..recognise import Place, may_ask
 
 _READER: Final = "_otel_chatbot_reader"
 
@@ -28,10 +28,10 @@ def instrument(module: ModuleType, patches: Patches) -> None:
 
 def _opening(original: Method) -> Method:
     def urlopen(self: Any, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> Any:
-        exchange = _begin(self, url, body) if method == "POST" else None
+        exchange = _begin(self, url, body) if method == "POST" and may_ask(url, self.host) else None
         if exchange is None:
             response = original(self, method, url, body, *args, **kwargs)
-            if method == "GET" and runs.asks(url):
+            if runs.WAITING and method == "GET" and runs.asks(url):
                 _follow(runs.Poll(), response)
             return response
         with exchange:
