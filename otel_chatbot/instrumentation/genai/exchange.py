@@ -12,7 +12,6 @@ from typing import Final
 
 import orjson
 
-from ... import config
 from ..._guard import never_raise
 from ...metrics import record
 from . import boundaries, decoding, runs, spans, unseen
@@ -22,7 +21,7 @@ from .framing import Framing, Splitter, framing_of, splitter
 from .protocols.answer import Answer, dict_of
 from .protocols.openai_assistants import RUNS
 from .protocols.protocol import Body
-from .recognise import TEXT_HOSTS, Found, Place, candidates, may_ask, recognise
+from .recognise import Found, Place, candidates, recognise
 
 MOST: Final = 16 * 1024 * 1024
 """Bytes of an answer that is one value."""
@@ -33,12 +32,8 @@ Headers = Callable[[str], "str | None"]
 """Gives a header of an answer by its name in small letters."""
 
 
-@never_raise
 def begin(place: Place, body: Callable[[], bytes | Body | None]) -> Exchange | None:
-    """Begin or join the call that a POST is; None where it asks no model, or where somebody outside reads it already."""
-    if not (may_ask(place.path) or may_be_named(place.host)):
-        unseen.look(place, body)
-        return None
+    """Begin or join the call that a POST may be; None where it asks no model, or where somebody outside reads it already."""
     if record.is_own_traffic() or genai_call.current() is not None:
         return None
     boundary = boundaries.current()
@@ -54,11 +49,6 @@ def begin(place: Place, body: Callable[[], bytes | Body | None]) -> Exchange | N
         unseen.look(place, body)
         return None
     return Exchange(begin_call(found, boundary), found, boundary)
-
-
-def may_be_named(address: str) -> bool:
-    """The quick test of an address whose path says nothing."""
-    return bool(config.current().ai_addresses) or any(host in address for host in TEXT_HOSTS)
 
 
 def find(place: Place, body: Callable[[], bytes | Body | None], boundary: boundaries.Boundary | None) -> Found | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import orjson
@@ -60,6 +60,8 @@ _HOSTS: Final = {
 """Providers by host; the host of a region or of a customer has more in front."""
 TEXT_HOSTS: Final = ("endpoints.huggingface.cloud", "api-inference.huggingface.co")
 """Hosts at which text-generation-inference answers at any path."""
+_ANY_PATH: Final = "huggingface"
+"""What the names of these hosts have in common."""
 ASKS_USAGE: Final = frozenset({_P.OPENAI.value, _P.AZURE_OPENAI.value, _P.DEEPSEEK.value})
 """Providers that tell a stream's tokens if they are asked, and only then."""
 
@@ -147,11 +149,32 @@ def provider_of(host: str) -> str | None:
     return None
 
 
-def may_ask(path: str) -> bool:
-    """The quick test: whether a path with its query may be that of a model call."""
-    path = path.partition("?")[0]
-    tail = path[path.rfind("/") + 1 :]
-    return (tail in _BY_TAIL) or (":" in tail and tail[tail.rfind(":") + 1 :] in _BY_TAIL)
+class Unknown:
+    """How many POSTs to addresses that are none of a model's this process still looks at (`genai.unseen`)."""
+
+    __slots__ = ("looks",)
+    MOST: Final = 200
+
+    def __init__(self) -> None:
+        self.looks = self.MOST
+
+
+UNKNOWN: Final = Unknown()
+
+
+def may_ask(address: Any, host: Any = "") -> bool:
+    """The quick test of a POST, which every one pays: its path with its query, or whole address, and its host, if that is apart.
+
+    What is no text at all is none; whose address it is, `candidates` finds out.
+    """
+    try:
+        path = address.partition("?")[0] if "?" in address else address
+        tail = path[path.rfind("/") + 1 :]
+        if tail in _BY_TAIL or (":" in tail and tail[tail.rfind(":") + 1 :] in _BY_TAIL):
+            return True
+        return UNKNOWN.looks > 0 or bool(config.current().ai_addresses) or _ANY_PATH in address or _ANY_PATH in host
+    except (AttributeError, TypeError):
+        return False
 
 
 def candidates(place: Place) -> tuple[Protocol, ...]:

@@ -5,40 +5,43 @@ Fed by `genai.exchange` (the request that starts a run) and the transports (the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
 
 from ..._clock import monotonic
 from ..._guard import never_raise
+from . import decoding
 from .call import Call
 from .protocols.openai_assistants import POLL, run
 
 _MOST: Final = 1024
 _EXPIRE: Final = 600.0
 """Seconds after which a run has expired at the provider; nobody will hear of its end then."""
-_waiting: dict[str, tuple[float, Call]] = {}
+WAITING: Final[dict[str, tuple[float, Call]]] = {}
+"""Runs that we wait for, and since when."""
 
 
 def pending(run_id: str, call: Call) -> None:
     """A run has been started; its call ends with it."""
     now = monotonic()
-    for known, (since, _) in list(_waiting.items()):  # the oldest come first
-        if since > now - _EXPIRE and len(_waiting) < _MOST:
+    for known, (since, _) in list(WAITING.items()):  # the oldest come first
+        if since > now - _EXPIRE and len(WAITING) < _MOST:
             break
         _end(known)
-    _waiting[run_id] = now, call
+    WAITING[run_id] = now, call
 
 
 def _end(run_id: str) -> None:
-    waited = _waiting.pop(run_id, None)
+    waited = WAITING.pop(run_id, None)
     if waited is not None:
         waited[1].end()
 
 
 def asks(path: str) -> bool:
     """Whether a GET of this path asks how a run is that we wait for."""
-    return bool(_waiting) and "/runs/" in path and POLL.search(path.partition("?")[0]) is not None
+    return bool(WAITING) and "/runs/" in path and POLL.search(path.partition("?")[0]) is not None
 
 
 @never_raise
@@ -46,7 +49,7 @@ def heard(body: bytes) -> None:
     """An answer to such a question."""
     found: Any = orjson.loads(body)
     run_id = found.get("id") if isinstance(found, dict) else None
-    waiting = _waiting.get(run_id) if isinstance(run_id, str) else None
+    waiting = WAITING.get(run_id) if isinstance(run_id, str) else None
     if run_id is None or waiting is None or waiting[1].answer is None:
         return
     answer = waiting[1].answer
@@ -54,3 +57,51 @@ def heard(body: bytes) -> None:
     run(found, answer)
     if answer.done:
         _end(run_id)
+
+
+class Poll:
+    """The answer to such a question, which a transport reads along as it does with an `Exchange`."""
+
+    __slots__ = ("_decoder", "_parts", "over")
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._decoder: decoding.Decoder | None = None
+        self.over = False
+
+    @never_raise
+    def responded(self, status: int, headers: Callable[[str], str | None], *, decoded: bool) -> bool:
+        """See `Exchange`."""
+        if not decoded:
+            try:
+                self._decoder = decoding.decoder(headers("content-encoding") or "")
+            except decoding.UnreadableError:
+                return False
+        return status == 200
+
+    @never_raise
+    def feed(self, data: bytes, *, decoded: bool = False) -> None:
+        """See `Exchange`."""
+        if not self.over:
+            self._parts.append(data if decoded or self._decoder is None else self._decoder.decode(data))
+
+    def whole(self, body: bytes) -> None:
+        """See `Exchange`."""
+        self._parts = [body]
+        self.finish()
+
+    def finish(self) -> None:
+        """See `Exchange`."""
+        if not self.over:
+            self.over = True
+            heard(b"".join(self._parts))
+
+    def abandon(self) -> None:
+        """See `Exchange`: the next question will tell."""
+        self.over = True
+
+    closed = abandon
+
+    def fail(self, _error: BaseException) -> None:
+        """See `Exchange`."""
+        self.over = True

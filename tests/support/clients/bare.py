@@ -173,3 +173,18 @@ def urllib3_retry(prompt: Prompt) -> Got:
     with urllib3.PoolManager(retries=policy, timeout=prompt.timeout) as pool:
         answer = pool.request("POST", prompt.url + SHAPES[0].path, json=SHAPES[0].body(prompt), headers=HEADERS)
         return got((answer.status, answer.data))
+
+
+@drives("aiohttp", "assistants", modes=("plain",), retries=False)
+async def aiohttp_assistants(prompt: Prompt) -> Got:
+    """A run that is polled until it has ended: one call."""
+    import aiohttp
+
+    url = f"{prompt.url}/v1/threads/thread_1/runs"
+    async with aiohttp.ClientSession() as session:
+        async with session.post(url, json={"assistant_id": "asst_1", "instructions": prompt.text}, headers=HEADERS) as answer:
+            run = await answer.json()
+        while run["status"] != "completed":
+            async with session.get(f"{url}/{run['id']}", headers=HEADERS) as answer:
+                run = await answer.json()
+    return Got(objects=run["usage"])

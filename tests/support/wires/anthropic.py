@@ -72,7 +72,8 @@ def stream(ask: Ask, told: Tokens) -> Iterator[Frame]:
     else:
         block = {"type": "text", "text": ""}
         deltas = [{"type": "text_delta", "text": word} for word in WORDS]
-    yield event("content_block_start", index=0, content_block=block)
+    # The model names the tool, as it writes a word: with that its content begins, as in OpenAI's wire.
+    yield event("content_block_start", content=ask.wants_tool(), index=0, content_block=block)
     yield event("ping")
     for delta in deltas:
         yield event("content_block_delta", content=True, index=0, delta=delta)

@@ -13,13 +13,16 @@ from typing import Any, Final
 
 from ...._guard import never_raise
 from ...common.patching import Method, Patches
+from .. import runs
 from ..exchange import Exchange, begin
 from ..protocols.protocol import Body
-from ..recognise import Place
+from ..recognise import Place, may_ask
 
-_followed: Final[dict[int, Exchange]] = {}
+_followed: Final[dict[int, Exchange | runs.Poll]] = {}
 """By the identity of a body's reader (aiohttp/streams.py), which has slots: nothing can be put on it, no reference be weak.
 It lives as long as its response, with which the entry goes."""
+
+_POST, _GET = ("POST", "post"), ("GET", "get")
 
 
 def instrument(module: ModuleType, patches: Patches) -> None:
@@ -35,9 +38,12 @@ def instrument(module: ModuleType, patches: Patches) -> None:
 
 def _sending(original: Method) -> Method:
     async def _request(self: Any, method: str, url: Any, **kwargs: Any) -> Any:
-        exchange = _begin(self, method, url, kwargs)
+        exchange = _begin(self, url, kwargs) if method in _POST else None
         if exchange is None:
-            return await original(self, method, url, **kwargs)
+            response = await original(self, method, url, **kwargs)
+            if runs.WAITING and method in _GET and runs.asks(str(response.url)):
+                _follow(runs.Poll(), response)
+            return response
         with exchange:
             response = await original(self, method, url, **kwargs)
         _follow(exchange, response)
@@ -47,8 +53,8 @@ def _sending(original: Method) -> Method:
 
 
 @never_raise
-def _begin(session: Any, method: str, url: Any, kwargs: Mapping[str, Any]) -> Exchange | None:
-    if method.upper() != "POST":
+def _begin(session: Any, url: Any, kwargs: Mapping[str, Any]) -> Exchange | None:
+    if not may_ask(str(url), str(session._base_url or "")):
         return None
     full = session._build_url(url)
     place = Place(full.host or "", full.explicit_port, full.raw_path_qs, full.scheme)
@@ -65,7 +71,7 @@ def _body(kwargs: Mapping[str, Any]) -> bytes | Body | None:
 
 
 @never_raise
-def _follow(exchange: Exchange, response: Any) -> None:
+def _follow(exchange: Exchange | runs.Poll, response: Any) -> None:
     if not exchange.responded(response.status, response.headers.get, decoded=True):
         return
     reader = response.content
@@ -78,7 +84,7 @@ def _follow(exchange: Exchange, response: Any) -> None:
         exchange.finish()
 
 
-def _gone(reader: int, exchange: Exchange) -> None:
+def _gone(reader: int, exchange: Exchange | runs.Poll) -> None:
     _followed.pop(reader, None)
     exchange.abandon()
 

@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from ...._guard import never_raise
 from ...common.patching import Method, Patches
+from .. import runs
 from ..exchange import Exchange, begin
-from ..recognise import Place
+from ..recognise import Place, may_ask
 
 _READS: Final = ("read", "read1", "readline")
 """Iteration, `readlines` and text wrappers go through these (Modules/_io/iobase.c, Lib/http/client.py)."""
@@ -32,9 +33,12 @@ def asking(original: Method) -> Method:
     """The method `request` of connections."""
 
     def request(self: Any, method: str, url: Any, body: Any = None, *args: Any, **kwargs: Any) -> Any:
-        exchange = _begin(self, url, body) if method == "POST" else None
+        exchange = _begin(self, url, body) if method == "POST" and may_ask(url, self.host) else None
         if exchange is None:
-            return original(self, method, url, body, *args, **kwargs)
+            sent = original(self, method, url, body, *args, **kwargs)
+            if runs.WAITING and method == "GET" and runs.asks(str(url)):
+                _await(self, runs.Poll())
+            return sent
         with exchange:
             sent = original(self, method, url, body, *args, **kwargs)
         _await(self, exchange)
@@ -44,9 +48,7 @@ def asking(original: Method) -> Method:
 
 
 @never_raise
-def _begin(connection: Any, url: Any, body: Any) -> Exchange | None:
-    if not isinstance(url, str):
-        return None
+def _begin(connection: Any, url: str, body: Any) -> Exchange | None:
     path = url if url.startswith("/") else "/" + url.partition("://")[2].partition("/")[2]  # whole, for a proxy
     https = connection.default_port == 443
     # The host behind a proxy's tunnel (Lib/http/client.py, `set_tunnel`) has no public name.
@@ -64,7 +66,7 @@ def _body(body: Any) -> bytes | None:
 class _Reader:
     """Holds the exchange for one answer, and nothing else: what is thrown away goes at once, as without us."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange | runs.Poll) -> None:
         self.exchange = exchange
         self.inside = False
         """Whether one of the methods runs: those that it calls are not followed."""
@@ -74,7 +76,7 @@ class _Reader:
 
 
 @never_raise
-def _await(connection: Any, exchange: Exchange) -> None:
+def _await(connection: Any, exchange: Exchange | runs.Poll) -> None:
     connection.getresponse = _answering(type(connection).getresponse, weakref.ref(connection), _Reader(exchange))
 
 
@@ -160,7 +162,7 @@ class _inside:  # noqa: N801 - used as a function
 
 
 @never_raise
-def _took(exchange: Exchange, data: Any, response: Any, *, over: bool) -> None:
+def _took(exchange: Exchange | runs.Poll, data: Any, response: Any, *, over: bool) -> None:
     if isinstance(data, bytes) and data:
         exchange.feed(data)
     if over or response.isclosed():  # by itself, when all of the body has been read

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import ModuleType
-from typing import Any, Final
+from typing import Any
 
 from ...._guard import never_raise
 from ...common.patching import Method, Patches
 from .. import runs
 from ..exchange import Exchange, begin
-from ..recognise import Place
-
-_GET: Final = "GET"
+from ..recognise import Place, may_ask
 
 
 def instrument(module: ModuleType, patches: Patches) -> None:
@@ -28,11 +26,11 @@ def instrument(module: ModuleType, patches: Patches) -> None:
 
 def _sending(original: Method, stream: Callable[..., Any]) -> Method:
     def send(self: Any, request: Any, **kwargs: Any) -> Any:
-        exchange = _begin(request)
+        exchange = _begin(request) if request.method == "POST" else None
         if exchange is None:
             response = original(self, request, **kwargs)
-            if request.method == _GET and runs.asks(request.url.path):
-                _heard(response)
+            if runs.WAITING and request.method == "GET" and runs.asks(request.url.path):
+                _follow(runs.Poll(), response, stream)
             return response
         with exchange:
             response = original(self, request, **kwargs)
@@ -44,11 +42,11 @@ def _sending(original: Method, stream: Callable[..., Any]) -> Method:
 
 def _sending_async(original: Method, stream: Callable[..., Any]) -> Method:
     async def send(self: Any, request: Any, **kwargs: Any) -> Any:
-        exchange = _begin(request)
+        exchange = _begin(request) if request.method == "POST" else None
         if exchange is None:
             response = await original(self, request, **kwargs)
-            if request.method == _GET and runs.asks(request.url.path):
-                _heard(response)
+            if runs.WAITING and request.method == "GET" and runs.asks(request.url.path):
+                _follow(runs.Poll(), response, stream)
             return response
         with exchange:
             response = await original(self, request, **kwargs)
@@ -60,10 +58,11 @@ def _sending_async(original: Method, stream: Callable[..., Any]) -> Method:
 
 @never_raise
 def _begin(request: Any) -> Exchange | None:
-    if request.method != "POST":
-        return None
     url = request.url
-    place = Place(url.host, url.port, url.raw_path.decode("ascii"), url.scheme)
+    path = url.raw_path.decode("ascii")
+    if not may_ask(path, url.host):
+        return None
+    place = Place(url.host, url.port, path, url.scheme)
     return begin(place, lambda: _body(request))
 
 
@@ -74,7 +73,7 @@ def _body(request: Any) -> bytes | None:
 
 
 @never_raise
-def _follow(exchange: Exchange, response: Any, stream: Callable[..., Any]) -> None:
+def _follow(exchange: Exchange | runs.Poll, response: Any, stream: Callable[..., Any]) -> None:
     whole = response.is_closed
     if not exchange.responded(response.status_code, response.headers.get, decoded=whole):
         return
@@ -84,16 +83,10 @@ def _follow(exchange: Exchange, response: Any, stream: Callable[..., Any]) -> No
         response.stream = stream(response.stream, exchange)
 
 
-@never_raise
-def _heard(response: Any) -> None:
-    if response.status_code == 200 and response.is_closed:
-        runs.heard(response.content)
-
-
 class _Followed:
     """The stream of a response, read along."""
 
-    def __init__(self, stream: Any, exchange: Exchange) -> None:
+    def __init__(self, stream: Any, exchange: Exchange | runs.Poll) -> None:
         self._stream = stream
         self._exchange = exchange
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ...._guard import never_raise
@@ -16,6 +16,8 @@ from .. import boundaries, exchange
 from ..boundaries import Boundary
 from ..call import Call
 from ..recognise import Place, may_ask
+
+_POST: Final = ("POST", "post")
 
 
 def instrument(module: ModuleType, patches: Patches) -> None:
@@ -26,7 +28,7 @@ def instrument(module: ModuleType, patches: Patches) -> None:
 
 def _asking(original: Method) -> Method:
     def request(self: Any, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:
-        boundary = _enter(method, url)
+        boundary = _enter(url) if method in _POST and may_ask(url) else None
         if boundary is None:
             return original(self, method, url, *args, **kwargs)
         # Begun here already: the spans of others for the HTTP request are to be below the model's.
@@ -48,7 +50,7 @@ def _asking(original: Method) -> Method:
 
 def _sending(original: Method) -> Method:
     def send(self: Any, request: Any, **kwargs: Any) -> Any:
-        boundary = _enter(request.method, request.url)
+        boundary = _enter(request.url) if request.method == "POST" and may_ask(request.url) else None
         if boundary is None:
             return original(self, request, **kwargs)
         try:
@@ -63,10 +65,8 @@ def _sending(original: Method) -> Method:
 
 
 @never_raise
-def _enter(method: Any, url: Any) -> Boundary | None:
-    if method not in ("POST", "post") or not isinstance(url, str):
-        return None
-    return boundaries.enter(None) if may_ask(url) or exchange.may_be_named(url) else None
+def _enter(url: Any) -> Boundary | None:
+    return boundaries.enter(None) if isinstance(url, str) else None
 
 
 @never_raise

@@ -14,8 +14,9 @@ from typing import Any, Final
 from ...._guard import never_raise
 from ...common.patching import Method, Patches
 from .. import exchange as exchanges
+from .. import runs
 from ..exchange import Exchange
-from ..recognise import Place
+from ..recognise import Place, may_ask
 
 _READER: Final = "_otel_chatbot_reader"
 
@@ -27,9 +28,12 @@ def instrument(module: ModuleType, patches: Patches) -> None:
 
 def _opening(original: Method) -> Method:
     def urlopen(self: Any, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> Any:
-        exchange = _begin(self, url, body) if method == "POST" else None
+        exchange = _begin(self, url, body) if method == "POST" and may_ask(url, self.host) else None
         if exchange is None:
-            return original(self, method, url, body, *args, **kwargs)
+            response = original(self, method, url, body, *args, **kwargs)
+            if runs.WAITING and method == "GET" and runs.asks(url):
+                _follow(runs.Poll(), response)
+            return response
         with exchange:
             response = original(self, method, url, body, *args, **kwargs)
         _follow(exchange, response)
@@ -52,7 +56,7 @@ def _body(body: Any) -> bytes | None:
 
 
 @never_raise
-def _follow(exchange: Exchange, response: Any) -> None:
+def _follow(exchange: Exchange | runs.Poll, response: Any) -> None:
     # The body that urllib3 has read before it returned (urllib3/response.py); there is no public way to ask without reading.
     body = getattr(response, "_body", None)
     if not exchange.responded(response.status, response.headers.get, decoded=isinstance(body, bytes)):
@@ -66,7 +70,7 @@ def _follow(exchange: Exchange, response: Any) -> None:
 class _Reader:
     """Reads along on one response. It holds no reference to it: a response that is thrown away goes at once, as without us."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange | runs.Poll) -> None:
         self.exchange = exchange
         self.inside = False
         """Whether one of the methods runs: those that it calls are not followed."""
@@ -75,7 +79,7 @@ class _Reader:
         self.exchange.abandon()
 
 
-def _read_along(response: Any, exchange: Exchange) -> None:
+def _read_along(response: Any, exchange: Exchange | runs.Poll) -> None:
     vars(response)[_READER] = _Reader(exchange)
     kind: Any = type(response)
     response.__class__ = _followed(kind)
@@ -162,6 +166,6 @@ def _is_chunked(response: Any) -> bool:
 
 
 @never_raise
-def _took(exchange: Exchange, data: Any, *, decoded: bool) -> None:
+def _took(exchange: Exchange | runs.Poll, data: Any, *, decoded: bool) -> None:
     if isinstance(data, bytes) and data:
         exchange.feed(data, decoded=decoded)

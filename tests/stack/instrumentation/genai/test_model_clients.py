@@ -31,12 +31,7 @@ SCENARIOS = (
 )
 
 EACH = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-READ_TO_THEIR_END = [
-    scenario
-    for scenario in SCENARIOS
-    # Which event of a tool's call is its first content is open (Anthropic names the tool first): asked in `make proof` alone.
-    if scenario.streamed and scenario.mode == "plain" and (SCENARIOS is MADE_BY_CLIENTS or "tools" not in scenario.interface)
-]
+READ_TO_THEIR_END = [scenario for scenario in SCENARIOS if scenario.streamed and scenario.mode == "plain"]
 
 
 @pytest.fixture(scope="module")

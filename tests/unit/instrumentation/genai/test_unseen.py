@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from otel_chatbot.instrumentation.common import seen
-from otel_chatbot.instrumentation.genai import unseen
+from otel_chatbot.instrumentation.genai import recognise, unseen
 from otel_chatbot.instrumentation.genai.recognise import Place
 from otel_chatbot.metrics import record
 from otel_chatbot.metrics.shared.facts import FACTS
@@ -81,3 +81,12 @@ def test_our_own_posts_are_not_looked_at() -> None:
 def test_a_body_that_cannot_be_read_is_none(body: bytes | None) -> None:
     unseen.look(Place("llm.example", None, "/x"), lambda: body)
     assert FACTS.of(seen.POSTED) == []
+
+
+def test_a_process_looks_at_its_first_posts_and_then_pays_for_none() -> None:
+    assert recognise.may_ask("/anything", "shop.example") is True
+    for number in range(recognise.UNKNOWN.MOST):
+        look({"basket": 1}, path=f"/orders{number}")
+    assert recognise.may_ask("/anything", "shop.example") is False
+    assert look({"prompt": "x"}, path="/new") == 0
+    assert recognise.may_ask("/v1/chat/completions") is True
