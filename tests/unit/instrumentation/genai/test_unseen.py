@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from otel_chatbot import config
 from otel_chatbot.instrumentation.common import seen
 from otel_chatbot.instrumentation.genai import recognise, unseen
 from otel_chatbot.instrumentation.genai.recognise import Place
@@ -83,7 +84,8 @@ def test_a_body_that_cannot_be_read_is_none(body: bytes | None) -> None:
     assert FACTS.of(seen.POSTED) == []
 
 
-def test_a_process_looks_at_its_first_posts_and_then_pays_for_none() -> None:
+def test_a_process_looks_at_its_first_posts_and_then_pays_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recognise.config, "current", config.Settings)  # the tests' own name an address
     assert recognise.may_ask("/anything", "shop.example") is True
     for number in range(recognise.UNKNOWN.MOST):
         look({"basket": 1}, path=f"/orders{number}")
