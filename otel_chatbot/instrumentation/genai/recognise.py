@@ -45,6 +45,7 @@ _BY_TAIL: Final[dict[str, tuple[Protocol, ...]]] = {
     tail: tuple(protocol for protocol in PROTOCOLS if tail in protocol.tails)
     for tail in {tail for protocol in PROTOCOLS for tail in protocol.tails}
 }
+_TAILS: Final = tuple(_BY_TAIL)
 
 _P = GenAiProvider
 _HOSTS: Final = {
@@ -150,16 +151,17 @@ def provider_of(host: str) -> str | None:
 
 
 def may_ask(address: Any, host: Any = "") -> bool:
-    """The quick test of a POST, which every one pays: its path with its query, or whole address, and its host, if that is apart.
+    """The quick test of a POST, which every one pays: its path with its query, and its host; or its whole address.
 
     What is no text at all is none; whose address it is, `candidates` finds out.
     """
     try:
-        path = address.partition("?")[0] if "?" in address else address
-        tail = path[path.rfind("/") + 1 :]
-        if tail in _BY_TAIL or (":" in tail and tail[tail.rfind(":") + 1 :] in _BY_TAIL):
-            return True
-        return bool(config.current().ai_addresses) or _ANY_PATH in address or _ANY_PATH in host
+        if address.endswith(_TAILS) or "?" in address:
+            path = address.partition("?")[0]
+            tail = path[path.rfind("/") + 1 :]
+            if tail in _BY_TAIL or tail[tail.rfind(":") + 1 :] in _BY_TAIL:
+                return True
+        return _ANY_PATH in (host or address) or bool(config.current().ai_addresses)
     except (AttributeError, TypeError):
         return False
 
