@@ -87,7 +87,11 @@ class Settings:
     )
     active_window: float = setting(300.0, "sliding window of the active gauges, in seconds", _parsing.seconds)
     cache_prefix: str = setting("", "prefix of the keys that are the cache; empty: every key but the package's own")
-    auto_off: tuple[str, ...] = setting((), "metrics whose automatic source is off, by any of their names", _parsing.items)
+    auto_off: tuple[str, ...] = setting(
+        (),
+        "metrics whose automatic source is off, by any of their names; `messages_from_model`: model calls tell of no messages",
+        _parsing.items,
+    )
     health_timeout: float = setting(1.0, "budget of each health check, in seconds", _parsing.seconds)
     probe_traces: str = setting(
         "failed", "which traces of probes and scrapes are kept", _parsing.choice("failed", "all", "none")

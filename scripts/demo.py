@@ -27,6 +27,7 @@ VENV = HOME / "venv"
 RUNNING = HOME / "running"
 """The port of the demo that runs on this folder's data."""
 LOGS = HOME / "logs"
+VIEWER_PORT = 4390
 EXAMPLES = ROOT / "examples"
 REQUIREMENTS = ROOT / "requirements"
 MODEL_NAMES = (
@@ -41,10 +42,12 @@ class Demo:
 
     def __init__(self, port: int) -> None:
         self.port = port
+        self.viewer_port = 0
         self.children: list[Child] = []
         self.env = dict(os.environ)
         self.env.setdefault("OTEL_SERVICE_NAME", "chatbot")
         self.env.setdefault("CHATBOT_OTEL_LOG_DIR", str(LOGS))
+        self.env.setdefault("CHATBOT_OTEL_CAPTURE_CONTENT", "true")  # what is said to a demo may be seen in its viewer
         self.env["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1"]))
         self.env.update(
             PORT=str(port), HOST="127.0.0.1", PYTHONUNBUFFERED="1", PATH=f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"
@@ -56,6 +59,7 @@ class Demo:
         self.redis()
         self.model()
         self.chatbot()
+        self.viewer()
 
     def mongodb(self) -> None:
         """Start the MongoDB stand-in on the data of earlier runs."""
@@ -117,6 +121,13 @@ class Demo:
         else:
             command.insert(0, program("opentelemetry-instrument"))
         self.run("Chatbot", command).wait_for(lambda: answers(self.port))
+
+    def viewer(self) -> None:
+        """Start the viewer on what the chatbot writes and counts."""
+        self.viewer_port = VIEWER_PORT if not listens(VIEWER_PORT) else int(free_port())
+        logs = self.env["CHATBOT_OTEL_LOG_DIR"]
+        command = [program("otel-chatbot"), "ui", logs, "--port", str(self.viewer_port), "--data", HOME / "ui.sqlite"]
+        self.run("Viewer", command).wait_for(lambda: listens(self.viewer_port))
 
     def run(self, name: str, command: list[str | Path]) -> Child:
         """Start a child, which belongs to the demo from now on."""
@@ -241,6 +252,7 @@ def addresses(demo: Demo) -> str:
     logs = logs.relative_to(ROOT) if logs.is_relative_to(ROOT) else logs
     return f"""
   Chat      {base}/
+  Viewer    http://127.0.0.1:{demo.viewer_port}/
   Health    {base}/health/ready
   Metrics   {base}/metrics
   Logs      {logs / "chatbot.json.log"}

@@ -21,6 +21,7 @@ from ...metrics.series import GaugeSeries
 from ...semconv import attributes as a
 from ..active.gauges import ACTIVE, Found
 from ..common import chat_turn
+from ..empty.telling import TELLING
 from . import figures, routes, server_span, upgrade
 from .answer import Answer
 from .request_span import RequestSpan
@@ -111,6 +112,8 @@ class ServedRequest:
             self._see_active(status)
             self._finish_turn(status, elapsed, context)
             self._write_access_record(status, elapsed)
+            if not TELLING.over:
+                TELLING.ended(self.scope, self.method, self.route)
         self.tracing.end(status, error, self.answer.error, elapsed)
         self.scope.close()
 
@@ -145,7 +148,8 @@ class ServedRequest:
     @never_raise
     def _finish_turn(self, status: int, elapsed: float, context: SpanContext) -> None:
         seconds = None if status == upgrade.SWITCHED else elapsed  # a connection may have had many turns: it is none itself
-        chat_turn.finish(self.scope, seconds, context, self.tracing.attributes, self.route, self.ids.model)
+        attributes, well = self.tracing.attributes, status < 400
+        chat_turn.finish(self.scope, seconds, context, attributes, self.route, self.ids.model, well=well)
 
     @never_raise
     def _write_access_record(self, status: int, elapsed: float) -> None:

@@ -14,14 +14,14 @@ import orjson
 
 from ..._guard import never_raise
 from ...metrics import record
-from . import boundaries, decoding, runs, spans
+from . import boundaries, decoding, runs, spans, unseen
 from . import call as genai_call
 from .call import Call
 from .framing import Framing, Splitter, framing_of, splitter
 from .protocols.answer import Answer, dict_of
 from .protocols.openai_assistants import RUNS
 from .protocols.protocol import Body
-from .recognise import Found, Place, candidates, recognise
+from .recognise import Found, Place, candidates, may_ask, recognise
 
 MOST: Final = 16 * 1024 * 1024
 """Bytes of an answer that is one value."""
@@ -34,6 +34,9 @@ Headers = Callable[[str], "str | None"]
 
 def begin(place: Place, body: Callable[[], bytes | Body | None]) -> Exchange | None:
     """Begin or join the call that a POST may be; None where it asks no model, or where somebody outside reads it already."""
+    if not may_ask(place.path, place.host):
+        unseen.look(place, body)
+        return None
     if record.is_own_traffic() or genai_call.current() is not None:
         return None
     boundary = boundaries.current()
@@ -46,6 +49,7 @@ def begin(place: Place, body: Callable[[], bytes | Body | None]) -> Exchange | N
         return None if again is None else Exchange(boundary.call, again, boundary)
     found = find(place, body, boundary)
     if found is None:
+        unseen.look(place, body)
         return None
     return Exchange(begin_call(found, boundary), found, boundary)
 

@@ -17,8 +17,9 @@ from opentelemetry.trace import TracerProvider
 from ...metrics import record
 from ...semconv.attributes import GenAiProvider
 from ...semconv.spec import Source
+from ..common import told_messages
 from ..common.patching import Patches
-from . import boundaries, spans, stainless, stream_usage
+from . import boundaries, spans, stainless, stream_usage, unseen
 
 _patches: Final = Patches()
 
@@ -84,6 +85,7 @@ def instrument(library: str = "", tracer_provider: TracerProvider | None = None,
         State.on = True
         record.activate_source(Source.GENAI)
         spans.use(tracer_provider)
+        told_messages.watch(_patches)
     for name in (library,) if library else _FOLLOW:
         module = sys.modules.get(name)
         if module is not None and name in _FOLLOW and name not in State.followed:
@@ -98,3 +100,4 @@ def uninstrument() -> None:
     _patches.restore()
     spans.off()
     stream_usage.forget()
+    unseen.forget()

@@ -63,6 +63,8 @@ TEXT_HOSTS: Final = ("endpoints.huggingface.cloud", "api-inference.huggingface.c
 """Hosts at which text-generation-inference answers at any path."""
 _ANY_PATH: Final = "huggingface"
 """What the names of these hosts have in common."""
+LET_GO: Final[set[tuple[str, str]]] = set()
+"""Hosts and paths that ask no model and have been looked at often enough."""
 ASKS_USAGE: Final = frozenset({_P.OPENAI.value, _P.AZURE_OPENAI.value, _P.DEEPSEEK.value})
 """Providers that tell a stream's tokens if they are asked, and only then."""
 
@@ -150,10 +152,11 @@ def provider_of(host: str) -> str | None:
     return None
 
 
-def may_ask(address: Any, host: Any = "") -> bool:
+def may_ask(address: Any, host: Any = "", *, looks: bool = False) -> bool:
     """The quick test of a POST, which every one pays: its path with its query, and its host; or its whole address.
 
-    What is no text at all is none; whose address it is, `candidates` finds out.
+    What is no text at all is none; whose address it is, `candidates` finds out. `looks`: true as well for what `genai.unseen` has
+    still to look at.
     """
     try:
         if address.endswith(_TAILS) or "?" in address:
@@ -161,7 +164,9 @@ def may_ask(address: Any, host: Any = "") -> bool:
             tail = path[path.rfind("/") + 1 :]
             if tail in _BY_TAIL or tail[tail.rfind(":") + 1 :] in _BY_TAIL:
                 return True
-        return _ANY_PATH in (host or address) or bool(config.current().ai_addresses)
+        return (
+            _ANY_PATH in (host or address) or bool(config.current().ai_addresses) or (looks and (host, address) not in LET_GO)
+        )
     except (AttributeError, TypeError):
         return False
 

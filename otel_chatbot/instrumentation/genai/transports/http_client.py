@@ -37,7 +37,7 @@ def asking(original: Method) -> Method:
     def request(
         self: Any, method: str, url: Any, body: Any = None, headers: Any = _NONE, *, encode_chunked: bool = False
     ) -> Any:
-        exchange = _begin(self, url, body) if method == "POST" and may_ask(url, self.host) else None
+        exchange = _begin(self, url, body) if method == "POST" and may_ask(url, self.host, looks=True) else None
         if exchange is None:
             sent = original(self, method, url, body, headers, encode_chunked=encode_chunked)
             if runs.WAITING and method == "GET" and runs.asks(str(url)):
