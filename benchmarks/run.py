@@ -20,6 +20,7 @@ import environment as e
 import growth
 import instructions
 import load
+import other_requests
 import outage
 import request_cost as requests
 import startup
@@ -57,6 +58,8 @@ def measured(rounds: int) -> Results:
     rates = load.rates(rounds, 4.0)
     say("an outage of the endpoint")
     away = outage.rows(max(3, rounds // 3), 6.0)
+    say("requests that ask no model")
+    others = other_requests.rows(100)
     say("growth")
     curves = growth.curves(rounds)
     rows = [
@@ -74,6 +77,7 @@ def measured(rounds: int) -> Results:
         *started,
         *load.rows(rates),
         *away,
+        *others,
     ]
     tables = {
         "A request": hello,

@@ -21,7 +21,7 @@ from .framing import Framing, Splitter, framing_of, splitter
 from .protocols.answer import Answer, dict_of
 from .protocols.openai_assistants import RUNS
 from .protocols.protocol import Body
-from .recognise import Found, Place, candidates, recognise
+from .recognise import Found, Place, candidates, may_ask, recognise
 
 MOST: Final = 16 * 1024 * 1024
 """Bytes of an answer that is one value."""
@@ -34,6 +34,9 @@ Headers = Callable[[str], "str | None"]
 
 def begin(place: Place, body: Callable[[], bytes | Body | None]) -> Exchange | None:
     """Begin or join the call that a POST may be; None where it asks no model, or where somebody outside reads it already."""
+    if not may_ask(place.path, place.host):
+        unseen.look(place, body)
+        return None
     if record.is_own_traffic() or genai_call.current() is not None:
         return None
     boundary = boundaries.current()

@@ -45,6 +45,7 @@ _BY_TAIL: Final[dict[str, tuple[Protocol, ...]]] = {
     tail: tuple(protocol for protocol in PROTOCOLS if tail in protocol.tails)
     for tail in {tail for protocol in PROTOCOLS for tail in protocol.tails}
 }
+_TAILS: Final = tuple(_BY_TAIL)
 
 _P = GenAiProvider
 _HOSTS: Final = {
@@ -62,6 +63,8 @@ TEXT_HOSTS: Final = ("endpoints.huggingface.cloud", "api-inference.huggingface.c
 """Hosts at which text-generation-inference answers at any path."""
 _ANY_PATH: Final = "huggingface"
 """What the names of these hosts have in common."""
+LET_GO: Final[set[tuple[str, str]]] = set()
+"""Hosts and paths that ask no model and have been looked at often enough."""
 ASKS_USAGE: Final = frozenset({_P.OPENAI.value, _P.AZURE_OPENAI.value, _P.DEEPSEEK.value})
 """Providers that tell a stream's tokens if they are asked, and only then."""
 
@@ -153,7 +156,7 @@ class Unknown:
     """How many POSTs to addresses that are none of a model's this process still looks at (`genai.unseen`)."""
 
     __slots__ = ("looks",)
-    MOST: Final = 200
+    MOST: Final = 1000
 
     def __init__(self) -> None:
         self.looks = self.MOST
@@ -162,17 +165,23 @@ class Unknown:
 UNKNOWN: Final = Unknown()
 
 
-def may_ask(address: Any, host: Any = "") -> bool:
-    """The quick test of a POST, which every one pays: its path with its query, or whole address, and its host, if that is apart.
+def may_ask(address: Any, host: Any = "", *, looks: bool = False) -> bool:
+    """The quick test of a POST, which every one pays: its path with its query, and its host; or its whole address.
 
-    What is no text at all is none; whose address it is, `candidates` finds out.
+    What is no text at all is none; whose address it is, `candidates` finds out. `looks`: true as well for what `genai.unseen` has
+    still to look at.
     """
     try:
-        path = address.partition("?")[0] if "?" in address else address
-        tail = path[path.rfind("/") + 1 :]
-        if tail in _BY_TAIL or (":" in tail and tail[tail.rfind(":") + 1 :] in _BY_TAIL):
-            return True
-        return UNKNOWN.looks > 0 or bool(config.current().ai_addresses) or _ANY_PATH in address or _ANY_PATH in host
+        if address.endswith(_TAILS) or "?" in address:
+            path = address.partition("?")[0]
+            tail = path[path.rfind("/") + 1 :]
+            if tail in _BY_TAIL or tail[tail.rfind(":") + 1 :] in _BY_TAIL:
+                return True
+        return (
+            _ANY_PATH in (host or address)
+            or bool(config.current().ai_addresses)
+            or (looks and UNKNOWN.looks > 0 and (host, address) not in LET_GO)
+        )
     except (AttributeError, TypeError):
         return False
 

@@ -1,8 +1,7 @@
 """Requests that look like calls of a model and are none that is known: their address and the names of their fields, never a value.
 
 Fed by `genai.exchange` with what it lets go; feeds the facts by which `instrumentation.empty` says why a figure is empty. Each
-address is looked at a few times and no more, and a process looks at no more than `UNKNOWN.MOST` of its POSTs in all: an application
-that posts something else pays for its first requests.
+address is looked at a few times and no more, so that an application that posts something else pays for three of its requests.
 """
 
 from __future__ import annotations
@@ -17,11 +16,12 @@ from ...metrics import record
 from ..common import seen
 from . import call as genai_call
 from .protocols.protocol import Body
-from .recognise import UNKNOWN, Place
+from .recognise import LET_GO, UNKNOWN, Place
 
 _LOOKS: Final = 3
 _MOST: Final = 256
 """Addresses that are looked at."""
+_MOST_LET_GO: Final = 4096
 _LARGEST: Final = 256 * 1024
 _MOST_FIELDS: Final = 12
 _SAID: Final = ("query", "question", "input", "text", "message", "inputs", "user_input")
@@ -37,12 +37,15 @@ _looked: dict[tuple[str, int | None, str], int] = {}
 @never_raise
 def look(place: Place, body: Callable[[], bytes | Body | None]) -> None:
     """A POST that asks no model that is known."""
-    if UNKNOWN.looks <= 0:
-        return
     UNKNOWN.looks -= 1
     key = (place.host, place.port, place.path.partition("?")[0].rpartition("/")[2][:64])
     looks = _looked.get(key, 0)
-    if looks >= _LOOKS or (not looks and len(_looked) >= _MOST) or record.is_own_traffic() or genai_call.current() is not None:
+    if looks >= _LOOKS or (not looks and len(_looked) >= _MOST):
+        if len(LET_GO) >= _MOST_LET_GO:
+            LET_GO.clear()
+        LET_GO.add((place.host, place.path))
+        return
+    if record.is_own_traffic() or genai_call.current() is not None:
         return
     _looked[key] = looks + 1
     data = body()
@@ -67,6 +70,7 @@ def looks_like_a_call(body: Mapping[str, Any]) -> bool:
 def forget() -> None:
     """Look again."""
     _looked.clear()
+    LET_GO.clear()
     UNKNOWN.looks = UNKNOWN.MOST
 
 

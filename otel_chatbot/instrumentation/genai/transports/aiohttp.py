@@ -54,10 +54,11 @@ def _sending(original: Method) -> Method:
 
 @never_raise
 def _begin(session: Any, url: Any, kwargs: Mapping[str, Any]) -> Exchange | None:
-    if not may_ask(str(url), str(session._base_url or "")):
-        return None
     full = session._build_url(url)
-    place = Place(full.host or "", full.explicit_port, full.raw_path_qs, full.scheme)
+    host, path = full.host or "", full.raw_path_qs
+    if not may_ask(path, host, looks=True):
+        return None
+    place = Place(host, full.explicit_port, path, full.scheme)
     return begin(place, lambda: _body(kwargs))
 
 

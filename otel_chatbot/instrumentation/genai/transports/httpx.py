@@ -60,7 +60,7 @@ def _sending_async(original: Method, stream: Callable[..., Any]) -> Method:
 def _begin(request: Any) -> Exchange | None:
     url = request.url
     path = url.raw_path.decode("ascii")
-    if not may_ask(path, url.host):
+    if not may_ask(path, url.host, looks=True):
         return None
     place = Place(url.host, url.port, path, url.scheme)
     return begin(place, lambda: _body(request))

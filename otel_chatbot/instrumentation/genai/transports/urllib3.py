@@ -28,7 +28,7 @@ def instrument(module: ModuleType, patches: Patches) -> None:
 
 def _opening(original: Method) -> Method:
     def urlopen(self: Any, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> Any:
-        exchange = _begin(self, url, body) if method == "POST" and may_ask(url, self.host) else None
+        exchange = _begin(self, url, body) if method == "POST" and may_ask(url, self.host, looks=True) else None
         if exchange is None:
             response = original(self, method, url, body, *args, **kwargs)
             if runs.WAITING and method == "GET" and runs.asks(url):

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.ai import AiWatch, watched
+from support.wires.gemini_messages import KINDS
 
 from otel_chatbot.instrumentation.genai import content, recognise
 from otel_chatbot.instrumentation.genai import exchange as exchanges
@@ -21,6 +23,7 @@ from otel_chatbot.instrumentation.genai.protocols import answer as answers
 from otel_chatbot.instrumentation.genai.protocols.answer import Answer
 from otel_chatbot.instrumentation.genai.protocols.protocol import Protocol, characters
 from otel_chatbot.instrumentation.genai.recognise import PROTOCOLS, Found, Place
+from otel_chatbot.instrumentation.genai.transports import grpc
 from otel_chatbot.semconv import metrics as m
 
 CASES = 25 * int(os.environ.get("OTEL_CHATBOT_TEST_SCALE", "1"))
@@ -115,6 +118,45 @@ def test_any_bytes_end_the_call_once(
     exchange.finish()
     exchange.closed()
     assert exchange.call.has_ended or exchange.found.protocol.name == "openai_assistants"
+
+
+MESSAGES = st.builds(
+    KINDS.Answer,
+    candidates=st.lists(
+        st.fixed_dictionaries({}, optional={
+            "content": st.fixed_dictionaries({"parts": st.lists(st.fixed_dictionaries({"text": st.text(max_size=9)}), max_size=3)}),
+            "finish_reason": st.integers(-(2**31), 2**31 - 1),
+        }),
+        max_size=4,
+    ),
+    usage_metadata=st.fixed_dictionaries({"prompt_token_count": st.integers(-(2**31), 2**31 - 1)}),
+    model_version=st.text(max_size=400),
+).map(lambda message: message.SerializeToString())  # fmt: skip
+
+
+@given(
+    answers=st.lists(st.binary(max_size=60) | MESSAGES, max_size=5), status=st.integers(-1, 99), whole=st.booleans(),
+    ends=st.sampled_from(["status", "thrown away"]),
+)  # fmt: skip
+def test_any_messages_of_grpc_end_the_call_once_and_the_app_gets_its_own_error(
+    answers: list[bytes], status: int, whole: bool, ends: str
+) -> None:
+    gemini = next(protocol for protocol in PROTOCOLS if protocol.name == "gemini")
+    exchange = begun(gemini, streamed=not whole)
+    reader = (grpc._LastReader if whole else grpc._Reader)(exchange, KINDS.Answer.FromString)
+    for data in answers:
+        try:
+            message = KINDS.Answer.FromString(data)
+        except DecodeError:
+            with pytest.raises(DecodeError):
+                reader(data)
+        else:
+            assert reader(data) == message
+    assert bounded(exchange.answer)
+    grpc._ended(exchange, status) if ends == "status" else exchange.call.abandon()
+    grpc._ended(exchange, 0)
+    exchange.closed()
+    assert exchange.call.has_ended
 
 
 @pytest.fixture
