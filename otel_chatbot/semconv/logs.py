@@ -10,7 +10,7 @@ from enum import Enum
 LOGGER = "chatbot"
 """The logger that `get_logger()` returns."""
 ACCESS_LOGGER = "chatbot.access"
-"""The logger of the access records, one a request."""
+"""The logger of the access records, one per request."""
 PACKAGE_LOGGER = "otel_chatbot"
 """The logger on which the package speaks of itself."""
 
