@@ -1,6 +1,6 @@
 """Names in log records: our loggers, the fields of a JSON line, the events of a chatbot.
 
-Fed by nothing (standard library only); feeds `logs/` and the documentation.
+Feeds `logs/` and the documentation.
 """
 
 from __future__ import annotations
