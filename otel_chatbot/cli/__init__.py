@@ -91,46 +91,52 @@ def number(kind: Callable[[str], _Number], least: float, most: float = math.inf)
 
 def parser() -> argparse.ArgumentParser:
     """The command line; feeds the page of commands, too."""
-    found = argparse.ArgumentParser(prog="otel-chatbot", description="Telemetry of a chatbot, looked at from the outside.")
+    found = argparse.ArgumentParser(prog="otel-chatbot", description="Check, look at and manage the telemetry of a chatbot.")
     found.add_argument("--version", action="version", version=f"otel-chatbot {version('otel-chatbot')}")
     commands = found.add_subparsers(dest="command", required=True)
-    doctor = commands.add_parser("doctor", help="what is installed, set and reachable, and what to do about the rest")
+    doctor = commands.add_parser("doctor", help="check what is installed, set and reachable, and say how to mend what is not")
     doctor.add_argument("url", nargs="?", default="", help="address of the running app: asks its six routes too")
     doctor.add_argument("--app", default="", help="module or file of the app: imported in an instrumented process, not started")
     doctor.add_argument(
-        "--port", type=number(int, 1, 65535), default=0, help="port that the app is to have: says whether it is free"
+        "--port", type=number(int, 1, 65535), default=0, help="port that the app will use: checks that it is free"
     )
     doctor.add_argument("--prometheus", default="", help="address of Prometheus: looks there for the test figure")
     doctor.add_argument("--collector", default="", help="address of the collector's own metrics, such as http://localhost:8888")
     doctor.add_argument("--traces", default="", help="address of Tempo or Jaeger: looks there for the test span")
     doctor.add_argument("--wait", type=number(float, 0), default=30.0, help="seconds to look for what was sent (default 30)")
-    doctor.add_argument("--json", action="store_true", help="for machines")
-    compare = commands.add_parser("compare", help="whether a version is worse than another: 1 when it is")
+    doctor.add_argument("--json", action="store_true", help="print JSON, for programs")
+    compare = commands.add_parser("compare", help="compare two versions; ends with 1 when the new one is worse")
     compare.add_argument("old", help="service.version to compare with")
-    compare.add_argument("new", help="service.version that is judged")
+    compare.add_argument("new", help="service.version to judge")
     compare.add_argument("--prometheus", default="http://localhost:9090", help="its address (default http://localhost:9090)")
-    compare.add_argument("--service", default="", help="service.name, where several have such versions")
+    compare.add_argument("--service", default="", help="service.name, when several services have these versions")
     compare.add_argument(
-        "--window", type=number(float, 1), default=1800.0, help="seconds of each version to look at (default 1800)"
+        "--window", type=number(float, 1), default=1800.0, help="seconds to look at per version (default 1800)"
     )
     compare.add_argument(
-        "--since", type=number(float, 1), default=86400.0, help="seconds back to look for the versions (default 86400)"
+        "--since", type=number(float, 1), default=86400.0, help="how many seconds back to look for the versions (default 86400)"
     )
     compare.add_argument(
-        "--tolerance", type=number(float, 0), default=20.0, help="percent that a figure may be worse (default 20)"
+        "--tolerance", type=number(float, 0), default=20.0, help="how many percent worse a figure may be (default 20)"
     )
-    compare.add_argument("--least", type=number(int, 0), default=20, help="requests that each must have answered (default 20)")
-    compare.add_argument("--json", action="store_true", help="for machines")
-    mark = commands.add_parser("mark", help="tell telemetry of a deployment: a span with an event")
+    compare.add_argument(
+        "--least", type=number(int, 0), default=20, help="requests that each version must have answered (default 20)"
+    )
+    compare.add_argument("--json", action="store_true", help="print JSON, for programs")
+    mark = commands.add_parser("mark", help="record a deployment or a rollback as a span with an event")
     mark.add_argument("action", choices=("deploy", "rollback"), help="what was done")
     mark.add_argument("--version", dest="to", required=True, help="service.version that runs now")
     mark.add_argument("--previous", default="", help="service.version that ran before")
-    mark.add_argument("--failed", action="store_true", help="it did not succeed")
-    probe = commands.add_parser("probe", help="ask a health route once: 0 when it answers 200, for container health checks")
+    mark.add_argument("--failed", action="store_true", help="the deployment or rollback failed")
+    probe = commands.add_parser(
+        "probe", help="ask a health route once; ends with 0 when it answers 200 (for container health checks)"
+    )
     probe.add_argument("url", help="address of the app, or of one of its routes; /health/ready when it has no path")
     probe.add_argument("--timeout", type=number(float, 0.001), default=5.0, help="seconds (default 5)")
-    spool = commands.add_parser("spool", help="the telemetry on disk that waits to be sent")
-    spool.add_argument("action", choices=("status", "replay", "purge"), help="count it, send it now, delete it")
+    spool = commands.add_parser("spool", help="show, send or delete the telemetry on disk that waits to be sent")
+    spool.add_argument(
+        "action", choices=("status", "replay", "purge"), help="show how much there is, send it now, or delete it"
+    )
     ui = commands.add_parser("ui", help="the viewer: chats, traces, logs and figures of the apps here, in a browser")
     ui.add_argument(
         "folder", nargs="?", default="", help="look at the apps that write here alone (default: all of this user's)"

@@ -1,6 +1,6 @@
-"""`otel-chatbot mark deploy --version 2.0 --previous 1.9`: a span with an event that tells of a deployment or a rollback.
+"""`otel-chatbot mark deploy --version 2.0 --previous 1.9`: records a deployment or a rollback as a span with an event.
 
-Fed by the deployment scripts, or any other pipeline; feeds the endpoint of OTEL_EXPORTER_OTLP_ENDPOINT, else the trace file.
+Deployment scripts call it. The span goes to OTEL_EXPORTER_OTLP_ENDPOINT, or to the trace file where that is not set.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def mark(action: str, version: str, previous: str, *, failed: bool) -> int:
         told[o.PREVIOUS_VERSION] = previous
     with trace.get_tracer("otel_chatbot").start_as_current_span(o.DEPLOYMENT_SPAN, attributes=told) as span:
         if not span.is_recording():
-            print("no span was recorded: OTEL_SDK_DISABLED or the sampler keeps it away", file=sys.stderr)
+            print("no span was recorded: OTEL_SDK_DISABLED is set, or the sampler dropped it", file=sys.stderr)
             return 1
         span.add_event(o.DEPLOYMENT_EVENT, told)
     SETUP.shutdown.run()

@@ -20,7 +20,7 @@ ALL = f"slo:sli_events:rate{SHORTEST}"
 
 @dataclass(frozen=True)
 class Objective:
-    """One promise: `target` of all events are good. `bad` and `all` are expressions, events a second of each service."""
+    """One promise: `target` of all events are good. `bad` and `all` are expressions, events per second of each service."""
 
     name: str
     target: float

@@ -72,7 +72,7 @@ class Scope:
         return self._aggregate(how, self.series(spec, *matchers))
 
     def rate(self, spec: MetricSpec, *matchers: str, part: str = "") -> str:
-        """How often something happens in a second; a histogram's observations without `part`."""
+        """How often something happens per second; without `part`, a histogram's observations."""
         return self._aggregate("sum", f"rate({self.series(spec, *matchers, part=part or _counted(spec))}[{self.window}])")
 
     def increase(self, spec: MetricSpec, *matchers: str, part: str = "") -> str:
@@ -89,7 +89,7 @@ class Scope:
         return self._aggregate("sum", f"({series} unless {series} offset {self.window}) or increase({series}[{self.window}])")
 
     def within(self, spec: MetricSpec, edge: float) -> str:
-        """How many observations a second were at most `edge`, which is one of the histogram's edges."""
+        """How many observations per second were at most `edge`, which is one of the histogram's edges."""
         if edge not in spec.buckets:
             raise ValueError(f"{edge} is no edge of {spec.name}: {spec.buckets}")
         return self.rate(spec, eq(p.EDGE, edge), part="_bucket")

@@ -35,7 +35,7 @@ _COUNTING = """\
 
 - **Requests**: every one that reaches the app (404, 405, OPTIONS and static files too), less the six routes of health and
   metrics and what `OTEL_PYTHON_FLASK_EXCLUDED_URLS` excludes. Their time ends with the last byte of the answer.
-- **Errors**: at most one a request, by what the client got: a 5xx answer, or one that broke off. An answer below 500 is none,
+- **Errors**: at most one per request, by what the client got: a 5xx answer, or one that broke off. An answer below 500 is none,
   whatever was raised inside; a teardown that raises before a byte was sent is a 500. A failed AI call is one error; a 5xx answer
   that it causes in the same request is not a second one. A client that goes away is none. A client library's own retries are
   one call.

@@ -33,7 +33,7 @@ class Record:
 
 
 def _indicators() -> list[Record]:
-    """Bad events and all events, a second, and their ratio over each window, weighted by traffic; 0 without any."""
+    """Bad events and all events per second, and their ratio over each window, weighted by traffic; 0 without any."""
     short = [record for one in o.OBJECTIVES for record in (Record(o.BAD, one.bad, one.name), Record(o.ALL, one.all, one.name))]
     return short + [Record(o.burned(window), _share(window)) for window in o.WINDOWS]
 

@@ -1,6 +1,6 @@
 """Names in log records: our loggers, the fields of a JSON line, the events of a chatbot.
 
-Fed by nothing (standard library only); feeds `logs/` and the documentation.
+Feeds `logs/` and the documentation.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import Enum
 LOGGER = "chatbot"
 """The logger that `get_logger()` returns."""
 ACCESS_LOGGER = "chatbot.access"
-"""The logger of the access records, one a request."""
+"""The logger of the access records, one per request."""
 PACKAGE_LOGGER = "otel_chatbot"
 """The logger on which the package speaks of itself."""
 

@@ -1,6 +1,6 @@
 """Names that Prometheus itself makes, whatever it scrapes.
 
-Fed by nothing; feeds scrape configurations, dashboards and rules. `JOB` is the service (an app's `service.name`, or the
+Feeds scrape configurations, dashboards and rules. `JOB` is the service (an app's `service.name`, or the
 name of the job that scrapes it) and `INSTANCE` one run of it, or its address.
 """
 

@@ -1,6 +1,6 @@
 """The shape of a row in the table of metrics, and the rule that turns its name into the Prometheus name.
 
-Fed by nothing; feeds `semconv.metrics`, the store, the exposition and the renderers.
+Feeds `semconv.metrics`, the store, the exposition and the renderers.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def test_the_facade_the_reference_and_the_default_panel_follow(copy: Path) -> No
     )
     boards = [json.loads(path.read_text()) for path in (copy / "grafana/dashboards").rglob("*.json")]
     titles = {panel["title"] for board in boards for panel in board["panels"]}
-    assert "chatbot_turned_away_total, a second" in titles
+    assert "chatbot_turned_away_total, per second" in titles
 
 
 def test_without_a_behaviour_test_the_row_is_red_and_says_so_and_with_one_it_is_green(copy: Path) -> None:

@@ -236,7 +236,8 @@ class Sender:
         except UnknownFormatError as error:
             self._left_alone.add(path.name)
             self.warn(
-                "format", f"{path} is of format {error}, which a later version of the package wrote: that one will send it"
+                "format",
+                f"{path} is of format {error}, written by a later version of the package; only that version can send it",
             )
         except CorruptError as error:
             self._set_aside(path, error)

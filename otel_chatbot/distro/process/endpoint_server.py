@@ -129,7 +129,7 @@ class EndpointServer:
         self._explained = ours or not taken or self._refusals == _REFUSALS
         if self._explained and not ours:
             _logger.warning(
-                "/metrics* and /health/detailed are not served: %s:%d cannot be had (%s); set %s to a free port",
+                "/metrics* and /health/detailed are not served: cannot listen on %s:%d (%s); set %s to a free port",
                 *self._address,
                 os.strerror(error.errno) if error.errno and error.errno > 0 else error,  # its own text names the address again
                 self._variable,

@@ -57,7 +57,9 @@ def set_tracer_provider(plan: Plan, resource: Resource) -> TracerProvider | None
     if isinstance(found, TracerProvider):
         return found
     if not isinstance(found, trace.ProxyTracerProvider):
-        _logger.warning("the tracer provider %s is not the SDK's: spans go to it, the package exports none", _name(found))
+        _logger.warning(
+            "the tracer provider %s is not the SDK's: spans go to it, and the package exports none of them", _name(found)
+        )
         return None
     made = TracerProvider(
         resource=resource,
@@ -91,7 +93,7 @@ def set_logger_provider(plan: Plan, resource: Resource) -> LoggerProvider | None
     if isinstance(found, LoggerProvider):
         return found
     if not isinstance(found, _logs._internal.ProxyLoggerProvider):
-        _logger.warning("the logger provider %s is not the SDK's: log records go to the files alone", _name(found))
+        _logger.warning("the logger provider %s is not the SDK's: log records go to the log files only", _name(found))
         return None
     made = make_logger_provider(plan, resource)
     _logs.set_logger_provider(made)

@@ -111,7 +111,7 @@ class ActiveInRedis:
         if not self._failed:
             self._failed = True
             _logger.warning(
-                "active users and conversations are counted on this machine alone: Redis does not answer (%s)",
+                "active users and conversations are counted on this machine only: Redis does not answer (%s)",
                 type(error).__name__,
             )
 

@@ -1,6 +1,6 @@
 """What tells probes and scrapes from the app's own requests: their paths, and a mark in the context of their spans.
 
-Fed by nothing; feeds the Flask hook, which counts them apart, and `distro.providers.probe_traces`, which drops their traces.
+Feeds the Flask hook, which counts them apart, and `distro.providers.probe_traces`, which drops their traces.
 """
 
 from __future__ import annotations

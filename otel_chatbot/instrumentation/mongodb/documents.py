@@ -131,20 +131,9 @@ class Write:
         inserts = [change for change in ran.values() if change.inserts]
         counts = _spread([change.created for change in inserts], int(reply.get("nInserted", 0)))
         updates = {index: change for index, change in ran.items() if not (change.inserts or change.deletes)}
-        modified = int(reply.get("nModified", 0))
-        if not self._command.get("errorsOnly") and not cursor.get("id"):
-            made = {item.get("idx") for item in results if item.get("upserted") is not None}
-            counts = counts.plus(total(change.created for index, change in updates.items() if index in made))
-            for item in results:
-                change = updates.get(item.get("idx"))
-                if change is not None and item.get("idx") not in made:
-                    counts = counts.plus(_changed([change], int(item.get("nModified", 0))))
-            return counts
-        upserted = int(reply.get("nUpserted", 0))
-        may = [change for change in updates.values() if change.upserts]
-        counts = counts.plus(_spread([change.created for change in may], upserted))
-        rest = [change for change in updates.values() if not (change.upserts and upserted >= len(may))]
-        return counts.plus(_changed(rest, modified))
+        if self._command.get("errorsOnly") or cursor.get("id"):
+            return counts.plus(_by_totals(list(updates.values()), reply))
+        return counts.plus(_by_results(updates, results))
 
     def _ran(self, failed: Iterable[int]) -> dict[int, Change]:
         """The statements that ran without an error: an ordered batch stops at the first one."""
@@ -253,6 +242,25 @@ def _changed(changes: Sequence[Change], modified: int) -> Counts:
         _warn(_AMBIGUOUS)
         return NOTHING
     return _spread([change.changed for change in changes], modified)
+
+
+def _by_results(updates: Mapping[int, Change], results: Sequence[Mapping[str, Any]]) -> Counts:
+    """What the updates of a bulk write count for, where the reply has a result per statement."""
+    made = {item.get("idx") for item in results if item.get("upserted") is not None}
+    counts = total(change.created for index, change in updates.items() if index in made)
+    for item in results:
+        change = updates.get(item.get("idx", -1))
+        if change is not None and item.get("idx") not in made:
+            counts = counts.plus(_changed([change], int(item.get("nModified", 0))))
+    return counts
+
+
+def _by_totals(updates: Sequence[Change], reply: Mapping[str, Any]) -> Counts:
+    """The same, where the reply has totals alone, or only its first results."""
+    upserted = int(reply.get("nUpserted", 0))
+    may = [change for change in updates if change.upserts]
+    rest = [change for change in updates if not (change.upserts and upserted >= len(may))]
+    return _spread([change.created for change in may], upserted).plus(_changed(rest, int(reply.get("nModified", 0))))
 
 
 def _spread(counts: Sequence[Counts], number: int) -> Counts:

@@ -100,23 +100,25 @@ class Statement:
         return None if isinstance(own, Mapping) else own
 
     def _take_apart(self, update: Any) -> None:
-        if isinstance(update, Mapping):
-            if not any(str(name).startswith("$") for name in update):
-                self._set.update(update)
-                return
-            for name, into in (("$set", self._set), ("$setOnInsert", self._first)):
-                fields = update.get(name)
-                if isinstance(fields, Mapping):
-                    into.update(fields)
-            for name in ("$push", "$addToSet"):
-                fields = update.get(name)
-                for path, value in fields.items() if isinstance(fields, Mapping) else ():
-                    self._push(path, value)
-        elif isinstance(update, (list, tuple)):  # an aggregation pipeline: what is written in it can be read
+        if isinstance(update, (list, tuple)):  # an aggregation pipeline: what is written in it can be read
             for stage in update:
-                fields = (stage.get("$set") or stage.get("$addFields")) if isinstance(stage, Mapping) else None
-                for path, value in fields.items() if isinstance(fields, Mapping) else ():
-                    self._express(path, value)
+                self._read_stage(stage)
+        elif isinstance(update, Mapping) and any(str(name).startswith("$") for name in update):
+            self._read_operators(update)
+        elif isinstance(update, Mapping):
+            self._set.update(update)
+
+    def _read_operators(self, update: Mapping[str, Any]) -> None:
+        self._set.update(_fields(update.get("$set")))
+        self._first.update(_fields(update.get("$setOnInsert")))
+        for name in ("$push", "$addToSet"):
+            for path, value in _fields(update.get(name)).items():
+                self._push(path, value)
+
+    def _read_stage(self, stage: Any) -> None:
+        fields = (stage.get("$set") or stage.get("$addFields")) if isinstance(stage, Mapping) else None
+        for path, value in _fields(fields).items():
+            self._express(path, value)
 
     def _push(self, path: str, value: Any) -> None:
         if isinstance(value, Mapping) and "$each" in value:
@@ -159,6 +161,11 @@ class Statement:
 
     def _lists(self) -> dict[str, Any]:
         return {name: value for name, value in self._query.items() if isinstance(value, (list, tuple)) and name[:1] != "$"}
+
+
+def _fields(found: Any) -> Mapping[str, Any]:
+    """The fields of an operator; none where it is malformed, which the server refuses."""
+    return found if isinstance(found, Mapping) else {}
 
 
 def _literal(part: Any) -> list[Any] | None:

@@ -67,7 +67,7 @@ BOARD = Dashboard(
                 Panel(
                     "Conversations and messages",
                     "ops",
-                    "Conversations created, messages sent by users and received from the assistant, a second.",
+                    "Per second: conversations created, messages sent by users, messages received from the assistant.",
                     [
                         Query(Q.or_zero(Q.rate(m.CONVERSATIONS_CREATED)), "conversations"),
                         Query(Q.or_zero(Q.rate(m.MESSAGES_SENT)), "sent"),
@@ -125,7 +125,7 @@ BOARD = Dashboard(
                 Panel(
                     "Calls by model",
                     "reqps",
-                    "AI calls a second, failed ones too.",
+                    "AI calls per second, failed ones included.",
                     [Query(Q.or_zero(_BY_MODEL.rate(m.AI_RESPONSE_TIME)), _MODEL)],
                 ),
                 Panel(
@@ -138,7 +138,7 @@ BOARD = Dashboard(
                 Panel(
                     "Failed calls by kind",
                     "ops",
-                    "AI calls that failed, a second, by what went wrong.",
+                    "Failed AI calls per second, by the kind of error.",
                     [Query(Q.or_zero(Q.split(a.ERROR_TYPE).rate(m.AI_RESPONSE_TIME, ne(a.ERROR_TYPE))), f"{{{a.ERROR_TYPE}}}")],
                     rising(0.05, 0.5),
                 ),
@@ -150,7 +150,7 @@ BOARD = Dashboard(
                 Panel(
                     "Tokens by type",
                     "short",
-                    "Tokens a second, into the model and out of it.",
+                    "Tokens per second, into the model and out of it.",
                     [Query(Q.or_zero(_BY_TYPE.rate(m.GEN_AI_TOKENS, part="_sum")), _TYPE)],
                 ),
                 Panel(
@@ -160,16 +160,16 @@ BOARD = Dashboard(
                     [Query(Q.or_zero(_BY_TYPE.mean(m.GEN_AI_TOKENS)), _TYPE)],
                 ),
                 Panel(
-                    "Cost an hour by model",
+                    "Cost per hour by model",
                     "currencyUSD",
                     "What an hour costs at the present rate.",
                     [Query(Q.or_zero(f"3600 * {_BY_MODEL.rate(m.AI_COST)}"), _MODEL)],
                     rising(10, 100),
                 ),
                 Panel(
-                    "Saved an hour by the cache",
+                    "Saved per hour by the cache",
                     "currencyUSD",
-                    "What an hour would have cost more without cached answers.",
+                    "How much more an hour would have cost without cached answers.",
                     [Query(Q.or_zero(f"3600 * {_BY_MODEL.rate(m.AI_COST_SAVED)}"), _MODEL)],
                     width=12,
                 ),

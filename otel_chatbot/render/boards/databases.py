@@ -33,7 +33,7 @@ BOARD = Dashboard(
                 Panel(
                     "Commands by operation",
                     "ops",
-                    "MongoDB commands a second, failed ones and retries too.",
+                    "MongoDB commands per second, failed ones and retries included.",
                     [Query(Q.or_zero(_BY_OPERATION.rate(m.DB_QUERIES)), _OPERATION)],
                     stacked=True,
                 ),
@@ -54,14 +54,14 @@ BOARD = Dashboard(
                 Panel(
                     "Failed commands by kind",
                     "ops",
-                    "MongoDB commands that failed, a second.",
+                    "Failed MongoDB commands per second.",
                     [Query(Q.or_zero(Q.split(a.ERROR_TYPE).rate(m.DB_QUERIES, ne(a.ERROR_TYPE))), f"{{{a.ERROR_TYPE}}}")],
                     rising(0.01, 0.1),
                 ),
                 Panel(
-                    "Commands of a request",
+                    "Commands per request",
                     "none",
-                    "MongoDB commands for each request. A jump after a release is a query in a loop.",
+                    "MongoDB commands per request. A jump after a release often means a query in a loop.",
                     [Query(Q.or_zero(ratio(Q.rate(m.DB_QUERIES), Q.rate(m.API_REQUESTS))), "commands")],
                     rising(20, 50),
                 ),
@@ -97,14 +97,14 @@ BOARD = Dashboard(
                 Panel(
                     "Hits and misses",
                     "ops",
-                    "Cache reads a second that returned a value, and that returned none.",
+                    "Cache reads per second, with a value (hits) and without one (misses).",
                     [Query(Q.or_zero(Q.rate(m.CACHE_HITS)), "hits"), Query(Q.or_zero(Q.rate(m.CACHE_MISSES)), "misses")],
                     stacked=True,
                 ),
                 Panel(
                     "Hit ratio",
                     "percentunit",
-                    "A fall after a release is a key that has changed.",
+                    "A fall after a release often means that the keys have changed.",
                     [Query(Q.or_zero(_HIT_RATIO), "hit ratio")],
                     falling(0.2, 0.5),
                     most=1,
@@ -120,7 +120,7 @@ BOARD = Dashboard(
                 Panel(
                     "Operations",
                     "ops",
-                    "Cache operations a second.",
+                    "Cache operations per second.",
                     [Query(Q.or_zero(_BY_OPERATION.rate(m.CACHE_OPERATION_TIME)), _OPERATION)],
                     width=12,
                 ),
@@ -168,9 +168,9 @@ BOARD = Dashboard(
                     rising(0.01, 0.1),
                 ),
                 Panel(
-                    "Gave up waiting",
+                    "Pool timeouts",
                     "ops",
-                    "Waits for a connection that ended in an error, a second.",
+                    "Waits for a connection that ended in an error, per second.",
                     [Query(Q.or_zero(_POOLS.rate(m.CONNECTION_TIMEOUTS)), _POOL_NAME)],
                     rising(0.001, 0.1),
                 ),
@@ -195,7 +195,7 @@ BOARD = Dashboard(
                 Panel(
                     "MongoDB: operations",
                     "ops",
-                    "Operations of the server a second, of all its clients. From the collector's receiver.",
+                    "Operations of the server per second, of all its clients. From the collector's receiver.",
                     [Query(_SERVERS.or_zero(_SERVERS.split(c.OPERATION).rate(c.MONGODB_OPERATIONS)), f"{{{c.OPERATION}}}")],
                 ),
                 Panel(
@@ -216,16 +216,16 @@ BOARD = Dashboard(
                 Panel(
                     "Redis: commands",
                     "ops",
-                    "Commands of the server a second, of all its clients. From the collector's receiver.",
+                    "Commands of the server per second, of all its clients. From the collector's receiver.",
                     [Query(_SERVERS.or_zero(_SERVERS.rate(c.REDIS_COMMANDS)), "commands")],
                 ),
                 Panel(
                     "Redis: memory and evicted keys",
                     "bytes",
-                    "Memory that the server uses, and keys a second that it threw out for want of it. From the collector's receiver.",
+                    "Memory that the server uses, and keys per second that it evicted because memory was short. From the collector's receiver.",
                     [
                         Query(_SERVERS.or_zero(_SERVERS.value(c.REDIS_MEMORY)), "used"),
-                        Query(_SERVERS.or_zero(_SERVERS.rate(c.REDIS_EVICTED)), "evicted a second"),
+                        Query(_SERVERS.or_zero(_SERVERS.rate(c.REDIS_EVICTED)), "evicted per second"),
                     ],
                 ),
             ],

@@ -28,7 +28,7 @@ def panel(spec: MetricSpec) -> Panel:
     if spec.kind is Kind.HISTOGRAM:
         return Panel(f"{title}, p95", unit, spec.description, [Query(Q.or_zero(scope.quantile(0.95, spec)), legend)])
     if spec.kind is Kind.COUNTER:
-        return Panel(f"{title}, a second", "ops", spec.description, [Query(Q.or_zero(scope.rate(spec)), legend)])
+        return Panel(f"{title}, per second", "ops", spec.description, [Query(Q.or_zero(scope.rate(spec)), legend)])
     how = "max" if spec.kind is Kind.GAUGE else "sum"
     return Panel(title, unit, spec.description, [Query(Q.or_zero(scope.value(spec, how=how)), legend)])
 

@@ -52,7 +52,9 @@ BOARD = Dashboard(
         Row(
             "Now",
             [
-                stat("Requests", "reqps", "Requests a second, probes and scrapes left out.", Q.or_zero(Q.rate(m.API_REQUESTS))),
+                stat(
+                    "Requests", "reqps", "Requests per second, probes and scrapes left out.", Q.or_zero(Q.rate(m.API_REQUESTS))
+                ),
                 stat(
                     "Errors",
                     "percentunit",
@@ -110,21 +112,21 @@ BOARD = Dashboard(
                 Panel(
                     "Requests by route",
                     "reqps",
-                    "Requests a second by route.",
+                    "Requests per second by route.",
                     [Query(Q.or_zero(Q.split(a.HTTP_ROUTE).rate(m.API_REQUESTS)), f"{{{a.HTTP_ROUTE}}}")],
                     stacked=True,
                 ),
                 Panel(
                     "Answers by status",
                     "reqps",
-                    "Answers a second by HTTP status.",
+                    "Answers per second by HTTP status.",
                     [Query(Q.or_zero(Q.split(a.HTTP_STATUS).rate(m.API_REQUESTS)), f"{{{a.HTTP_STATUS}}}")],
                     stacked=True,
                 ),
                 Panel(
                     "Errors by kind",
                     "ops",
-                    "Errors a second by kind: at most one a request, and one for each failed AI call.",
+                    "Errors per second by kind: at most one per request, and one for each failed AI call.",
                     [Query(Q.or_zero(Q.split(a.ERROR_TYPE).rate(m.ERRORS)), f"{{{a.ERROR_TYPE}}}")],
                     rising(0.1, 1),
                 ),

@@ -75,7 +75,7 @@ BOARD = Dashboard(
                 Panel(
                     "Dropped by reason",
                     "ops",
-                    "Items of telemetry a second that were not kept.",
+                    "Items of telemetry per second that were not kept.",
                     [Query(Q.or_zero(Q.split(a.SIGNAL, a.REASON).rate(m.TELEMETRY_DROPPED)), f"{{{a.SIGNAL}}} {{{a.REASON}}}")],
                     _NEVER,
                 ),
@@ -99,19 +99,19 @@ BOARD = Dashboard(
             "The collector",
             [
                 _signals(
-                    "Taken in", "Items a second that receivers took in.", c.ACCEPTED, c.RECEIVER, rising(100_000, 1_000_000)
+                    "Received", "Items per second that receivers accepted.", c.ACCEPTED, c.RECEIVER, rising(100_000, 1_000_000)
                 ),
                 _signals(
-                    "Delivered", "Items a second that exporters delivered.", c.SENT, c.EXPORTER, rising(100_000, 1_000_000)
+                    "Delivered", "Items per second that exporters delivered.", c.SENT, c.EXPORTER, rising(100_000, 1_000_000)
                 ),
                 _signals(
                     "Refused",
-                    "Items a second that could not be taken just then: senders keep them.",
+                    "Items per second that receivers refused for the moment. Senders keep them and send again.",
                     c.REFUSED,
                     c.RECEIVER,
                     _NEVER,
                 ),
-                _signals("Given up", "Items a second that were lost.", c.SEND_FAILED, c.EXPORTER, _NEVER),
+                _signals("Lost", "Items per second that exporters could not deliver.", c.SEND_FAILED, c.EXPORTER, _NEVER),
                 Panel(
                     "Queues",
                     "percentunit",

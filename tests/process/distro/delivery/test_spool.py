@@ -70,4 +70,4 @@ def test_two_versions_of_the_package_share_a_spool_and_everything_of_both_arrive
     assert max(arrived.span_ids.values()) == max(arrived.logs.values()) == 1
     for app in (now, later):
         assert "Traceback" not in app.stderr
-        assert app.stderr.count("which a later version of the package wrote") <= 2, "a line for each that sent"
+        assert app.stderr.count("written by a later version of the package") <= 2, "a line for each that sent"

@@ -122,7 +122,7 @@ def test_a_port_that_another_program_has_costs_one_line_and_nothing_else(tmp_pat
             app.wait(lambda: "are not served" in app.stderr, "the line")
             assert app.get()[0] == 200
         assert app.stderr.count("are not served") == 1
-        assert f"127.0.0.1:{port} cannot be had (Address already in use)" in app.stderr
+        assert f"cannot listen on 127.0.0.1:{port} (Address already in use)" in app.stderr
 
 
 def test_many_slow_clients_do_not_keep_others_out_for_long(tmp_path: Path) -> None:

@@ -246,7 +246,7 @@ def test_a_redis_that_is_down_costs_a_request_nothing_and_is_named_once(caplog: 
         ids.offer(USERS, str(number), time.monotonic())
     wait_for(lambda: attempts, "an attempt")
     assert threading.current_thread() not in attempts, "a request's thread asks no server"
-    wait_for(lambda: "on this machine alone" in caplog.text, "the warning")
+    wait_for(lambda: "on this machine only" in caplog.text, "the warning")
     assert ids.count(USERS) == 0
 
 
