@@ -45,7 +45,7 @@ def marked(text: str) -> bool:
         or "AIza" in text
         or "xox" in text
         or "glpat-" in text
-        or ("_" in text and ("gh" in text or "hf_" in text or "k_live_" in text or "k_test_" in text))
+        or ("_" in text and ("gh" in text or "hub_pat" in text or "hf_" in text or "k_live_" in text or "k_test_" in text))
         or "dup key: " in text
         or "full error: " in text
         or "of pipeline" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from support import logging_state
 
+from otel_chatbot import config
 from otel_chatbot.logs import access, sink
 from otel_chatbot.logs.access import access_record
 
@@ -175,3 +177,47 @@ def test_a_field_whose_name_is_to_be_masked_is_masked(tmp_path: Path, monkeypatc
     with sink_into(tmp_path):
         access_record("/chat", "GET", 200, 1.0)
     assert lines(tmp_path)[0]["endpoint"] != "/chat"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    with sink_into(tmp_path):
+        yield tmp_path
+
+
+def test_an_access_record_is_inside_its_trace_and_on_no_console(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    logging.getLogger().handlers[:] = [logging.StreamHandler(sys.stderr)]
+    logging.getLogger().setLevel(logging.WARNING)
+    span = trace.NonRecordingSpan(trace.SpanContext(7, 8, is_remote=False))
+    context = trace.set_span_in_context(span, Context())
+    access_record("/chat", "POST", 200, 12.34567, 99, route="/chat", aborted=True, context=context)
+    (line,) = lines(folder)
+    expected = {
+        "logger": "chatbot.access",
+        "level": "INFO",
+        "message": "POST /chat 200",
+        "event": "api_request",
+        "endpoint": "/chat",
+        "method": "POST",
+        "status": 200,
+        "duration_ms": 12.346,
+        "bytes": 99,
+        "route": "/chat",
+        "aborted": True,
+        "trace_id": f"{7:032x}",
+        "span_id": f"{8:016x}",
+    }
+    assert line.items() >= expected.items()
+    assert capsys.readouterr().err == ""
+
+
+def test_access_records_survive_a_dict_config_and_can_be_switched_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logger = logging.getLogger("chatbot.access")
+    logger.disabled = True  # what dictConfig does to loggers that it does not name
+    try:
+        access_record("/a", "GET", 200, 1.0)
+        monkeypatch.setattr(config, "current", lambda: config.Settings(access_log=False))
+        access_record("/b", "GET", 200, 1.0)
+    finally:
+        logger.disabled = False
+    assert [line["endpoint"] for line in lines(folder)] == ["/a"]

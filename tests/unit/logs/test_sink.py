@@ -1,7 +1,8 @@
-"""The sink beside other tools that replace logging's methods: each sees every record once, whoever came first."""
+"""The sink takes every record once, also beside other tools that replace logging's methods, whoever came first."""
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from support.logging_state import sink_into
 
 from otel_chatbot import config, get_logger
 from otel_chatbot.logs import sink
+from otel_chatbot.logs.access import replace_request_lines
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +58,10 @@ def as_datadog(seen: list[str]) -> None:
 
 REFUSED = {"name": "an extra that logging refuses"}
 TOOLS = [as_sentry, as_new_relic, as_datadog]
+
+
+def messages(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "chatbot.json.log").read_text().splitlines()]
 
 
 def lines(folder: Path) -> list[str]:
@@ -111,3 +117,70 @@ def test_a_tool_that_hides_us_lets_each_record_be_written_once(tmp_path: Path) -
         sink.install(config.Settings(log_dir=str(tmp_path)))
         logging.getLogger("shop").error("told")
         assert len(lines(tmp_path)) == 1
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    with sink_into(tmp_path):
+        yield tmp_path
+
+
+def test_an_extra_that_logging_refuses_is_renamed(folder: Path) -> None:
+    get_logger().info("x", extra={"name": "n", "message": "m", "args": 1})
+    (line,) = messages(folder)
+    assert (line["logger"], line["name_"], line["message_"], line["args_"]) == ("chatbot", "n", "m", 1)
+
+
+def test_a_servers_request_lines_are_left_out_once_access_records_stand_for_them(folder: Path) -> None:
+    werkzeug = logging.getLogger("werkzeug")
+    before = werkzeug.level
+    werkzeug.setLevel(logging.INFO)
+
+    def serve() -> None:
+        werkzeug.info('127.0.0.1 - - [23/Nov/2026 18:00:00] "%s" %s %s', "GET / HTTP/1.1", "200", "-")
+        werkzeug.info(" * Running on http://127.0.0.1:5000")
+
+    try:
+        serve()
+        replace_request_lines()
+        serve()
+    finally:
+        werkzeug.setLevel(before)
+    assert ["GET" in line["message"] for line in messages(folder)] == [True, False, False]
+
+
+def test_a_listener_gets_every_record_once_also_without_propagation(folder: Path) -> None:
+    seen: list[str] = []
+
+    def listener(record: logging.LogRecord) -> None:
+        seen.append(record.getMessage())
+
+    sink.add_listener(listener)
+    sink.add_listener(listener)
+    lonely = get_logger("lonely.child")
+    lonely.propagate = False
+    try:
+        lonely.info("one")
+        get_logger().info("two")
+    finally:
+        lonely.propagate = True
+    sink.remove_listener(listener)
+    get_logger().info("three")
+    assert seen == ["one", "two"]
+
+
+def test_a_record_made_while_formatting_is_kept_and_does_not_loop(folder: Path) -> None:
+    alone = get_logger("alone")
+    alone.addHandler(logging.NullHandler())
+    alone.propagate = False  # only the sink formats: any other handler would loop with or without it
+
+    class Chatty:
+        def __str__(self) -> str:
+            alone.info("%s", Chatty())
+            return "chatty"
+
+    try:
+        alone.info("%s", Chatty())
+    finally:
+        alone.propagate = True
+    assert [line["message"] for line in messages(folder)] == ["chatty"] * 3
