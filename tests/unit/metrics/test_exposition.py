@@ -15,7 +15,6 @@ from prometheus_client.utils import floatToGoString
 from support.process import program
 
 from otel_chatbot.metrics.exposition import _edge, metrics_json, openmetrics_text, plain, prometheus_text
-from otel_chatbot.metrics.negotiation import choose
 from otel_chatbot.metrics.view import Exemplar, Family, HistogramPoint, Point
 from otel_chatbot.semconv import metrics as m
 from otel_chatbot.semconv.spec import Kind, MetricSpec, label_name
@@ -298,37 +297,6 @@ def test_an_empty_histogram_is_strict_json_too() -> None:
     assert json.loads(json.dumps(metrics_json([histogram_family([])]), allow_nan=False))["shop_wait_seconds"] == {
         "type": "histogram", "count": 0, "sum": 0, "avg": 0, "buckets": {"0.005": 0, "1.0": 0, "2.5e+06": 0, "+Inf": 0},
     }  # fmt: skip
-
-
-PROMETHEUS_3 = (
-    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,"
-    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
-)
-
-
-@pytest.mark.parametrize(
-    ("accept", "expected"),
-    [
-        ("", "text/plain; version=0.0.4; charset=utf-8"),
-        ("*/*", "text/plain; version=0.0.4; charset=utf-8"),
-        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "text/plain; version=0.0.4; charset=utf-8"),
-        (PROMETHEUS_3, "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"),
-        ("application/openmetrics-text", "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"),
-        ("APPLICATION/OpenMetrics-Text; Version=0.0.1", "application/openmetrics-text; version=0.0.1; charset=utf-8"),
-        ("application/openmetrics-text;q=0.1, text/plain", "text/plain; version=0.0.4; charset=utf-8"),
-        ("text/plain;version=1.0.0", "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"),
-        ("application/openmetrics-text;version=2.0.0, text/plain;q=0.1", "text/plain; version=0.0.4; charset=utf-8"),
-        ("application/openmetrics-text;q=0", "text/plain; version=0.0.4; charset=utf-8"),
-        ("application/openmetrics-text;version=abc;q=x,;;=,,", "text/plain; version=0.0.4; charset=utf-8"),
-    ],
-)
-def test_a_scraper_gets_the_format_that_it_prefers(accept: str, expected: str) -> None:
-    assert choose(accept).content_type == expected
-
-
-@given(st.text())
-def test_no_accept_header_is_an_error(accept: str) -> None:
-    assert choose(accept).write([]) in (b"", b"# EOF\n")
 
 
 @pytest.mark.parametrize("sign", [1, -1])
