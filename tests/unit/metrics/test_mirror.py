@@ -70,3 +70,21 @@ def test_a_name_that_is_used_for_two_kinds_keeps_the_first(alone):
     alone.mirror.put([Family(THEIRS, [Point({}, 1)])])
     alone.mirror.put([Family(MetricSpec("their.requests", Kind.GAUGE, "{request}", "Requests"), [Point({}, 7)])])
     assert alone.points(THEIRS) == {(): 1}
+
+
+def test_a_point_of_another_shape_than_its_kind_is_an_error(alone):
+    times = MetricSpec("their.time", Kind.HISTOGRAM, "s", "", (), (1.0,))
+    with pytest.raises(TypeError, match=r"their\.time is a histogram, which takes no Point"):
+        alone.mirror.put([Family(times, [Point({}, 1.0)])])
+    with pytest.raises(TypeError, match="no sum"):
+        alone.mirror.put([Family(times, [Point({}, 1.0)], [HistogramPoint({}, 1.0, [1, 0], [None, None])])])
+
+
+def test_only_what_nobody_but_others_measures_is_theirs(alone):
+    alone.mirror.put([Family(THEIRS, [Point({}, 1)]), Family(m.ERRORS, [Point({}, 1)])])
+    assert alone.mirror.names == {"their.requests"}
+
+
+def test_attributes_in_another_order_are_the_same_series_and_each_keeps_its_value(alone):
+    alone.mirror.put([Family(THEIRS, [Point({"y": "2", "x": "1"}, 1), Point({"x": "1", "y": "2"}, 4)])])
+    assert alone.points(THEIRS) == {(("x", "1"), ("y", "2")): 5}
