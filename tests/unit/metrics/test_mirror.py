@@ -33,6 +33,7 @@ def test_mirrored_totals_of_one_name_are_one_family_with_the_union_of_labels(alo
         )
     family = alone.families()["their.requests"]
     assert set(family.spec.attributes) == {"x", "y", "z"}
+    assert (family.spec.unit, family.spec.description) == ("{request}", "Requests")
     assert alone.points(THEIRS) == {(("x", "1"),): 6, (("x", "2"), ("y", "3")): 10, (("z", 4),): 2}
 
 

@@ -104,3 +104,16 @@ def test_histograms_of_one_name_with_other_edges_meet_at_those_they_share(alone)
     both, labelled = sorted(family.histograms, key=lambda point: len(point.attributes))
     assert (both.sum, both.counts, both.exemplars) == (30.0, [11, 25, 74], [None, late, None])
     assert (labelled.attributes, labelled.counts) == ({"x": "y"}, [0, 0, 1])
+
+
+def test_an_exemplar_stands_in_the_bucket_that_its_value_has_among_fewer_edges(alone):
+    specs = [MetricSpec("their.time", Kind.HISTOGRAM, "s", "Time", (), edges) for edges in ((1.0, 2.0, 5.0), (1.0, 5.0))]
+    low, on_edge, high = (Exemplar(value, 1, 1, 10.0) for value in (0.5, 5.0, 9.0))
+    alone.mirror.put(
+        [
+            Family(specs[0], [], [HistogramPoint({}, 14.5, [1, 0, 1, 1], [low, None, on_edge, high])]),
+            Family(specs[1], [], [HistogramPoint({}, 0.0, [0, 0, 0], [None] * 3)]),
+        ]
+    )
+    [point] = alone.families()["their.time"].histograms
+    assert (point.counts, point.exemplars) == ([1, 1, 1], [low, on_edge, high])

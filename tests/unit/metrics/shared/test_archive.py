@@ -76,11 +76,12 @@ def test_keys_that_a_killed_fold_left_behind_are_not_read_and_are_overwritten(tm
     counted(archive._catalogue, sums, ("a", None), 1.0)
     archive.replace(sums, set())
     with (tmp_path / "folded-keys").open("a") as file:
-        file.write('["s",0,1,["half a fo')
+        file.write('["s",0,1,["half a fold' + "x" * 500)
     archive, again = read(tmp_path)
     assert totals(again) == {("a", None): 1.0}
     counted(archive._catalogue, again, ("b", None), 2.0)
     archive.replace(again, set())
+    assert (tmp_path / "folded-keys").stat().st_size == json.loads((tmp_path / "folded").read_text())["keys"]
     assert totals(read(tmp_path)[1]) == {("a", None): 1.0, ("b", None): 2.0}
 
 
