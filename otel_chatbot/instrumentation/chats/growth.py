@@ -11,6 +11,7 @@ from typing import Any
 from .counts import Counts, total
 
 Array = tuple[Any, ...]
+"""A list as it was: the app goes on appending to its own."""
 
 
 def growth(before: Array, now: Array, counts: Callable[[Any], Counts]) -> Counts | None:
