@@ -25,10 +25,11 @@ BIN = VENV / "bin"
 ASIDE = CACHE / "bench-aside"
 LOCK = ROOT / "requirements" / "bench.txt"
 
-PACKAGE, STOCK_DISTRO, ELASTIC_DISTRO = "otel-chatbot", "stock", "elastic"
+PACKAGE, STOCK_DISTRO, ELASTIC_DISTRO, LOGFIRE_FOLDER = "otel-chatbot", "stock", "elastic", "logfire"
 DISTRIBUTIONS = {
     STOCK_DISTRO: ("opentelemetry-distro",),
     ELASTIC_DISTRO: ("elastic-opentelemetry", "opentelemetry-instrumentation-system-metrics"),
+    LOGFIRE_FOLDER: ("logfire",),  # its plugin of pydantic would import OpenTelemetry's SDK into every side that imports openai
 }
 """What is moved out of the common environment, by folder."""
 OTLP_HTTP = {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
@@ -89,6 +90,11 @@ OURS_WITH_LOGS = Side(
     expects="otel_chatbot.instrumentation.flask.request",
     how="the same, and the access records leave over OTLP as well (the default where an endpoint is set)",
 )
+OURS_EQUAL = replace(
+    OURS_WITH_LOGS,
+    env={**OURS_WITH_LOGS.env, "CHATBOT_OTEL_LOG_FILES": "false", "CHATBOT_OTEL_ACCESS_LOG": "false"},
+    how="as the line above, but without what stock does not do at all: no files, no access record",
+)
 STOCK = Side(
     "stock",
     OTLP_HTTP,
@@ -106,6 +112,7 @@ PROMETHEUS = Side(
 LOGFIRE = Side(
     "logfire",
     OTLP_HTTP,
+    folder=LOGFIRE_FOLDER,
     set_up="logfire",
     expects="opentelemetry.instrumentation.flask",
     how="`logfire.configure(send_to_logfire=False, console=False)` and `logfire.instrument_flask(app)`, OTLP to another backend",

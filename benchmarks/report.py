@@ -69,7 +69,8 @@ of {model}, {platform.system()} {platform.release()}. Load of the machine at the
 Ours and each peer were measured in one run, in turns (A B A B …). A figure is the median of the rounds, a ratio the median of
 the rounds' ratios, and the spread goes from their 10th to their 90th percentile. CPU is the time of the whole process, all
 threads and whatever they export included. The machine is a virtual one with two cores, shared with others: compare ratios,
-not microseconds. "Added" is what a side costs beyond the bare app of the same round."""
+not microseconds. "Added" is what a side costs beyond the bare app of the same round. Rows in instructions were counted under
+callgrind (`benchmarks/instructions.py`), where no other load counts: they repeat to 2 %, where times differ by 25 %."""
 
 
 def _rows(rows: Iterable[Row]) -> str:

@@ -23,8 +23,9 @@ from figures import Row, alternate, row, spread
 sys.path.insert(0, str(e.ROOT / "tests"))
 
 HELLO = (e.BARE, e.OURS, e.STOCK, e.OURS_WITH_LOGS, e.PROMETHEUS, e.LOGFIRE, e.ELASTIC)
-UNSAMPLED = tuple(map(e.unsampled, (e.BARE, e.OURS, e.STOCK)))
+UNSAMPLED = tuple(map(e.unsampled, (e.BARE, e.OURS, e.STOCK, e.OURS_WITH_LOGS)))
 CHAT = (e.BARE, e.OURS, e.STOCK)
+EQUAL = (e.BARE, e.OURS_EQUAL, e.STOCK)
 
 
 class Driven:

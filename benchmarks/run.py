@@ -12,12 +12,13 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import calls
 import environment as e
 import growth
+import instructions
 import load
 import outage
 import request_cost as requests
@@ -32,6 +33,9 @@ def measured(rounds: int) -> Results:
     hello = requests.measure(requests.HELLO, 2 * rounds, 400)
     say("requests, unsampled")
     unsampled = requests.measure(requests.UNSAMPLED, 2 * rounds, 400)
+    say("requests that log one line")
+    line = requests.measure(requests.EQUAL, 2 * rounds, 400, {"VIEW": "line"})
+    line_unsampled = requests.measure(tuple(map(e.unsampled, requests.EQUAL)), 2 * rounds, 400, {"VIEW": "line"})
     say("chat turns")
     with tempfile.TemporaryDirectory() as folder, requests.servers(Path(folder)) as addresses:
         chat = requests.measure(requests.CHAT, 2 * rounds, 100, {**addresses, "VIEW": "chat"})
@@ -43,6 +47,10 @@ def measured(rounds: int) -> Results:
     reading += from_lines(growth.small_process("reading.py", "--rounds", str(rounds), "--workers", "8"))
     say("calls of functions")
     counted = calls.added()
+    counted_rows: list[Row] = []
+    if instructions.possible():
+        say("instructions")
+        counted_rows = instructions.rows()
     say("starts")
     started, starts = startup.rows(rounds)
     say("load")
@@ -56,6 +64,11 @@ def measured(rounds: int) -> Results:
         requests.added("a request, traces unsampled", unsampled, 1.0),
         requests.added("a chat turn: 4 MongoDB commands, 3 of Redis, 1 AI call", chat, 1.0),
         requests.added("a chat turn, traces unsampled", chat_unsampled, 1.0),
+        as_it_comes("a request as it comes: three signals over OTLP, access record, files", hello, 0.6),
+        as_it_comes("the same, traces unsampled", unsampled, 0.7),
+        requests.added("a request whose view logs one line, equal work", line, 0.35, ours=e.OURS_EQUAL.name),
+        requests.added("the same, traces unsampled", line_unsampled, 0.4, ours=e.OURS_EQUAL.name),
+        *counted_rows,
         *small,
         *reading,
         *started,
@@ -65,10 +78,16 @@ def measured(rounds: int) -> Results:
     tables = {
         "A request": hello,
         "A request, unsampled": unsampled,
+        "A request whose view logs one line": line,
+        "A request whose view logs one line, unsampled": line_unsampled,
         "A chat turn": chat,
         "A chat turn, unsampled": chat_unsampled,
     }
     return Results(rows, tables, starts, rates, counted, curves)
+
+
+def as_it_comes(what: str, found: Mapping[str, list[float]], goal: float) -> Row:
+    return requests.added(what, found, goal, ours=e.OURS_WITH_LOGS.name)
 
 
 def from_lines(lines: Iterable[str]) -> list[Row]:

@@ -36,6 +36,7 @@ ORDER: Final = (
     "instrumentation.mongodb.pool",
     "instrumentation.redis.pool",
     "instrumentation.common.cache_size",
+    "instrumentation.common.told_messages",
     "instrumentation.active.gauges",
     "distro.delivery.otlp",  # before the fork, and before imports are held: a post that is under way may end
     "distro.delivery.spool",

@@ -50,6 +50,10 @@ UNREAD_DOCUMENTS: Final = Question[None]("instrumentation.mongodb.unrecognised",
 """A chat turn tells of documents that it wrote and nobody recognised as messages: collections and names of fields."""
 APP: Final = Question["dict[str, object]"]("distro.state", "app_attributes")
 """`/metrics` asks who the app is: its resource's attributes by OpenTelemetry name."""
+LIGHT_SPANS: Final = Question[Any]("distro.providers.light_maker", "maker")
+"""The hooks that make spans ask for somebody who makes lighter ones than a tracer does."""
+EMPTY_FIGURES: Final = Question["list[dict[str, str]]"]("instrumentation.empty.figures", "empty_figures")
+"""`/health/detailed` asks which figures are empty although there was traffic, and why."""
 SET_UP: Final = Question[None]("distro", "configure", imports=True)
 """The first count, log, blueprint or check asks for the set-up."""
 
@@ -60,6 +64,8 @@ QUESTIONS: Final[tuple[Question[Any], ...]] = (
     LEAVE_ENDED_CALLS,
     UNREAD_DOCUMENTS,
     APP,
+    LIGHT_SPANS,
+    EMPTY_FIGURES,
     SET_UP,
 )
 """All of them."""

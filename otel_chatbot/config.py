@@ -92,7 +92,11 @@ class Settings:
     cache_exclude: tuple[str, ...] = setting(
         (), "prefixes of further keys that are no cache, beside chats and the keys of known libraries", _parsing.items
     )
-    auto_off: tuple[str, ...] = setting((), "metrics whose automatic source is off, by any of their names", _parsing.items)
+    auto_off: tuple[str, ...] = setting(
+        (),
+        "metrics whose automatic source is off, by any of their names; `messages_from_model`: model calls tell of no messages",
+        _parsing.items,
+    )
     health_timeout: float = setting(1.0, "budget of each health check, in seconds", _parsing.seconds)
     probe_traces: str = setting(
         "failed", "which traces of probes and scrapes are kept", _parsing.choice("failed", "all", "none")

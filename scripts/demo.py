@@ -2,9 +2,10 @@
 
     python scripts/demo.py [--port 5000]        (or: make demo PORT=5000)
 
-It makes a virtual environment in .demo/, installs, starts what is not there already (MONGODB_URI, REDIS_URL and
-OPENAI_API_KEY are used where they are set), prints the addresses, and ends all that it started on Ctrl-C. What was said in
-chats is kept in .demo/ between runs. Needs Python 3.10 or newer and nothing else; the standard library is all it imports.
+It makes a virtual environment in .demo/, installs, starts what is not there already (MONGODB_URI, REDIS_URL and a model's key
+are used where they are set; MODEL_CLIENT says which client asks the model), prints the addresses, and ends all that it started
+on Ctrl-C. What was said in chats is kept in .demo/ between runs. Needs Python 3.10 or newer and nothing else; the standard
+library is all it imports.
 """
 
 from __future__ import annotations
@@ -26,8 +27,13 @@ VENV = HOME / "venv"
 RUNNING = HOME / "running"
 """The port of the demo that runs on this folder's data."""
 LOGS = HOME / "logs"
+VIEWER_PORT = 4390
 EXAMPLES = ROOT / "examples"
 REQUIREMENTS = ROOT / "requirements"
+MODEL_NAMES = (
+    "OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "GEMINI_API_KEY", "GOOGLE_API_KEY",
+)  # fmt: skip
+"""With any of these, the model is the user's own."""
 PROGRAMS = VENV / ("Scripts" if WINDOWS else "bin")
 
 
@@ -36,10 +42,12 @@ class Demo:
 
     def __init__(self, port: int) -> None:
         self.port = port
+        self.viewer_port = 0
         self.children: list[Child] = []
         self.env = dict(os.environ)
         self.env.setdefault("OTEL_SERVICE_NAME", "chatbot")
         self.env.setdefault("CHATBOT_OTEL_LOG_DIR", str(LOGS))
+        self.env.setdefault("CHATBOT_OTEL_CAPTURE_CONTENT", "true")  # what is said to a demo may be seen in its viewer
         self.env["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1"]))
         self.env.update(
             PORT=str(port), HOST="127.0.0.1", PYTHONUNBUFFERED="1", PATH=f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"
@@ -51,6 +59,7 @@ class Demo:
         self.redis()
         self.model()
         self.chatbot()
+        self.viewer()
 
     def mongodb(self) -> None:
         """Start the MongoDB stand-in on the data of earlier runs."""
@@ -91,13 +100,15 @@ class Demo:
 
     def model(self) -> None:
         """Start the local stand-in for a model."""
-        if self.given("OPENAI_API_KEY") or self.given("OPENAI_BASE_URL"):
+        if [name for name in MODEL_NAMES if self.given(name)]:  # each that is set is said
             return
         port = free_port()
         command = [python(), EXAMPLES / "model_server" / "server.py", "--port", port, "--log", HOME / "model-calls.jsonl"]
         self.run("Model server", command).wait_for(lambda: listens(port))
-        self.env["OPENAI_BASE_URL"] = f"http://127.0.0.1:{port}/v1"
-        self.env["OPENAI_API_KEY"] = "local"
+        address = f"http://127.0.0.1:{port}"
+        self.env.update(
+            OPENAI_BASE_URL=f"{address}/v1", ANTHROPIC_BASE_URL=address, GOOGLE_GEMINI_BASE_URL=address, OPENAI_API_KEY="local"
+        )
 
     def chatbot(self) -> None:
         """Start the chatbot, observed."""
@@ -110,6 +121,13 @@ class Demo:
         else:
             command.insert(0, program("opentelemetry-instrument"))
         self.run("Chatbot", command).wait_for(lambda: answers(self.port))
+
+    def viewer(self) -> None:
+        """Start the viewer on what the chatbot writes and counts."""
+        self.viewer_port = VIEWER_PORT if not listens(VIEWER_PORT) else int(free_port())
+        logs = self.env["CHATBOT_OTEL_LOG_DIR"]
+        command = [program("otel-chatbot"), "ui", logs, "--port", str(self.viewer_port), "--data", HOME / "ui.sqlite"]
+        self.run("Viewer", command).wait_for(lambda: listens(self.viewer_port))
 
     def run(self, name: str, command: list[str | Path]) -> Child:
         """Start a child, which belongs to the demo from now on."""
@@ -234,6 +252,7 @@ def addresses(demo: Demo) -> str:
     logs = logs.relative_to(ROOT) if logs.is_relative_to(ROOT) else logs
     return f"""
   Chat      {base}/
+  Viewer    http://127.0.0.1:{demo.viewer_port}/
   Health    {base}/health/ready
   Metrics   {base}/metrics
   Logs      {logs / "chatbot.json.log"}

@@ -2,8 +2,8 @@
 
     python scripts/screenshots.py [--url http://127.0.0.1:5000] [--logs .demo/logs] [--to docs/images]
 
-It chats a little (answers, and one that fails), and photographs the chat page, /metrics, /health/ready and the log lines of
-one chat. Text is shown as it was answered, on a plain page of ours. Needs the package playwright.
+It chats a little (answers, and one that fails), and photographs the chat page, /metrics, /health/ready, the log lines of
+one chat and the viewer. Text is shown as it was answered, on a plain page of ours. Needs the package playwright.
 """
 
 from __future__ import annotations
@@ -83,6 +83,22 @@ def picture_of_text(browser: Browser, title: str, marked_up: str, path: Path, wi
     page.close()
 
 
+def viewer(browser: Browser, url: str, to: Path) -> None:
+    """Photograph the viewer: the longest conversation, half-way through, and what goes on now."""
+    page = browser.new_page(viewport={"width": 1180, "height": 820}, device_scale_factor=SCALE)
+    found = json.loads(fetch(f"{url}/api/conversations"))["conversations"]
+    page.goto(f"{url}/conversations/{max(found, key=lambda each: each['turns'])['id']}")
+    scrubber = page.get_by_label("Moment of the conversation")
+    page.locator(".turn").first.wait_for()
+    scrubber.fill(str(int(scrubber.get_attribute("max") or 0) * 3 // 10))
+    page.evaluate("window.scrollTo(0, 0)")
+    page.screenshot(path=to / "viewer.png")
+    page.goto(f"{url}/now?window=0")
+    page.locator(".chart").first.wait_for()
+    page.screenshot(path=to / "viewer-now.png")
+    page.close()
+
+
 def metrics_text(url: str) -> str:
     """Return some of /metrics, in the order in which they are listed above."""
     lines = [line for line in fetch(f"{url}/metrics").splitlines() if not line.startswith("#")]
@@ -113,6 +129,7 @@ def main() -> None:
     """Make the pictures."""
     parser = argparse.ArgumentParser(description="Pictures of a running demo for the README.")
     parser.add_argument("--url", default="http://127.0.0.1:5000")
+    parser.add_argument("--viewer", default="http://127.0.0.1:4390")
     parser.add_argument("--logs", type=Path, default=ROOT / ".demo" / "logs")
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "images")
     arguments = parser.parse_args()
@@ -129,8 +146,9 @@ def main() -> None:
         picture_of_text(browser, "GET /health/ready", json_text(health), arguments.to / "health.png", width=620)
         records = "\n".join(json_text(record, indent=None) for record in last_chat_records(arguments.logs))
         picture_of_text(browser, "chatbot.json.log", records, arguments.to / "logs.png")
+        viewer(browser, arguments.viewer.rstrip("/"), arguments.to)
         browser.close()
-    print(f"Four pictures in {arguments.to}")
+    print(f"Six pictures in {arguments.to}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the programs that the tests run beside Python: Redis, Prometheus (with promtool), Chromium, shellcheck, wrk.
 # `system-packages.sh proof` adds what builds the example's image for real (buildah, debootstrap) and what runs the .bat files
-# (wine, and a compiler for the Windows program that records their arguments).
+# (wine, and a compiler for the Windows program that records their arguments), and what counts the benchmarks' instructions.
 # Debian and its kin only; elsewhere it says what is missing. Does nothing where everything is there.
 set -euo pipefail
 
@@ -10,7 +10,7 @@ declare -A package=(
   [chromium]=chromium [shellcheck]=shellcheck [wrk]=wrk [openssl]=openssl
 )
 if [ "${1:-}" = proof ]; then
-  package+=([buildah]=buildah [debootstrap]=debootstrap [wine]=wine [x86_64-w64-mingw32-gcc]=gcc-mingw-w64-x86-64-win32)
+  package+=([buildah]=buildah [debootstrap]=debootstrap [wine]=wine [x86_64-w64-mingw32-gcc]=gcc-mingw-w64-x86-64-win32 [valgrind]=valgrind [cc]=build-essential)
 fi
 missing=()
 for program in "${!package[@]}"; do

@@ -1,7 +1,7 @@
 """A Flask app, driven inside its own process: as many requests as a line of standard input asks for, then what they cost.
 
 Fed by `requests_cost.py`; answers each line with a line of JSON. The environment variable SIDE says what is set up in the
-program itself, VIEW which view is asked: `hello`, or `chat`, a turn with four MongoDB commands, three of Redis, one AI call.
+program itself, VIEW which view is asked: `hello`, `line`, which logs one, or `chat`, a turn with four MongoDB commands, three of Redis, one AI call.
 Cost is the CPU time of the whole process, whatever its threads still export included, divided by the requests.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import resource
 import sys
@@ -50,6 +51,12 @@ def ask(path: str, method: str = "GET", body: bytes = b"") -> None:
 
 def hello() -> Response:
     return jsonify(hello="world")
+
+
+def one_line() -> Response:
+    """A view that logs one line."""
+    logging.getLogger("bench").warning("answer %d", 7)
+    return hello()
 
 
 def chat_view() -> Any:
@@ -123,7 +130,7 @@ def main() -> None:
         body = json.dumps({"message": "What is a span?", "user_id": "ada", "conversation_id": "c1"}).encode()
         arguments: tuple[Any, ...] = ("/chat", "POST", body)
     else:
-        app.get("/hello")(hello)
+        app.get("/hello")(one_line if os.environ.get("VIEW") == "line" else hello)
         arguments = ("/hello",)
     for number in range(int(os.environ.get("ROUTES", "0"))):
         app.get(f"/route{number}", endpoint=f"route{number}")(hello)

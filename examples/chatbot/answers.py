@@ -1,30 +1,27 @@
 """Answers: a conversation's messages go in, text comes out, from the cache or from the model.
 
-The model is any that an OpenAI-compatible endpoint serves. Answers are kept in Redis, or in this process's memory where
-there is none, under a hash of all that the model was given.
+Answers are kept in Redis, or in this process's memory where there is none, under a hash of all that the model was given.
 """
 
 import hashlib
 import json
 import logging
 import os
-from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cachelib import SimpleCache
-from openai import OpenAI
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+import models
+from models import Messages, Model, Pieces
+
 log = logging.getLogger("chatbot.answers")
 
-DEFAULT_MODEL = "gpt-4o-mini"
-INSTRUCTIONS = {"role": "system", "content": "You are a friendly assistant. Answer briefly and say so when you do not know."}
 KEPT_SECONDS = 3600
-
-Messages = list[dict[str, str]]
 
 
 class Cache(Protocol):
@@ -71,7 +68,7 @@ class Answer:
 class AnswerStream:
     """An answer that arrives in pieces; the model was asked when this was made, so that its refusal is known by then."""
 
-    pieces: Generator[str, None, None]
+    pieces: Pieces
     model: str
     cached: bool
 
@@ -79,58 +76,51 @@ class AnswerStream:
 class Answers:
     """Asks the model, and remembers what it said."""
 
-    def __init__(self, client: OpenAI, cache: Cache, default_model: str = DEFAULT_MODEL) -> None:
+    def __init__(self, client: Model, cache: Cache, default_model: str) -> None:
         self._client = client
         self._cache = cache
         self._default_model = default_model
 
     @classmethod
     def from_environment(cls) -> "Answers":
-        """OPENAI_* says where the model is, REDIS_URL where Redis is."""
-        if not (os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL")):
+        """MODEL_* says which model is asked and how (see `models`), REDIS_URL where Redis is."""
+        keys = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY")
+        if not any(os.environ.get(key) for key in keys):
             log.warning("Set OPENAI_API_KEY, or OPENAI_BASE_URL for a model of your own: without them no chat is answered")
-        client = OpenAI(
-            api_key=os.environ.get("OPENAI_API_KEY") or "none",
-            timeout=float(os.environ.get("OPENAI_TIMEOUT", "60")),
-            max_retries=int(os.environ.get("OPENAI_MAX_RETRIES", "2")),
-        )
+        client = models.from_environment()
         redis_url = os.environ.get("REDIS_URL")
         cache: Cache = RedisCache(redis_url) if redis_url else SimpleCache(threshold=1000, default_timeout=KEPT_SECONDS)
-        return cls(client, cache, os.environ.get("OPENAI_MODEL") or DEFAULT_MODEL)
+        return cls(client, cache, os.environ.get("MODEL_NAME") or client.default)
 
     def ask(self, messages: Messages, model: str | None = None) -> Answer:
-        """The whole answer at once. Raises OpenAIError where the model gives none."""
+        """The whole answer at once. Raises ModelError where the model gives none."""
         model = model or self._default_model
         key = cache_key(messages, model)
         known = self._cache.get(key)
         if known is not None:
             return Answer(known, model, cached=True)
-        completion = self._client.chat.completions.create(model=model, messages=[INSTRUCTIONS, *messages])
-        text = completion.choices[0].message.content or ""
+        text = self._client.ask(model, messages)
         self._cache.set(key, text)
         return Answer(text, model, cached=False)
 
     def stream(self, messages: Messages, model: str | None = None) -> AnswerStream:
-        """The answer piece by piece. Raises OpenAIError where the model refuses; so may the pieces, where it breaks off."""
+        """The answer piece by piece. Raises ModelError where the model refuses; the pieces raise where it breaks off."""
         model = model or self._default_model
         key = cache_key(messages, model)
         known = self._cache.get(key)
         if known is not None:
             return AnswerStream((piece for piece in [known]), model, cached=True)
-        chunks = self._client.chat.completions.create(model=model, messages=[INSTRUCTIONS, *messages], stream=True)
-        return AnswerStream(self._pieces(chunks, key), model, cached=False)
+        return AnswerStream(self._kept(self._client.stream(model, messages), key), model, cached=False)
 
-    def _pieces(self, chunks: Any, key: str) -> Generator[str, None, None]:
+    def _kept(self, pieces: Pieces, key: str) -> Pieces:
         text = ""
-        with chunks:  # closing the connection is how the model learns that nobody listens any more
-            for chunk in chunks:
-                piece = chunk.choices[0].delta.content
-                if piece:
-                    text += piece
-                    yield piece
+        with closing(pieces):
+            for piece in pieces:
+                text += piece
+                yield piece
         self._cache.set(key, text)
 
 
 def cache_key(messages: Messages, model: str) -> str:
-    asked = json.dumps([model, INSTRUCTIONS, *messages], ensure_ascii=False)
+    asked = json.dumps([model, models.INSTRUCTIONS, *messages], ensure_ascii=False)
     return "answer:" + hashlib.sha256(asked.encode()).hexdigest()

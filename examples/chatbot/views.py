@@ -13,12 +13,12 @@ from typing import Any
 
 from bson import ObjectId
 from flask import Blueprint, Response, current_app, jsonify, request
-from openai import OpenAIError
 from pymongo.errors import PyMongoError
 from werkzeug.exceptions import NotFound
 
-from answers import Answers, AnswerStream, Messages
+from answers import Answers, AnswerStream
 from conversations import Conversations
+from models import Messages, ModelError
 from questions import Import, Question, conversation_key, user
 
 log = logging.getLogger("chatbot.views")
@@ -53,7 +53,7 @@ def chat() -> tuple[Response, int] | Response:
     turn = begin(Question.from_request(request))
     try:
         answer = answers().ask(turn.messages, turn.model)
-    except OpenAIError as error:
+    except ModelError as error:
         return model_failed(turn, error)
     conversations().add(turn.conversation_id, "assistant", answer.text, model=answer.model, cached=answer.cached)
     log.info("Answered", extra={"conversation_id": str(turn.conversation_id), "model": answer.model, "cached": answer.cached})
@@ -65,7 +65,7 @@ def chat_stream() -> tuple[Response, int] | Response:
     turn = begin(Question.from_request(request))
     try:
         stream = answers().stream(turn.messages, turn.model)
-    except OpenAIError as error:
+    except ModelError as error:
         return model_failed(turn, error)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # the latter is for nginx
     return Response(events(turn, stream, conversations()), mimetype="text/event-stream", headers=headers)
@@ -142,7 +142,7 @@ def events(turn: Turn, stream: AnswerStream, kept_in: Conversations) -> Iterator
         log.info("The reader left in the middle of an answer", extra={"conversation_id": conversation_id})
         kept(interrupted=True)
         raise
-    except Exception as error:  # not only OpenAIError: a connection that breaks raises what the client's HTTP library raises
+    except Exception as error:  # a connection that breaks raises what the client, or its HTTP library, raises
         log.warning("The model broke off: %s", type(error).__name__, extra={"conversation_id": conversation_id})
         kept(interrupted=True)
         yield event("error", error=BROKEN_OFF)
@@ -158,8 +158,8 @@ def event(name: str, **data: Any) -> str:
     return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
 
 
-def model_failed(turn: Turn, error: OpenAIError) -> tuple[Response, int]:
-    log.warning("The model failed: %s", type(error).__name__, extra={"conversation_id": str(turn.conversation_id)})
+def model_failed(turn: Turn, error: ModelError) -> tuple[Response, int]:
+    log.warning("The model failed: %s", error, extra={"conversation_id": str(turn.conversation_id)})
     return jsonify(error=MODEL_FAILED, conversation_id=str(turn.conversation_id)), 502
 
 

@@ -1,11 +1,13 @@
-"""A local stand-in for an OpenAI-compatible model endpoint: standard library only, deterministic, and it keeps the truth.
+"""A local stand-in for the endpoints of models: standard library only, deterministic, and it keeps the truth.
 
-It answers `POST /v1/chat/completions`, streamed or not, and `GET /v1/models`. Its log has one JSON object a line for each
-call, written when the call has ended: what a demo's or a test's figures are compared with. Run it as a process:
+It speaks the wires of OpenAI, Anthropic and Gemini (`wires.py`), streamed or not, and answers `GET /v1/models`. Its log has one
+JSON object per line and call, written when the call has ended: what a demo's or a test's figures are compared with. Run it as a
+process:
 
     python server.py --port 0 --log calls.jsonl
 
-The first line that it prints is its address, for OPENAI_BASE_URL. `planning.py` says how prompts drive it.
+The first line that it prints is its address, for OPENAI_BASE_URL; ANTHROPIC_BASE_URL and GOOGLE_GEMINI_BASE_URL are the same
+without `/v1`. `planning.py` says how prompts drive it.
 """
 
 import argparse
@@ -17,16 +19,18 @@ import socket
 import sys
 import threading
 import time
-import uuid
 from dataclasses import asdict, dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from planning import Plan, plan
+from wires import Anthropic, Gemini, OpenAI, event, wire_of
 
 MODELS = ("gpt-4o-mini", "gpt-4o", "gpt-4.1-mini", "gpt-4.1")
 LARGEST_BODY = 8 * 1024 * 1024
+
+AnyWire = OpenAI | Anthropic | Gemini
 
 
 class ClientGoneError(Exception):
@@ -83,6 +87,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: ModelServer
+    call: Call | None = None
 
     def do_GET(self) -> None:
         if self.path != "/v1/models":
@@ -96,71 +101,77 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return self.refuse(400, "A JSON body with a Content-Length is needed")
         body = self.rfile.read(length)
-        if self.path != "/v1/chat/completions":
+        wire = wire_of(self.path)
+        if wire is None:
             return self.refuse(404, f"Unknown path {self.path}")
-        call = Call()
+        call = self.call = Call()
         try:
-            self.answer(call, body)
+            self.answer(wire, call, body)
         except (ClientGoneError, ConnectionError):
             call.aborted = True
             self.close_connection = True
         finally:
-            self.server.write(call)
+            self.log_call()
         return None
 
-    def answer(self, call: Call, body: bytes) -> None:
+    def log_call(self) -> None:
+        """Write the call into the log, once: before its last byte goes out, so that whoever has the answer finds it there."""
+        call, self.call = self.call, None
+        if call:
+            self.server.write(call)
+
+    def answer(self, wire: AnyWire, call: Call, body: bytes) -> None:
         try:
-            request = json.loads(body)
-            planned = plan(request["messages"], self.server.delay)
-            call.model = str(request["model"])
+            asked = wire.read(self.path, json.loads(body))
+            planned = plan(asked.messages, self.server.delay)
+            call.model = asked.model
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             call.status = 400
-            return self.refuse(400, f"Not a chat completion request: {error!r}")
-        call.streamed = bool(request.get("stream"))
+            return self.send_json(400, wire.refusal(400, f"Not a request for an answer: {error!r}"))
+        call.streamed = asked.streamed
         self.pause(planned.wait)
-        options = request.get("stream_options")
-        refusal = 400 if options is not None and planned.refuses_stream_options else planned.fail
+        refusal = 400 if asked.has_options and planned.refuses_stream_options else planned.fail
         if refusal is not None:
             call.status = refusal
-            return self.refuse(refusal, "Unknown parameter: stream_options" if planned.fail is None else "Told to fail")
+            told = "Unknown parameter: stream_options" if planned.fail is None else "Told to fail"
+            return self.send_json(refusal, wire.refusal(refusal, told))
         call.status, call.prompt_tokens = 200, planned.prompt_tokens
+        wire.prompt_tokens = planned.prompt_tokens
         if call.streamed:
-            return self.stream(call, planned, with_usage=bool(options and options.get("include_usage")))
-        return self.whole(call, planned)
+            return self.stream(wire, call, planned)
+        return self.whole(wire, call, planned)
 
-    def whole(self, call: Call, planned: Plan) -> None:
+    def whole(self, wire: AnyWire, call: Call, planned: Plan) -> None:
         self.pause(planned.slow)
         if planned.cut:
             return self.cut(call)
-        call.completion_tokens, call.usage_sent = len(planned.tokens), True
-        choice = {"index": 0, "message": {"role": "assistant", "content": planned.text}, "finish_reason": "stop"}
-        return self.send_json(200, envelope(call, "chat.completion") | {"choices": [choice], "usage": usage(call)})
+        wire.completion_tokens = call.completion_tokens = len(planned.tokens)
+        call.usage_sent = True
+        return self.send_json(200, wire.whole(planned.text))
 
-    def stream(self, call: Call, planned: Plan, *, with_usage: bool) -> None:
+    def stream(self, wire: AnyWire, call: Call, planned: Plan) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        frame = envelope(call, "chat.completion.chunk") | ({"usage": None} if with_usage else {})
-
-        def send(delta: dict[str, str], finish_reason: str | None = None) -> None:
-            self.send_event(frame | {"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]})
-
-        send({"role": "assistant", "content": ""})
+        for frame in wire.opening():
+            self.send_chunk(event(frame))
         for index, token in enumerate(planned.tokens):
             if planned.cut and index == len(planned.tokens) // 2:
                 return self.cut(call)
             self.pause(planned.slow / len(planned.tokens))
-            send({"content": token})
+            self.send_chunk(event(wire.piece(token)))
             if call.first_chunk_seconds is None:
                 call.first_chunk_seconds = time.time() - call.started
+            wire.completion_tokens += 1
             call.completion_tokens += 1
             call.chunks += 1
-        send({}, "stop")
-        if with_usage:
-            self.send_event(frame | {"choices": [], "usage": usage(call)})
-            call.usage_sent = True
-        self.send_event("[DONE]")
+        *closing, last = map(event, wire.closing())
+        for data in closing:
+            self.send_chunk(data)
+        call.usage_sent = wire.asked.wants_usage
+        self.log_call()
+        self.send_chunk(last)
         self.wfile.write(b"0\r\n\r\n")
         return None
 
@@ -176,13 +187,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def cut(self, call: Call) -> None:
         call.cut = True
+        self.log_call()
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
 
-    def send_event(self, data: Any) -> None:
-        payload = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
-        event = f"data: {payload}\n\n".encode()
-        self.wfile.write(f"{len(event):x}\r\n".encode() + event + b"\r\n")
+    def send_chunk(self, data: bytes) -> None:
+        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
 
     def send_json(self, status: int, body: dict[str, Any]) -> None:
         payload = json.dumps(body, ensure_ascii=False).encode()
@@ -190,26 +200,19 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(payload)))
         self.end_headers()
-        self.wfile.write(payload)
+        self.wfile.write(payload[:-1])
+        self.log_call()
+        self.wfile.write(payload[-1:])
 
     def refuse(self, status: int, message: str) -> None:
-        self.send_json(status, {"error": {"message": message, "type": "local", "param": None, "code": None}})
+        self.send_json(status, OpenAI().refusal(status, message))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
         """The log of calls says more than a line on the console."""
 
 
-def envelope(call: Call, kind: str) -> dict[str, Any]:
-    return {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": kind, "created": int(call.started), "model": call.model}
-
-
-def usage(call: Call) -> dict[str, int]:
-    total = call.prompt_tokens + call.completion_tokens
-    return {"prompt_tokens": call.prompt_tokens, "completion_tokens": call.completion_tokens, "total_tokens": total}
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description="A local stand-in for an OpenAI-compatible model endpoint.")
+    parser = argparse.ArgumentParser(description="A local stand-in for the endpoints of models.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--log", type=Path, help="file of calls, one JSON object a line")

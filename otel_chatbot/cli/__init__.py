@@ -24,6 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:  # a letter that the terminal's encoding lacks is written out and ends nothing
         reconfigure(errors="backslashreplace")
+    return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:  # noqa: PLR0911 - one line per command
     if options.command == "doctor":
         return _doctor(options)
     if options.command == "compare":
@@ -43,6 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from .render import render
 
         return render(_fields(Rendering, options))
+    if options.command == "ui":
+        from .ui import Asked as Viewing
+        from .ui import ui
+
+        return ui(_fields(Viewing, options))
     from .spool import spool
 
     return spool(options.action)
@@ -122,6 +131,18 @@ def parser() -> argparse.ArgumentParser:
     probe.add_argument("--timeout", type=number(float, 0.001), default=5.0, help="seconds (default 5)")
     spool = commands.add_parser("spool", help="the telemetry on disk that waits to be sent")
     spool.add_argument("action", choices=("status", "replay", "purge"), help="count it, send it now, delete it")
+    ui = commands.add_parser("ui", help="the viewer: chats, traces, logs and figures of the apps here, in a browser")
+    ui.add_argument(
+        "folder", nargs="?", default="", help="look at the apps that write here alone (default: all of this user's)"
+    )
+    ui.add_argument("--host", default="127.0.0.1", help="where to listen; beyond this machine, a token is asked for")
+    ui.add_argument("--port", type=number(int, 0, 65535), default=4390, help="for the page and for OTLP (default 4390)")
+    ui.add_argument("--token", default="", help="the token that is asked for (default: none on this machine, else a new one)")
+    ui.add_argument("--data", default="", help="file that keeps what was seen (default: ~/.local/state/otel-chatbot/ui.sqlite)")
+    ui.add_argument(
+        "--max-mib", type=number(int, 16), default=512, help="size of that file, the oldest goes first (default 512)"
+    )
+    ui.add_argument("--max-days", type=number(float, 0.01), default=7.0, help="age of what is kept (default 7)")
     render = commands.add_parser("render", help="write the rules, dashboards and tables that follow from the metrics' names")
     render.add_argument("folder", nargs="?", default="", help="where to write; without it, it is shown what would change here")
     render.add_argument("--root", default="", help="the same as FOLDER")

@@ -22,13 +22,15 @@ from .environment import Plan
 class Ours:
     """One of our instrumentations: the library that it waits for, its module here, and the name that switches it.
 
-    `by_name`: the module follows several libraries, and is told which one has been imported.
+    `by_name`: the module follows several libraries, and is told which one has been imported. `shown`: whether the library's
+    import says that the application uses what is followed.
     """
 
     library: str
     module: str
     name: str
     by_name: bool = False
+    shown: bool = True
 
 
 OURS: Final = (
@@ -36,6 +38,7 @@ OURS: Final = (
     Ours("pymongo", "mongodb.hooks", "pymongo"),
     Ours("redis", "redis.hooks", "redis"),
     Ours("cachelib", "cachelib", "cachelib"),
+    Ours("http.client", "genai.late", "genai", by_name=True, shown=False),
     *(Ours(library, "genai.hooks", "genai", by_name=True) for library in AI_LIBRARIES),
 )
 _OF_AI_CLIENTS: Final = frozenset({*AI_CLIENTS, "bedrock", "google-genai", "google_genai", "mistralai", "ollama"})
@@ -64,7 +67,8 @@ class Instrumentations:
             try:
                 hooks = importlib.import_module(f"..instrumentation.{ours.module}", __package__)
                 hooks.instrument(*((ours.library,) if ours.by_name else ()), **how)
-                self.active.add(ours.name)
+                if ours.shown:
+                    self.active.add(ours.name)
             except Exception as error:
                 report(f"instrumenting {ours.library}", error)
 

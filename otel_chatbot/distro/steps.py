@@ -68,6 +68,11 @@ def tracing(setup: SetUp) -> None:
             let_tracers_in(provider, lambda theirs: _share_spans(setup, provider, theirs, processors))
 
 
+def light_spans(_: SetUp) -> None:
+    """Our hooks' spans are made by us, where the SDK's are those that we know."""
+    from .providers import light_maker  # noqa: F401 - who is imported answers `_wiring.LIGHT_SPANS`
+
+
 def _share_spans(setup: SetUp, ours: TracerProvider, theirs: TracerProvider, processors: Sequence[LazySpanProcessor]) -> None:
     share_spans(ours, theirs, processors)
     setup.shutdown.add(Adopted(theirs))
@@ -256,6 +261,7 @@ AUTOMATIC = (
     defaults,
     config_file,
     tracing,
+    light_spans,
     log_files,
     log_export,
     metrics_export,

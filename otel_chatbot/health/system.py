@@ -1,6 +1,6 @@
 """The `system` block of `/health/detailed`: this process and its machine, from the standard library.
 
-Fed by the operating system; feeds the checker. What a platform does not tell is None.
+Fed by the operating system and by `instrumentation.empty`; feeds the checker. What a platform does not tell is None.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from .. import _wiring
 from .._clock import monotonic
+from .._guard import never_raise
 
 KEPT = 5.0
 """Seconds for which the block is reused."""
@@ -24,15 +26,21 @@ _KIB = 1024
 class _Kept:
     at = float("-inf")
     pid = 0
-    block: dict[str, Any] = {}  # noqa: RUF012 - replaced whole, never changed
+    block: dict[str, Any] = {}  # noqa: RUF012 - replaced whole; what changes in it is `empty_figures`
 
 
 def system() -> dict[str, Any]:
-    """Python, platform, pid, hostname, memory and threads of this process; at most 5 s old."""
+    """Python, platform, pid, hostname, memory and threads of this process, at most 5 s old; which figures of the app are empty."""
     now = monotonic()
     if now - _Kept.at >= KEPT or _Kept.pid != os.getpid():
-        _Kept.block, _Kept.at, _Kept.pid = _read(), now, os.getpid()
+        _Kept.block, _Kept.at, _Kept.pid = {**_read(), "empty_figures": []}, now, os.getpid()
+    _Kept.block["empty_figures"] = _empty_figures() or []
     return _Kept.block
+
+
+@never_raise
+def _empty_figures() -> list[dict[str, str]] | None:
+    return _wiring.EMPTY_FIGURES()
 
 
 def _read() -> dict[str, Any]:

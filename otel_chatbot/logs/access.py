@@ -1,20 +1,31 @@
 """The access record: one log record a request, written after the last byte of its answer, inside its trace.
 
-Fed by the Flask hook; feeds the sink, and no console: the logger does not propagate.
+Fed by the Flask hook; feeds the sink, and no console: the logger does not propagate. Where nobody but the sink would see it, no
+record of logging's is made: the fields go to the file and to the export as they are.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import time
+from typing import Any, Final
 
 from opentelemetry import context as otel_context
+from opentelemetry import trace
 from opentelemetry.context import Context
 
 from .. import config
 from .._guard import never_raise
+from ..semconv import logs as names
+from ..semconv.attributes import GEN_AI_CONVERSATION_ID as CONVERSATION
 from ..semconv.logs import ACCESS_LOGGER, Event
 from . import sink
+from .fields import LEVELS
+from .records import conversation_id, timestamp
+from .redaction import Redactor, policy
 
+_MODULE: Final = __name__.rpartition(".")[2]
 _logger = logging.getLogger(ACCESS_LOGGER)
 _logger.propagate = False
 _logger.addHandler(logging.NullHandler())
@@ -57,6 +68,8 @@ def access_record(
         fields["route"] = route
     if aborted:
         fields["aborted"] = True
+    if sink.SINK.is_all(_logger) and _take(fields, context):
+        return
     record = _logger.makeRecord(
         ACCESS_LOGGER, logging.INFO, __file__, 0, "%s %s %s", (method, endpoint, status), None, "access_record", fields
     )
@@ -69,3 +82,48 @@ def access_record(
     finally:
         if token is not None:
             otel_context.detach(token)
+
+
+class _Checked:
+    """The policy whose keys were looked at last, and whether it masks one of these fields."""
+
+    redactor: Redactor | None = None
+    masks = False
+
+
+_NAMES: Final = ("event", "endpoint", "method", "status", "duration_ms", "bytes", "route", "aborted", CONVERSATION)
+
+
+def _take(own: dict[str, object], context: Context | None) -> bool:
+    """Give the sink what its record would say, without one. False where something in it is to be masked or looks unusual."""
+    redactor = policy()
+    if _Checked.redactor is not redactor:
+        _Checked.masks = any(map(redactor.sensitive, _NAMES))
+        _Checked.redactor = redactor
+    level = logging.getLevelName(logging.INFO)
+    if _Checked.masks or level not in LEVELS:
+        return False
+    message = f"{own['method']} {own['endpoint']} {own['status']}"
+    conversation = conversation_id()
+    if not redactor.harmless(f"{message}\n{own.get('route', '')}\n{conversation or ''}"):
+        return False
+    created = time.time()
+    fields: dict[str, Any] = {
+        names.TIMESTAMP: timestamp(created),
+        names.LEVEL: level,
+        names.LOGGER_NAME: ACCESS_LOGGER,
+        names.MESSAGE: message,
+        names.MODULE: _MODULE,
+        names.FUNCTION: access_record.__name__,
+        names.LINE: 0,
+        names.PROCESS_ID: os.getpid() if logging.logProcesses else None,
+    }
+    span = trace.get_current_span(context).get_span_context()
+    if span.is_valid:
+        fields[names.TRACE_ID] = f"{span.trace_id:032x}"
+        fields[names.SPAN_ID] = f"{span.span_id:016x}"
+    fields.update(own)
+    if conversation is not None:
+        fields[CONVERSATION] = conversation
+    sink.SINK.take(sink.Entry(ACCESS_LOGGER, created, logging.INFO, fields, span))
+    return True

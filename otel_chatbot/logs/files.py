@@ -12,11 +12,13 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..semconv import logs as names
 from ..semconv.attributes import DropReason
-from .formatters import JsonFormatter, TextFormatter
+from .fields import line_of
+from .formatters import TextFormatter
+from .redaction import policy
 
 if TYPE_CHECKING:
     from .shared_file import SharedFile
@@ -44,22 +46,27 @@ class LogFiles:
         self.max_bytes = max_bytes
         self.backup_count = backup_count
         self.on_dropped = on_dropped
-        self._json = JsonFormatter()
         self._text = TextFormatter()
         self._open: dict[str, SharedFile] = {}
         self._warned: set[str] = set()
         self._maker: int | None = None
         self._early: deque[tuple[str, bytes]] = deque()
 
-    def write(self, record: logging.LogRecord) -> None:
-        """Write a record; whatever goes wrong on the disk stays here."""
+    def write(self, record: logging.LogRecord) -> dict[str, Any] | None:
+        """Write a record; whatever goes wrong on the disk stays here. The fields that its line was made of, if it was of any."""
         if self.json_output:
-            line = self._json.encode(record) + b"\n"
-            self._put(names.JSON_FILE, line)
-            if record.levelno >= logging.ERROR:
-                self._put(names.ERROR_FILE, line)
-        else:
-            self._put(names.TEXT_FILE, self._text.format(record).encode("utf-8", "backslashreplace") + b"\n")
+            line, fields = line_of(record, policy())
+            self.write_line(line, record.levelno)
+            return fields
+        self._put(names.TEXT_FILE, self._text.format(record).encode("utf-8", "backslashreplace") + b"\n")
+        return None
+
+    def write_line(self, line: bytes, level: int) -> None:
+        """Write an event's line of JSON, given without its end."""
+        line += b"\n"
+        self._put(names.JSON_FILE, line)
+        if level >= logging.ERROR:
+            self._put(names.ERROR_FILE, line)
 
     def _put(self, name: str, line: bytes) -> None:
         try:

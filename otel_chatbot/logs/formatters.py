@@ -10,29 +10,10 @@ import os
 import sys
 from typing import Any, ClassVar, Literal
 
-from opentelemetry import trace
-
-from ..semconv.attributes import GEN_AI_CONVERSATION_ID as CONVERSATION
-from ..semconv.logs import (
-    EXCEPTION,
-    FUNCTION,
-    LEVEL,
-    LINE,
-    LOGGER_NAME,
-    MESSAGE,
-    MODULE,
-    PROCESS_ID,
-    SPAN_ID,
-    STACK_INFO,
-    TIMESTAMP,
-    TRACE_ID,
-)
 from .dictionaries import unfolded
-from .errors import safe_text
-from .json_lines import encode
-from .records import RESERVED, conversation_id, exception, extras, field_name, level, message, own_items, safe_copy, timestamp
+from .fields import line_of
+from .records import extras, safe_copy
 from .redaction import Redactor, policy
-from .traversal import LONGEST_TEXT
 
 _PLAIN = str.maketrans(
     {"\r": "\\r", "\n": "\\n", "\x0b": "\\x0b", "\x0c": "\\x0c", "\x85": "\\x85", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -56,78 +37,7 @@ class JsonFormatter(logging.Formatter):
 
     def encode(self, record: logging.LogRecord) -> bytes:
         """The line in UTF-8, without a line end."""
-        try:
-            return encode(self._fields(record, self._redactor or policy()))
-        except Exception as error:  # whatever a record may hold, the line says that it was there
-            return encode(
-                {
-                    TIMESTAMP: timestamp(0.0) if not isinstance(record.created, float) else _time(record),
-                    LEVEL: safe_text(record.levelname),
-                    LOGGER_NAME: safe_text(record.name),
-                    MESSAGE: f"<a record that could not be formatted: {type(error).__name__}>",
-                    MODULE: safe_text(record.module),
-                    FUNCTION: safe_text(record.funcName),
-                    LINE: safe_text(record.lineno),
-                }
-            )
-
-    def _fields(self, record: logging.LogRecord, redactor: Redactor) -> dict[str, Any]:
-        record = unfolded(record, redactor)
-        text = message(record)
-        fields: dict[str, Any] = {
-            TIMESTAMP: timestamp(record.created),
-            LEVEL: record.levelname if record.levelname in ColoredFormatter.COLORS else level(record),
-            LOGGER_NAME: record.name,
-            MESSAGE: text,
-            MODULE: record.module,
-            FUNCTION: record.funcName,
-            LINE: record.lineno,
-            PROCESS_ID: record.process,
-        }
-        context = trace.get_current_span().get_span_context()
-        if context.is_valid:
-            fields[TRACE_ID] = context.trace_id.to_bytes(16, "big").hex()
-            fields[SPAN_ID] = context.span_id.to_bytes(8, "big").hex()
-        texts = {MESSAGE: text}
-        if self.include_extra:
-            _add_extras(record, fields, texts, redactor)
-        if CONVERSATION not in fields and (conversation := conversation_id()) is not None:
-            texts[CONVERSATION] = fields[CONVERSATION] = conversation
-        # One look at all texts together: most lines hold nothing that a rule could match.
-        together = "\n".join(texts.values())
-        if len(together) > LONGEST_TEXT or redactor.suspicious(together):
-            for name, found in texts.items():
-                fields[name] = redactor.bounded(found)
-        if record.exc_info or record.exc_text:
-            raised = exception(record, redactor)
-            if raised is not None:
-                fields[EXCEPTION] = raised
-        if record.stack_info:
-            fields[STACK_INFO] = redactor.bounded(safe_text(record.stack_info))
-        return fields
-
-
-def _add_extras(record: logging.LogRecord, fields: dict[str, Any], texts: dict[str, str], redactor: Redactor) -> None:
-    """Add the application's fields; what is text goes to `texts` too, not yet redacted."""
-    ordinary = redactor.ordinary
-    for key, value in own_items(record):
-        if key in ordinary:
-            if type(value) is str:
-                fields[key] = texts[key] = value
-            else:
-                fields[key] = value if type(value) is int else redactor.value(key, value)
-        elif key not in RESERVED:
-            name = field_name(key, fields, redactor)
-            fields[name] = redactor.value(key if type(key) is str else name, value)
-            if name == key and not name.endswith("_") and not redactor.sensitive(name):
-                redactor.remember(name)
-
-
-def _time(record: logging.LogRecord) -> str:
-    try:
-        return timestamp(record.created)
-    except (ValueError, OverflowError, OSError):  # not a time that a calendar has
-        return timestamp(0.0)
+        return line_of(record, self._redactor or policy(), extras=self.include_extra)[0]
 
 
 class TextFormatter(logging.Formatter):

@@ -46,6 +46,8 @@ def timestamp(created: float) -> str:
     return f"{text}.{int((created - whole) * 1000):03d}Z"
 
 
+_SIMPLE = frozenset((str, int, float, bool))
+"""Types of arguments that are no exceptions."""
 _QUOTING = frozenset({"pymongo.command", "openai._base_client"})
 """Loggers of clients that write whole documents and (older versions of openai) prompts into their records of level DEBUG."""
 _LEFT_OUT = "<what the client did, left out for it holds content: CHATBOT_OTEL_CAPTURE_CONTENT=true keeps it>"
@@ -64,7 +66,7 @@ def message(record: logging.LogRecord) -> str:
         arguments = record.args
         if not arguments:
             return template
-        if type(arguments) is tuple:
+        if type(arguments) is tuple and not _SIMPLE.issuperset(map(type, arguments)):
             for argument in arguments:
                 if isinstance(argument, BaseException):
                     return template % tuple(_told(each) for each in arguments)

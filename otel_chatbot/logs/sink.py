@@ -10,16 +10,38 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+from opentelemetry.trace import SpanContext
 
 from .. import _guard
 from .._fork import at_fork
 from .._patching import Patches
 from ..config import Settings
+from .fields import line_of
 from .files import MAKING, LogFiles
+from .json_lines import encode
 from .records import rename_refused
+from .redaction import policy
 
 Listener = Callable[[logging.LogRecord], None]
+
+
+class Entry(NamedTuple):
+    """An event, read once. `fields`: as they stand in its line, redacted; None where `record` could not be read."""
+
+    logger: str
+    created: float
+    """Unix seconds."""
+    level: int
+    fields: dict[str, Any] | None
+    span: SpanContext | None = None
+    """The span to which it belongs; None: the current one."""
+    record: logging.LogRecord | None = None
+    """What `logging` made of it, if anything."""
+
+
+Taker = Callable[[Entry], None]
 
 _DEEPEST: Final = 3
 _depth: Final[ContextVar[int]] = ContextVar("otel_chatbot_log_depth", default=0)
@@ -39,6 +61,7 @@ class Sink:
         self.level = logging.INFO
         self.files: LogFiles | None = None
         self.listeners: tuple[Listener, ...] = ()
+        self.takers: tuple[Taker, ...] = ()
         self.replaces_request_lines = False
         self.on_dropped: Callable[[str, int], None] | None = None
 
@@ -53,10 +76,51 @@ class Sink:
         try:
             if self.replaces_request_lines and _is_request_line(record):
                 return
-            if self.files is not None:
-                self.files.write(record)
+            fields = None if self.files is None else self.files.write(record)
             for listener in self.listeners:
                 listener(record)
+            if self.takers:
+                fields = fields or line_of(record, policy())[1]
+                entry = Entry(record.name, record.created, record.levelno, fields, None, record)
+                for taker in self.takers:
+                    taker(entry)
+        except Exception as error:
+            _guard.report("logs.sink", error)
+        finally:
+            _depth.reset(token)
+
+    def is_all(self, logger: logging.Logger) -> bool:
+        """Whether nobody but the sink would see a record of this logger: no listener, no handler, no filter, no wrapper, no factory.
+
+        Then there is no need for a record.
+        """
+        for handler in logger.handlers:
+            if type(handler) is not logging.NullHandler:
+                return False
+        kind = logging.Logger
+        return (
+            self.on
+            and not self.listeners
+            and (self.files is None or self.files.json_output)
+            and kind.callHandlers is _Plain.callHandlers
+            and kind.makeRecord is _Plain.makeRecord
+            and type(logger) is kind
+            and not logger.filters
+            and not logger.propagate
+            and logging.getLogRecordFactory() is logging.LogRecord
+        )
+
+    def take(self, entry: Entry) -> None:
+        """Take an event of which no record was made; never raises into the application."""
+        depth = _depth.get()
+        if depth >= _DEEPEST or entry.fields is None:
+            return
+        token = _depth.set(depth + 1)
+        try:
+            if self.files is not None:
+                self.files.write_line(encode(entry.fields), entry.level)
+            for taker in self.takers:
+                taker(entry)
         except Exception as error:
             _guard.report("logs.sink", error)
         finally:
@@ -90,6 +154,12 @@ def add_listener(listener: Listener) -> None:
         SINK.listeners = (*SINK.listeners, listener)
 
 
+def add_taker(taker: Taker) -> None:
+    """Give every event at or above the level to `taker`, on the thread that logs; twice is once."""
+    if taker not in SINK.takers:
+        SINK.takers = (*SINK.takers, taker)
+
+
 def remove_listener(listener: Listener) -> None:
     """Stop giving records to a listener."""
     SINK.listeners = tuple(each for each in SINK.listeners if each != listener)
@@ -108,8 +178,11 @@ def install(settings: Settings) -> None:
     if not SINK.on:
         SINK.use(LogFiles(settings.log_dir) if settings.log_files else None, logging.getLevelName(settings.log_level))
         SINK.on = True
-    _patches.wrap(logging.Logger, "callHandlers", _feeding)
-    _patches.wrap(logging.Logger, "makeRecord", _forgiving)
+    for name, make in (("callHandlers", _feeding), ("makeRecord", _forgiving)):
+        before = vars(logging.Logger)[name]
+        _patches.wrap(logging.Logger, name, make)
+        if before in _LOGGINGS:
+            setattr(_Plain, name, vars(logging.Logger)[name])
 
 
 def uninstall() -> None:
@@ -117,6 +190,21 @@ def uninstall() -> None:
     SINK.on = False
     _patches.restore()
     SINK.use(None, SINK.level)
+
+
+_LOGGINGS: Final = tuple(
+    method
+    for method in (logging.Logger.callHandlers, logging.Logger.makeRecord)
+    if method.__code__.co_filename == logging.Logger.handle.__code__.co_filename
+)
+"""Logging's own methods, where nobody had replaced them before."""
+
+
+class _Plain:
+    """Our methods that wrap logging's own, and nobody else's."""
+
+    callHandlers: Any = None  # noqa: N815 - logging's names
+    makeRecord: Any = None  # noqa: N815
 
 
 def _feeding(call_handlers: Callable[..., None]) -> Callable[..., None]:

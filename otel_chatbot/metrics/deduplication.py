@@ -5,6 +5,7 @@ Fed by `metrics.record` and `metrics.api`; tells them how much of an event is ne
 The rule, per metric and scope (a request; outside of one, a thread or task): automatic events and hand calls are
 tallied apart, and the larger tally is recorded as it grows. For histograms the automatic measurement wins, and hand
 observations beyond the automatic count are recorded when the request ends; outside of a request, at once.
+What a thread counts for a request without its context is told apart by whoever says so in `OUTSIDE`.
 """
 
 from __future__ import annotations
@@ -56,12 +57,14 @@ class Ending(Protocol):
 class Scope:
     """The tallies of a request, a thread or a task. `ends` says that `close` will be called."""
 
-    __slots__ = ("documents", "ends", "keys", "owner", "tallies", "turn")
+    __slots__ = ("documents", "ends", "entrusted", "keys", "owner", "tallies", "turn")
 
     def __init__(self, *, ends: bool) -> None:
         self.ends = ends
         self.owner = None if ends else _runner()
         self.tallies: dict[str, Tally] = {}
+        self.entrusted = 0.0
+        """When the request first gave work to another thread; 0 if it has not."""
         self.documents: object = None
         """What the instrumentation of MongoDB remembers of documents that were read and written."""
         self.keys: Ending | None = None
@@ -71,7 +74,8 @@ class Scope:
 
     def tally(self, name: str) -> Tally:
         """The tally of a metric, by its OpenTelemetry name."""
-        return self.tallies.get(name) or self.tallies.setdefault(name, Tally())
+        tallies = self.tallies
+        return tallies[name] if name in tallies else tallies.setdefault(name, Tally())
 
     def observe(self, name: str, record: Callable[[], None]) -> None:
         """Take a hand observation: `record` it now, at the end of the request, or never."""
@@ -94,6 +98,21 @@ class Scope:
 
 
 _scope: ContextVar[Scope | None] = ContextVar("otel_chatbot_scope", default=None)
+
+OUTSIDE: Final[dict[str, Callable[[Scope, float], float]]] = {}
+"""By metric: asked how much of what was counted outside of any running request is new."""
+
+
+def new_outside(name: str, scope: Scope, due: float) -> float:
+    """How much of what is due is new, where a metric is also counted for what may happen outside of its request."""
+    ask = OUTSIDE.get(name)
+    return due if ask is None or scope.ends or not due else ask(scope, due)
+
+
+def in_request() -> Scope | None:
+    """The scope of the running request; None outside of one."""
+    scope = _scope.get()
+    return scope if scope is not None and scope.ends else None
 
 
 def current() -> Scope:

@@ -145,7 +145,8 @@ class Counter(Metric[CounterSeries]):
         try:
             series = self._labelled(attributes, labels) if labels or attributes else self._bare or self._first()
             if self._fills_itself():
-                number = deduplication.current().tally(self.spec.name).add_hand(number)
+                scope = deduplication.current()
+                number = deduplication.new_outside(self.spec.name, scope, scope.tally(self.spec.name).add_hand(number))
             series.add(number)
         except Exception as error:
             self._lost("inc", error)

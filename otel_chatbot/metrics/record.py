@@ -122,8 +122,11 @@ class AutomaticCounter:
 
     def add(self, amount: float = 1.0, scope: deduplication.Scope | None = None) -> None:
         """Add what happened in a scope, the current one by default."""
-        if self._name in AUTOMATIC.active:  # as the rule says: without its call
-            due = _due(self._name, scope or deduplication.current(), amount)
+        name = self._name
+        if name in AUTOMATIC.active:  # as `_due` has it, without its call
+            scope = scope or deduplication.current()
+            tallies = scope.tallies
+            due = (tallies[name] if name in tallies else scope.tally(name)).add_auto(amount)
             if due:
                 self._series.add(due)
 
@@ -145,8 +148,11 @@ class AutomaticHistogram:
 
     def observe(self, value: float, context: SpanContext | None = None, scope: deduplication.Scope | None = None) -> None:
         """Add what was measured in a scope, the current one by default. The automatic value wins over those by hand."""
-        if self._name in AUTOMATIC.active:
-            _due(self._name, scope or deduplication.current(), 1.0)
+        name = self._name
+        if name in AUTOMATIC.active:  # as `_due` has it, without its call
+            scope = scope or deduplication.current()
+            tallies = scope.tallies
+            (tallies[name] if name in tallies else scope.tally(name)).add_auto(1.0)
             self._series.observe(value, context)
 
 
@@ -173,9 +179,23 @@ def keep(table: dict[_Kind, _Figures], kind: _Kind, figures: _Figures) -> _Figur
 
 def count(spec: MetricSpec, amount: float = 1.0, attributes: Mapping[str, object] | None = None) -> None:
     """Add an automatic event to a counter, less what the application has counted by hand."""
-    due = _due(spec.name, deduplication.current(), amount) if spec.python else amount
+    if spec.python:
+        scope = deduplication.current()
+        due = _due(spec.name, scope, amount)
+        if due and spec.name in deduplication.OUTSIDE:
+            due = deduplication.new_outside(spec.name, scope, due)
+    else:
+        due = amount
     if due:
         STORE.counter(spec).labels(attributes).add(due)
+
+
+def count_in(scope: deduplication.Scope, spec: MetricSpec, amount: float) -> float:
+    """Add an automatic event of a request that may be over; how much of it was new."""
+    due = _due(spec.name, scope, amount)
+    if due:
+        STORE.counter(spec).bare().add(due)
+    return due or 0.0
 
 
 def observe(

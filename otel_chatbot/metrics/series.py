@@ -220,7 +220,8 @@ class HistogramSeries(Series):
 
         `context`: the span it belongs to, the current one by default; kept when sampled.
         """
-        value = max(value, 0.0)
+        if value < 0.0:  # noqa: PLR1730 - without a call
+            value = 0.0
         cells = self._cells
         if cells is None:
             cells = self._attach()

@@ -6,7 +6,7 @@ and the OTLP export. What `read` returns shares parts with later readings: it is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import accumulate, chain
@@ -18,10 +18,10 @@ from ..semconv.spec import Kind, MetricSpec
 from . import record
 from .series import Exemplar, Value
 from .shared.compaction import READER, Reader
-from .shared.merge import Slot, Sums, later
+from .shared.merge import Catalogue, Slot, Sums, later
 from .store import STORE, Store
 
-__all__ = ["Exemplar", "Family", "HistogramPoint", "Point", "View", "read"]
+__all__ = ["Exemplar", "Family", "HistogramPoint", "Point", "View", "merged", "read"]
 
 _RANK: Final = {spec.name: rank for rank, spec in enumerate(m.CHATBOT)}
 
@@ -72,19 +72,25 @@ class View:
         for refresh in self.refreshers:
             _guard.never_raise(refresh)()
         sums = self._reader.gather(self._store.attached)
-        families: dict[str, Family] = {}
-        for spec in self._from_start():
-            families[spec.name] = Family(spec)
-        _add_counters(families, sums)
-        _add_histograms(families, sums)
-        _add_gauges(families, sums, self._reader.catalogue.gauges)
-        for spec in self._from_start():
-            _add_bare(families[spec.name], spec)
-        return sorted(families.values(), key=lambda family: (_RANK.get(family.spec.name, len(_RANK)), family.spec.name))
+        return merged(sums, self._reader.catalogue, self._from_start(), record.AUTOMATIC.sources)
 
     def _from_start(self) -> Iterable[MetricSpec]:
         own = (instrument.spec for instrument in list(self._store.instruments.values()))
         return {spec.name: spec for spec in chain(m.CHATBOT, own) if spec.from_start}.values()
+
+
+def merged(
+    sums: Sums, catalogue: Catalogue, from_start: Iterable[MetricSpec], sources: Mapping[str, record.GaugeSource]
+) -> list[Family]:
+    """The families of some sums: those `from_start` first at 0, gauges without a value from their automatic sources."""
+    families = {spec.name: Family(spec) for spec in from_start}
+    bare = dict(families)
+    _add_counters(families, sums)
+    _add_histograms(families, sums)
+    _add_gauges(families, sums, catalogue.gauges, sources)
+    for name, begun in bare.items():
+        _add_bare(families[name], begun.spec)
+    return sorted(families.values(), key=lambda family: (_RANK.get(family.spec.name, len(_RANK)), family.spec.name))
 
 
 def _family(families: dict[str, Family], spec: MetricSpec) -> Family | None:
@@ -107,13 +113,15 @@ def _add_counters(families: dict[str, Family], sums: Sums) -> None:
             family.points.append(Point(slot.attributes, total))
 
 
-def _add_gauges(families: dict[str, Family], sums: Sums, slots: Iterable[Slot]) -> None:
+def _add_gauges(
+    families: dict[str, Family], sums: Sums, slots: Iterable[Slot], sources: Mapping[str, record.GaugeSource]
+) -> None:
     for slot in slots:
         value = sums.gauge(slot.number)
         family = _family(families, slot.spec) if value is not None else None
         if family is not None and value is not None:
             family.points.append(Point(slot.attributes, value))
-    for name, source in list(record.AUTOMATIC.sources.items()):
+    for name, source in list(sources.items()):
         spec = m.BY_NAME[name]
         family = _family(families, spec)
         if family is not None and not family.points:  # a gauge that was set by hand is the hand's

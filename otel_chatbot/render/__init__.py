@@ -5,7 +5,7 @@ Fed by `config` and `semconv`; feeds the files in the repository, through `otel-
 
 from __future__ import annotations
 
-from . import dashboards, facade, reference, rules, rules_tests, scrape
+from . import dashboards, facade, reference, rules, scrape
 
 
 def files(runbooks: str = rules.RUNBOOKS) -> dict[str, str]:
@@ -14,7 +14,6 @@ def files(runbooks: str = rules.RUNBOOKS) -> dict[str, str]:
     for part in (
         scrape.files(),
         rules.files(runbooks),
-        rules_tests.files(runbooks),
         dashboards.files(),
         reference.files(),
         facade.files(),

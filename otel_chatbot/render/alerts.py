@@ -1,7 +1,7 @@
 """The alerts: a row each. What must hold for how long, how urgent it is, what users feel, what was measured.
 
-Fed by `render.objectives` and `render.promql`; feeds `render.rules` and `render.rules_tests`. Every alert has a page in
-`docs/runbooks/`, named after it, and two cases in `render.rules_tests`: one in which it fires and one in which it does not.
+Read by `render.rules`. Every alert has a page in `docs/runbooks/`, named after it, and two cases in the tests
+(`tests/support/alert_cases.py`): one in which it fires and one in which it does not.
 """
 
 from __future__ import annotations

@@ -48,6 +48,9 @@ _COUNTING = """\
   when it commits; and messages added to a conversation's document. They are recognised by their shape: a message says who
   speaks and what, an exchange holds a question and its answer, a conversation an array of either. Names of collections break
   ties. [The whole rule](../explanation/exactness.md#what-counts-as-a-chat) says what is no chat, and which settings override it.
+- **Where nothing is stored**, the model tells: a request that got an answer from a model, ended below 400 and stored no message
+  counts one sent and one received, however often it asked. [The whole
+  rule](../explanation/exactness.md#where-nothing-is-stored); `CHATBOT_OTEL_AUTO_OFF=messages_from_model` switches it off.
 - **Writes without acknowledgement** (`w=0`): inserts count what was sent, for MongoDB does not even tell of a duplicate; updates,
   upserts and replacements count nothing, for nobody says what they changed.
 - **Cache reads**: GET, GETEX, GETDEL, MGET, HGET, HMGET and HGETALL: a hit or a miss for each key asked, in pipelines too. A

@@ -110,6 +110,8 @@ EXCEPTION_EVENT = "exception"
 EXCEPTION_TYPE = "exception.type"
 EXCEPTION_MESSAGE = "exception.message"
 EXCEPTION_STACKTRACE = "exception.stacktrace"
+CODE_FUNCTION = "code.function.name"
+CODE_LINE = "code.line.number"
 
 CLIENT_DISCONNECTED = "chatbot.client_disconnected"
 """True on the span of a request whose client went away before the last byte of the answer."""

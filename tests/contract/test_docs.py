@@ -40,6 +40,7 @@ FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]*)\")?\n(.*?)^```$", re.MULTILIN
 SERVES, BESIDE = "runs until Ctrl-C", "while it runs"
 ELSEWHERE = {
     "make demo": "tests/stack/test_demo.py",
+    "otel-chatbot ui": "tests/process/cli/test_ui.py",
     "python3 -m venv .venv": "tests/contract/test_readme.py",
     '.venv/bin/pip install ".[genai]"': "tests/contract/test_readme.py",
 }

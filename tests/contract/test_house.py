@@ -25,7 +25,6 @@ SMALL = {
 """Files under `LEAST` lines, each with the reason why it is no part of its neighbour."""
 LARGE = {
     "render/alerts.py": "one table, a row per alert",
-    "render/rules_tests.py": "one table, two cases per alert",
 }
 """Files over `MOST` lines, each with the reason why it is one."""
 LINES = {

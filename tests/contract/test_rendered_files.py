@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft7Validator
-from support import promql
+from support import alert_cases, promql
 from support.process import program
 
 from otel_chatbot import config, render
-from otel_chatbot.render import alerts, rules_tests
+from otel_chatbot.render import alerts
 from otel_chatbot.render.alerts import Alert
 from otel_chatbot.semconv import attributes as a
 from otel_chatbot.semconv import collector as c
@@ -116,8 +116,8 @@ def test_promtool_accepts_the_rules() -> None:
     assert said.count("SUCCESS") == len(promql.RULES)
 
 
-def test_promtools_tests_of_the_alerts_pass() -> None:
-    files = sorted((ROOT / "prometheus/tests").glob("*.yml"))
+def test_promtools_tests_of_the_alerts_pass(tmp_path: Path) -> None:
+    files = alert_cases.write(tmp_path)
     assert len(files) == 4
     assert promtool("test", "rules", *map(str, files)).count("SUCCESS") == len(files)
 
@@ -129,7 +129,7 @@ def test_every_row_of_every_alert_fires_in_one_case_and_is_silent_in_another(row
     assert any(row not in case.fires for case in cases), "no case in which it is silent"
 
 
-CASES = (*rules_tests.OBJECTIVES, *rules_tests.CACHE, *rules_tests.APP, *rules_tests.TELEMETRY, *rules_tests.COLLECTOR)
+CASES = (*alert_cases.OBJECTIVES, *alert_cases.CACHE, *alert_cases.APP, *alert_cases.TELEMETRY, *alert_cases.COLLECTOR)
 
 
 def test_every_alert_says_what_users_feel_what_was_measured_and_what_to_read() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import otel_chatbot
 
 ROOT = Path(__file__).resolve().parents[2]
+FILES = Path(__file__).parent / "data/wheel.txt"
 
 
 def wheel() -> Path:
@@ -33,6 +34,17 @@ def test_the_wheel_carries_every_module_its_types_and_its_licence() -> None:
     assert not [name for name in names if name.startswith(("tests", "examples", "scripts"))]
 
 
+def test_the_wheel_holds_the_files_of_the_list_and_no_other() -> None:
+    """A file more or less is a decision: `python tests/contract/test_wheel.py` writes the list anew, for the review."""
+    assert shipped() == FILES.read_text(encoding="utf-8").splitlines()
+
+
+def shipped() -> list[str]:
+    """What the wheel holds, but for its metadata, whose folder is named after the version."""
+    with zipfile.ZipFile(wheel()) as archive:
+        return sorted(name for name in archive.namelist() if ".dist-info/" not in name)
+
+
 def test_the_metadata_says_the_licence_and_the_entry_points() -> None:
     with zipfile.ZipFile(wheel()) as archive:
         name = next(name for name in archive.namelist() if name.endswith("METADATA"))
@@ -51,3 +63,7 @@ def test_the_metadata_says_the_licence_and_the_entry_points() -> None:
 def test_every_entry_point_loads() -> None:
     for point in metadata.distribution("otel-chatbot").entry_points:
         assert callable(point.load()), point
+
+
+if __name__ == "__main__":
+    FILES.write_text("\n".join(shipped()) + "\n", encoding="utf-8")

@@ -78,6 +78,10 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
         answered_after = time.monotonic() - started
         paths = ["/", "/health/ready", "/metrics", "/conversations?user_id=newcomer"]
         statuses = {path: running.client.get(path).status for path in paths}
+        viewer = re.search(r"Viewer +http://127.0.0.1:(\d+)/", running.process.stdout)
+        assert viewer, running.process.stdout
+        seen = ChatClient(int(viewer[1]))
+        wait_for(lambda: seen.get("/api/conversations").json["conversations"], "the chat in the viewer", 60)
         children = running.children
         log = clone / ".demo" / "logs" / "chatbot.json.log"
         traces = clone / ".demo" / "logs" / "traces.otlp.jsonl"
@@ -97,7 +101,7 @@ def test_a_fresh_clone_answers_a_chat_within_two_minutes(first: FirstRun) -> Non
 
 @pytest.mark.timeout(600)
 def test_ctrl_c_ends_everything_that_it_started(first: FirstRun) -> None:
-    assert set(first.children) == {"MongoDB stand-in", "Redis", "Model server", "Chatbot"}
+    assert set(first.children) == {"MongoDB stand-in", "Redis", "Model server", "Chatbot", "Viewer"}
     assert first.exit_code == 0
     assert {name: gone(pid) for name, pid in first.children.items()} == dict.fromkeys(first.children, True)
 

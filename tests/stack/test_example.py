@@ -44,7 +44,7 @@ def test_the_example_imports_no_telemetry() -> None:
                 imported.add((node.module or "").partition(".")[0])
     beside = {path.stem for path in CHATBOT.parent.glob("*.py")}
     libraries = imported - beside - set(sys.stdlib_module_names)
-    assert libraries == {"bson", "cachelib", "flask", "openai", "pymongo", "redis", "werkzeug"}
+    assert libraries == {"anthropic", "bson", "cachelib", "flask", "google", "httpx", "openai", "pymongo", "redis", "werkzeug"}
 
 
 def test_a_chat_is_answered_by_the_model_and_kept(bare: Stack) -> None:

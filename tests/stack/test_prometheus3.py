@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import alert_cases
 from support.process import program
 from support.proofs import record_proof
 
@@ -18,7 +19,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / ".cache/prometheus3"
 SCRAPES = sorted(map(str, (ROOT / "prometheus").glob("*.yml")))
 RULES = sorted(map(str, (ROOT / "prometheus/rules").glob("*.yml")))
-TESTS = sorted(map(str, (ROOT / "prometheus/tests").glob("*.yml")))
 PIPELINE = ("tests/stack/test_pipeline.py", "tests/stack/test_expressions.py")
 
 
@@ -30,16 +30,16 @@ def run(*command: str, cwd: Path = ROOT, **env: str) -> str:
     return done.stdout + done.stderr
 
 
-def prometheus_3_takes_what_we_write() -> None:
+def prometheus_3_takes_what_we_write(tmp_path: Path) -> None:
     go = program("go", "install Go 1.25 or newer")
     run(go, "install", "-mod=readonly", "tool", cwd=ROOT / "requirements/prometheus3", GOBIN=str(PROGRAMS))
     promtool = str(PROGRAMS / "promtool")
     assert SCRAPES
     assert RULES
-    assert TESTS
+    tests = [str(path) for path in alert_cases.write(tmp_path)]
     run(promtool, "check", "config", *SCRAPES)
     run(promtool, "check", "rules", *RULES)
-    assert run(promtool, "test", "rules", *TESTS).count("SUCCESS") == len(TESTS)
+    assert run(promtool, "test", "rules", *tests).count("SUCCESS") == len(tests)
 
     # The same tests of the whole pipeline, which take the programs that come first on the PATH.
     path = f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"
@@ -50,7 +50,7 @@ def prometheus_3_takes_what_we_write() -> None:
     record_proof(
         "Prometheus 3",
         module=f"github.com/prometheus/prometheus {version}",
-        checked=f"{len(SCRAPES)} scrape configurations, {len(RULES)} files of rules, {len(TESTS)} of their tests",
+        checked=f"{len(SCRAPES)} scrape configurations, {len(RULES)} files of rules, {len(tests)} of their tests",
         pipeline=next(line for line in said.splitlines() if " passed" in line).strip("= "),
     )
 

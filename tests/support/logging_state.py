@@ -18,10 +18,10 @@ def sink_into(folder: Path, level: int = logging.DEBUG) -> Iterator[sink.Sink]:
     root = logging.getLogger()
     before = (Configured.done, root.level, list(root.handlers), setup.ChatbotLogger._done, set(setup.ChatbotLogger._levelled))
     state = sink.SINK
-    sink_before = (state.listeners, state.replaces_request_lines, state.on_dropped, state.level, sink.installed())
+    sink_before = (state.listeners, state.takers, state.replaces_request_lines, state.on_dropped, state.level, sink.installed())
     Configured.done = True
     sink.uninstall()
-    state.listeners, state.replaces_request_lines, state.on_dropped = (), False, None
+    state.listeners, state.takers, state.replaces_request_lines, state.on_dropped = (), (), False, None
     sink.install(config.Settings(log_dir=str(folder)))
     state.level = level
     try:
@@ -34,6 +34,6 @@ def sink_into(folder: Path, level: int = logging.DEBUG) -> Iterator[sink.Sink]:
         setup.ChatbotLogger._levelled = levelled
         root.setLevel(root_level)
         root.handlers[:] = handlers
-        state.listeners, state.replaces_request_lines, state.on_dropped, state.level, was_installed = sink_before
+        state.listeners, state.takers, state.replaces_request_lines, state.on_dropped, state.level, was_installed = sink_before
         if was_installed:
             sink.install(config.current())

@@ -159,8 +159,10 @@ class Stack(ChatClient):
             "MONGODB_URI": self.mongo_uri,
             "REDIS_URL": self.redis.url if self.redis else None,
             "OPENAI_BASE_URL": self.model.url,
+            "ANTHROPIC_BASE_URL": self.model.url.removesuffix("/v1"),
+            "GOOGLE_GEMINI_BASE_URL": self.model.url.removesuffix("/v1"),
             "OPENAI_API_KEY": "local",
-            "OPENAI_MAX_RETRIES": "0",  # one call of the app is one line in the model server's log
+            "MODEL_MAX_RETRIES": "0",  # one call of the app is one line in the model server's log
             "CHATBOT_OTEL_LOG_DIR": str(self.logs),
             "OTEL_BSP_SCHEDULE_DELAY": "200",
             "OTEL_BLRP_SCHEDULE_DELAY": "200",

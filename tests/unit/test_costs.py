@@ -24,6 +24,7 @@ from support.flask_hooks import hooked
 from support.logging_state import sink_into
 
 from otel_chatbot import Counter, Gauge, Histogram
+from otel_chatbot.distro.providers import light_maker  # noqa: F401 - as in an app, it makes the spans
 from otel_chatbot.distro.providers.redacting_exporters import redact_span
 from otel_chatbot.instrumentation.mongodb import commands
 from otel_chatbot.instrumentation.mongodb.commands import CommandFigures

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from prometheus_client.parser import text_string_to_metric_families
 
 from ... import _access, config
+from ...instrumentation.empty.figures import LOST, grouped
 from ...instrumentation.flask.probes import PATHS
 from ...instrumentation.flask.routes import remedy
 from ...semconv.attributes import OVERFLOW, REASON, SIGNAL, DropReason
@@ -36,6 +37,8 @@ def app(url: str) -> Iterator[Finding]:
             missing.append(path)
             continue
         yield _route(path, status, body)
+        if path == "/health/detailed" and status in (200, 503):
+            yield from _empty(body)
         if path == "/metrics" and status == 200:
             yield from _figures(body)
     if len(missing) == len(PATHS):
@@ -85,6 +88,20 @@ def _failing(body: str) -> list[str] | None:
         return [name for name, check in checks.items() if check.get("status") != "healthy"] if "status" in answer else None
     except (ValueError, AttributeError):
         return None
+
+
+def _empty(body: str) -> Iterator[Finding]:
+    """Which figures are empty although there was traffic, by the app's own words."""
+    try:
+        empty = json.loads(body)["system"]["empty_figures"]
+    except (ValueError, KeyError, TypeError):  # an older version, or another one's route
+        return
+    for names, each in grouped(empty):
+        found = f"empty: {', '.join(names)}: {each['why']}"
+        if each["status"] == LOST:
+            yield warning("empty-figure", found, each["remedy"])
+        else:
+            yield well("empty-figure", f"{found} ({each['remedy']})" if each["remedy"] else found)
 
 
 def _figures(text: str) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from enum import Enum
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError
 from opentelemetry.exporter.http.transport._base import BaseHTTPTransport
 from opentelemetry.exporter.otlp.common.http import Compression, _extract_retry_after
 from opentelemetry.exporter.otlp.proto.http._common import (

@@ -30,6 +30,10 @@ from .sender_lock import SenderLock
 from .spool import CorruptError, Payload, Spool, UnknownFormatError, signal_of
 
 _POLL_SECONDS: Final = 0.25
+"""How often the sender looks for what other processes wrote: its own wakes it."""
+_IDLE_POLL_SECONDS: Final = 2.0
+"""The same, once nobody has written anything for a while."""
+_IDLE_AFTER: Final = 30.0
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 60.0
 _WARN_EVERY: Final = 300.0
@@ -86,6 +90,8 @@ class Sender:
         self._left_alone: set[str] = set()
         """Files that are there but not ours to send, or sent already: by name."""
         self._next_look = self._next_sweep = 0.0
+        self._worked = monotonic()
+        """When there was something to send last, by the clock of `monotonic`."""
         self._lock.release()
 
     def prepare(self) -> None:
@@ -160,10 +166,17 @@ class Sender:
         never_raise(self.prepare)()
         while self._deadline is None:
             self._guarded_round()
-            wake.wait(_POLL_SECONDS)
+            if wake.wait(self._pause()):
+                self._worked = monotonic()
             wake.clear()
         self._end(self._deadline)
         ended.set()
+
+    def _pause(self) -> float:
+        """How long to wait for work: longer once there was none for a while, and nothing waits to be tried again."""
+        if any(back_off.until for back_off in self._back_off.values()) or monotonic() - self._worked < _IDLE_AFTER:
+            return _POLL_SECONDS
+        return _IDLE_POLL_SECONDS
 
     def _guarded_round(self) -> None:
         try:
@@ -207,7 +220,10 @@ class Sender:
         ended = monotonic()
         self._next_look = ended + _LOOK_SHARE * (ended - began)
         self._left_alone.intersection_update(path.name for path in found)
-        return [path for path in found if path.name not in self._left_alone]
+        ours = [path for path in found if path.name not in self._left_alone]
+        if ours:
+            self._worked = ended
+        return ours
 
     def _over(self) -> bool:
         return self._deadline is not None and monotonic() >= self._deadline

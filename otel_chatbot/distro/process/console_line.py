@@ -61,5 +61,6 @@ def console_line(plan: Plan, settings: Settings, environ: Mapping[str, str]) -> 
         metrics,
         f"logs in {settings.log_dir}{os.sep}" if settings.log_files else "no log files",
         f"traces in {where(plan, Signal.TRACES, environ)}",
+        "all of it in a browser: otel-chatbot ui",
     ]
     return f"otel-chatbot {package_version()} observes this app: {'; '.join(parts)} (CHATBOT_OTEL_START_LINE=false hides this line)"

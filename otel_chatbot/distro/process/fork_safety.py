@@ -6,18 +6,20 @@ greenlet of a worker; a lock that was held when the process forked would stop th
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
-from types import FrameType
-from typing import Final
+from collections.abc import Callable
+from importlib import _bootstrap
+from typing import Any, Final
 
 from ..._clock import monotonic
 from ..._fork import at_fork
 
 _NAME = "_late_lock"
-_IMPORTING = "<frozen importlib._bootstrap>"
 _POLL_SECONDS = 0.05
+_module_locks: Final[dict[str, Callable[[], Any]]] = getattr(_bootstrap, "_module_locks", {})
+"""The import system's own table of modules that are being imported: weak references to locks, which know their thread.
+https://github.com/python/cpython/blob/3.11/Lib/importlib/_bootstrap.py"""
 
 
 def late_lock(owner: object) -> threading.Lock:
@@ -49,13 +51,12 @@ def await_imports(seconds: float = 10.0) -> None:
 
 
 def _somebody_imports() -> bool:
+    """Whether another thread imports.
+
+    The frames of other threads must not be looked at while these run: to make a frame's object may run the garbage collector,
+    which may let its thread go on, and what is written then is that thread's memory (`_PyFrame_MakeAndSetFrameObject` in
+    CPython 3.11's Python/frame.c).
+    """
     own = threading.get_ident()
-    return any(_imports(frame) for thread, frame in sys._current_frames().items() if thread != own)
-
-
-def _imports(frame: FrameType | None) -> bool:
-    while frame is not None:
-        if frame.f_code.co_filename == _IMPORTING:
-            return True
-        frame = frame.f_back
-    return False
+    locks = [reference() for reference in list(_module_locks.values())]
+    return any(lock is not None and lock.owner not in (None, own) for lock in locks)

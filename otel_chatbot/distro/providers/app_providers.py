@@ -8,7 +8,7 @@ exporters. Metrics: what is measured with theirs is mirrored as well. Logs: ours
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from opentelemetry import _logs, metrics, trace
 from opentelemetry._logs import _internal as logs_api
@@ -29,6 +29,9 @@ Setter = Callable[..., None]
 
 class OnLoan(SpanProcessor):
     """One of our processors in somebody else's provider: the end of theirs is not the end of ours, which comes later."""
+
+    only_reads: Final = True
+    """See `providers.light_spans.ours_of`."""
 
     def __init__(self, processor: SpanProcessor) -> None:
         self._processor = processor

@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from opentelemetry.context import Context
-from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
+from opentelemetry.trace import TraceFlags
 
 from ... import config
 from ..._clock import monotonic
 from ..._fork import at_fork
 from ...metrics.record import dropped
 from ...semconv.attributes import DropReason, Signal
-from .. import sdk_private
+from .. import sdk_private, sdk_shortcuts
 from ..process.fork_safety import forget_lock, late_lock
 from ..process.servers import in_greenlets, too_early
 
@@ -31,6 +32,10 @@ _B = TypeVar("_B", bound=sdk_private.Batch)
 _WARN_EVERY: Final = 300.0
 
 _logger = logging.getLogger("otel_chatbot")
+
+
+def _to_nobody(_item: object) -> None:
+    """There is no processor yet."""
 
 
 class LazyBatch(Generic[_B]):
@@ -41,6 +46,8 @@ class LazyBatch(Generic[_B]):
         self._quick = quick
         self._make = make
         self._made: _B | None = None
+        self.emit: Callable[[Any], None] = _to_nobody
+        """What puts an item into the queue of the processor that was made."""
         self._queue: sdk_private.CountingQueue | None = None
         self._closed = False
         self._silent = False
@@ -63,6 +70,7 @@ class LazyBatch(Generic[_B]):
                 if self._made is None and not self._closed:
                     made = self._make()
                     self._queue = sdk_private.count_pushed_out(made, self._pushed_out)
+                    self.emit = sdk_shortcuts.emit_of(made)
                     self._made = made
         if not self._closed:
             return self._made
@@ -125,14 +133,14 @@ class LazySpanProcessor(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue a sampled span."""
-        if span.context is None or not span.context.trace_flags.sampled:
+        context = span.get_span_context()
+        if context is None or not context.trace_flags & TraceFlags.SAMPLED:
             return
-        if self.batch.at_once:
+        batch = self.batch
+        if batch.at_once:
             self._at_once.on_end(span)
-            return
-        processor = self.batch.get()
-        if processor is not None:
-            processor.on_end(span)
+        elif batch.get() is not None:
+            batch.emit(span)
 
     def shutdown(self) -> None:
         """Export what is queued and take nothing more; the package's own shutdown has usually done it before."""
@@ -161,6 +169,11 @@ class LazyLogProcessor(LogRecordProcessor):
         processor = self.batch.get()
         if processor is not None:
             processor.on_emit(log_record)
+
+    def put(self, record: ReadableLogRecord) -> None:
+        """Queue a record that nobody changes any more."""
+        if self.batch.get() is not None:
+            self.batch.emit(record)
 
     def shutdown(self) -> None:
         """Export what is queued and take nothing more; the package's own shutdown has usually done it before."""

@@ -1,23 +1,39 @@
-"""Log records to OpenTelemetry: what the sink sees is translated as instrumentation-logging does and emitted.
+"""Log records to OpenTelemetry: what the sink sees, in the fields that stand in the file, emitted as instrumentation-logging does.
 
 Fed by the sink of `logs`; feeds the logger provider. No handler stands on any logger, so the application's own
-`basicConfig`, `dictConfig` and Flask's default handler behave as without us.
+`basicConfig`, `dictConfig` and Flask's default handler behave as without us. Where all processors of the provider are ours, a
+record goes to them without the SDK's copies.
 """
 
 from __future__ import annotations
 
 import logging
+from time import time_ns
+from typing import Any, Final
 
 from opentelemetry import context as otel_context
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
+from opentelemetry._logs import LogRecord
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
+from opentelemetry.instrumentation.log_utils import std_to_otel
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
-from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
+from opentelemetry.semconv._incubating.attributes.event_attributes import EVENT_NAME
+from opentelemetry.semconv._incubating.attributes.otel_attributes import OTEL_EVENT_NAME
 
 from ... import config
 from ..._guard import never_raise
 from ...logs import sink
 from ...logs.records import export_copy
 from ...logs.redaction import Redactor
+from ...semconv import attributes as a
+from ...semconv import logs as names
+from .. import sdk_shortcuts
+from .lazy_processors import LazyLogProcessor
+from .light_spans import PLAIN
+
+_SEVERITIES: Final = {"WARNING": "WARN", "CRITICAL": "FATAL"}
+"""Names of the log data model for levels of logging's."""
+_EMPTY: Final = Context()
 
 
 class Feed(LoggingHandler):
@@ -28,17 +44,65 @@ class Feed(LoggingHandler):
 
 
 def feed_logs(provider: LoggerProvider) -> None:
-    """Emit every record that reaches the sink through a logger provider."""
+    """Emit every event that reaches the sink through a logger provider."""
     handler = Feed(logger_provider=provider)
     redactor = Redactor.from_settings(config.current())
 
     @never_raise
-    def emit(record: logging.LogRecord) -> None:
+    def take(entry: sink.Entry) -> None:
         # What an exporter logs while it exports would be exported, and so on without end.
-        if otel_context.get_value(_SUPPRESS_INSTRUMENTATION_KEY) is None:
-            handler.emit(export_copy(record, redactor))
+        if otel_context.get_value(_SUPPRESS_INSTRUMENTATION_KEY) is not None:
+            return
+        if entry.fields is None:
+            if entry.record is not None:
+                handler.emit(export_copy(entry.record, redactor))
+        elif not handler._is_emitting.get():  # what the SDK logs of a value is no event of the application's
+            token = handler._is_emitting.set(True)
+            try:
+                _emit(provider, entry, translated(entry, entry.fields))
+            finally:
+                handler._is_emitting.reset(token)
 
-    sink.add_listener(emit)
+    sink.add_taker(take)
+
+
+def translated(entry: sink.Entry, fields: dict[str, Any]) -> LogRecord:
+    """An event as OpenTelemetry's record: the message is the body, what the application added the attributes."""
+    attributes = {key: value for key, value in fields.items() if key not in names.FIELDS}
+    raised = fields.get(names.EXCEPTION)
+    if raised is not None:
+        attributes[a.EXCEPTION_STACKTRACE] = raised["stack"]
+        if "type" in raised:
+            attributes[a.EXCEPTION_TYPE] = raised["type"]
+            attributes[a.EXCEPTION_MESSAGE] = raised["message"]
+    old_name = attributes.pop(EVENT_NAME, None)
+    level = fields[names.LEVEL]
+    record = LogRecord(
+        timestamp=int(entry.created * 1e9),
+        observed_timestamp=time_ns(),
+        severity_text=_SEVERITIES.get(level, level),
+        severity_number=std_to_otel(entry.level),
+        body=fields[names.MESSAGE],
+        attributes=attributes,
+        event_name=attributes.pop(OTEL_EVENT_NAME, None) or old_name,
+    )
+    if entry.span is not None:
+        record.trace_id, record.span_id, record.trace_flags = entry.span.trace_id, entry.span.span_id, entry.span.trace_flags
+    return record
+
+
+def _emit(provider: LoggerProvider, entry: sink.Entry, record: LogRecord) -> None:
+    logger: Any = provider.get_logger(entry.logger)
+    ours = sdk_shortcuts.plain_log_processors(logger, LazyLogProcessor)
+    attributes = record.attributes or {}
+    few = len(attributes) <= sdk_shortcuts.FEW_ATTRIBUTES and PLAIN.issuperset(map(type, attributes.values()))
+    if ours is None or not few or any(each.batch.at_once for each in ours):
+        logger.emit(record)
+        return
+    record.context = _EMPTY  # it may hold much, and the record waits
+    readable = ReadableLogRecord(record, logger.resource, logger._instrumentation_scope, logger._log_record_limits)
+    for each in ours:
+        each.put(readable)
 
 
 def somebody_else_feeds() -> bool:

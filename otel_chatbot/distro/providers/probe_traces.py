@@ -23,6 +23,7 @@ from ..._clock import monotonic
 from ..._fork import at_fork
 from ...instrumentation.flask.probes import PATHS, PROBE
 from ...semconv import attributes as a
+from .lazy_processors import LazySpanProcessor
 
 HUNG: Final = 5.0
 """Seconds after which a probe that has not answered counts as failed."""
@@ -47,8 +48,12 @@ class _Trace:
 class ProbeTraceProcessor(SpanProcessor):
     """Passes spans on to `inner`, those of probes by the setting PROBE_TRACES: `failed`, `all` or `none`."""
 
+    only_reads: Final = True
+    """See `providers.light_spans.ours_of`."""
+
     def __init__(self, inner: SpanProcessor, mode: str | None = None, hung: float = HUNG) -> None:
         self.inner = inner
+        self._inner_starts = not isinstance(inner, LazySpanProcessor)
         self._mode = mode
         self._hung = hung
         self._renew()
@@ -67,14 +72,13 @@ class ProbeTraceProcessor(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Hold a probe's trace from its root on, and note which spans belong to it."""
-        self.inner.on_start(span, parent_context)
-        if self.mode == "all" or span.context is None:
-            return
+        if self._inner_starts:
+            self.inner.on_start(span, parent_context)
         parent = span.parent
         if parent is not None and not parent.is_remote:
-            if self._of:
+            if self._of and self.mode != "all" and span.context is not None:
                 self._join(parent.span_id, span.context.span_id)
-        elif _is_probe(span, parent_context):
+        elif _is_probe(span, parent_context) and self.mode != "all" and span.context is not None:
             self._hold(span.context.span_id)
 
     def _join(self, parent_id: int, span_id: int) -> None:
@@ -158,8 +162,12 @@ class ProbeTraceProcessor(SpanProcessor):
 def _is_probe(span: Span, parent_context: Context | None) -> bool:
     if otel_context.get_value(PROBE, parent_context) is True:
         return True
-    attributes = span.attributes
-    return span.kind is SpanKind.SERVER and attributes is not None and attributes.get(a.HTTP_ROUTE) in PATHS
+    if span.kind is not SpanKind.SERVER:
+        return False
+    attributes = getattr(span, "told", None)  # of a light span of ours
+    if attributes is None:
+        attributes = span.attributes
+    return attributes is not None and attributes.get(a.HTTP_ROUTE) in PATHS
 
 
 def _failed(root: ReadableSpan) -> bool:

@@ -22,6 +22,7 @@ from ...logs.redaction import Redactor
 from ...metrics.record import dropped
 from ...semconv import attributes as a
 from ...semconv.attributes import DropReason, Signal
+from .. import sdk_shortcuts
 from ..delivery.otlp_values import fit
 from ..delivery.trace_file import TraceFileExporter
 
@@ -104,7 +105,7 @@ def redact_span(span: ReadableSpan, redactor: Redactor) -> ReadableSpan:
     backwards = span.start_time is not None and span.end_time is not None and span.end_time < span.start_time
     plain = not (span.events or span.links or status.description or backwards)
     if plain and redactor.leaves(_copied(span.attributes)) and redactor.harmless(span.name):
-        return span
+        return sdk_shortcuts.readable(span)
     return ReadableSpan(
         name=encodable(redactor.text(span.name)),
         context=span.context,

@@ -22,6 +22,7 @@ from ...health import clients
 from ...metrics import record
 from ...metrics.shared.run import RUN
 from ...semconv import metrics as m
+from ..common import seen
 from .ids import ActiveIds
 from .places import Place, Sources, places
 from .redis_sets import ActiveInRedis
@@ -44,6 +45,7 @@ class Active:
     def __init__(self, settings: config.Settings | None = None, folder: Callable[[], Path | None] | None = None) -> None:
         self._given = settings
         self._folder = folder or _run_folder
+        self._noted: set[str] = set()
 
     @cached_property
     def _settings(self) -> config.Settings:
@@ -88,6 +90,9 @@ class Active:
             if text is not None:
                 self._ids[kind].see(text, now)
                 self._redis.offer(kind, text, now)
+                if kind not in self._noted:
+                    self._noted.add(kind)
+                    seen.note(seen.ACTIVE, kind)
 
     def count(self, kind: str) -> int:
         """Distinct ids in the window, over the processes of this run and, where Redis answers, over all machines.

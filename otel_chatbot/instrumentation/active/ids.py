@@ -172,12 +172,25 @@ class ActiveIds:
                 data = path.read_bytes()
             except OSError:  # its run has been cleared meanwhile
                 continue
-            whole = len(data) - len(data) % _SLOT.size
-            digests = {digest for digest, seen in _SLOT.iter_unpack(data[:whole]) if seen > since}
+            digests = _digests(data, since)
             if digests:
                 yield digests
             elif not _lives(path):
                 path.unlink(missing_ok=True)
+
+
+def published(folder: Path, kind: str, since: float) -> int:
+    """How many distinct ids the processes of a run have published since a moment; nothing is written."""
+    found: set[bytes] = set()
+    for path in folder.glob(f"{kind}-*{_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            found |= _digests(path.read_bytes(), since)
+    return len(found)
+
+
+def _digests(data: bytes, since: float) -> set[bytes]:
+    whole = len(data) - len(data) % _SLOT.size
+    return {digest for digest, seen in _SLOT.iter_unpack(data[:whole]) if seen > max(since, 0.0)}
 
 
 def _shared_key(folder: Path) -> bytes:

@@ -1,7 +1,8 @@
 """The chat turn that a request is: where its time went, what it cost, which conversation it belongs to.
 
 Fed by the instrumentations of MongoDB (reads), Redis and cachelib (operations) and AI clients (calls), and by Flask, which
-knows the request; feeds `chatbot.turn.time`, the request's span, the spans of AI calls and, through `logs`, log records.
+knows the request; feeds `chatbot.turn.time`, the request's span, the spans of AI calls and, through `logs`, log records; and
+`told_messages`, with turns that models have answered.
 
 A turn is a request in which a model was asked, or in which an answer came from the cache: one with a cache hit that stored
 a message of the assistant.
@@ -18,7 +19,7 @@ from ... import _wiring
 from ...metrics import deduplication, record
 from ...semconv import attributes as a
 from ...semconv import metrics as m
-from . import savings
+from . import savings, seen, told_messages
 from .savings import Model, Wish
 
 READS: Final = frozenset({"find", "aggregate", "getMore", "count", "distinct"})
@@ -28,13 +29,26 @@ READS: Final = frozenset({"find", "aggregate", "getMore", "count", "distinct"})
 class Turn:
     """What is known of one request so far; times in seconds."""
 
-    __slots__ = ("answered", "calls", "conversation", "cost", "made", "model", "named", "phases", "unread")
+    __slots__ = (
+        "answered", "calls", "conversation", "cost", "made", "model", "named", "phases", "questions", "replies", "stores", "told",
+        "unread", "well",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.phases: dict[a.Phase, float] = {}
         self.calls = 0
         self.answered = False
         """Whether the application said that its answer came from its cache."""
+        self.replies = 0
+        """Chat calls whose answers ended well."""
+        self.questions = 0
+        """Of these, the ones that were asked what a user had said, rather than what a tool had found."""
+        self.stores = False
+        """Whether the request stores messages, or has tried to."""
+        self.told: dict[str, float] = {}
+        """What was counted of messages because a model had answered, and has not been stored since, by metric."""
+        self.well: bool | None = None
+        """Whether the request ended below 400; None while it runs."""
         self.model: Model | None = None
         """The model that was asked for an answer last."""
         self.cost: Decimal | None = None
@@ -53,9 +67,9 @@ class Turn:
         self.phases[phase] = self.phases.get(phase, 0.0) + seconds
 
 
-def running() -> Turn | None:
-    """The turn of the running request; None outside of one."""
-    scope = deduplication.current()
+def running(scope: deduplication.Scope | None = None) -> Turn | None:
+    """The turn of the running request, which has this scope; None outside of one."""
+    scope = scope or deduplication.current()
     if not scope.ends:
         return None
     turn = scope.turn
@@ -64,11 +78,12 @@ def running() -> Turn | None:
     return turn  # type: ignore[return-value]
 
 
-def spent(phase: a.Phase, seconds: float) -> None:
+def spent(phase: a.Phase, seconds: float, scope: deduplication.Scope | None = None) -> None:
     """Add to the time of a phase of the running request, if there is one. What MongoDB reads after a call is no history."""
-    turn = running()
+    turn = running(scope)
     if turn is not None and (phase is not a.Phase.HISTORY or not turn.calls):
-        turn.spent(phase, seconds)
+        phases = turn.phases
+        phases[phase] = phases[phase] + seconds if phase in phases else seconds
 
 
 def met(conversation: object) -> None:
@@ -97,6 +112,21 @@ def conversation_id() -> str | None:
     return turn.named or turn.made
 
 
+def replied(turn: Turn, *, to_a_question: bool) -> None:
+    """A model has answered well in a turn, which may be over: in a thread that went on, or heard of by another request."""
+    turn.replies += 1
+    turn.questions += to_a_question
+    if turn.well is not None and turn.replies == 1:
+        told_messages.tell(deduplication.current(), turn, 1)
+
+
+def stores() -> None:
+    """The running request stores messages that are recognised."""
+    turn = running()
+    if turn is not None:
+        turn.stores = True
+
+
 def written_conversation(scope: deduplication.Scope) -> str | None:
     """The conversation that a request has written to; None where it wrote to none that is known."""
     turn = scope.turn
@@ -116,11 +146,13 @@ def finish(
     attributes: dict[str, Any],
     route: str | None = None,
     model: str | None = None,
+    *,
+    well: bool = True,
 ) -> None:
     """The request has ended after so many seconds: measure its turn, if it was one, and add to its span's attributes.
 
-    `model` is the one that the request names, if it does. Without `seconds` it was no request, but a connection in which
-    there may have been several turns.
+    `model` is the one that the request names, if it does; `well`: it ended below 400. Without `seconds` it was no request,
+    but a connection in which there may have been several turns.
     """
     _wiring.END_ABANDONED_CALLS()
     turn = scope.turn
@@ -136,10 +168,14 @@ def finish(
         attributes.setdefault(a.GEN_AI_CONVERSATION_ID, conversation)
     if turn.cost is not None:
         attributes[a.COST] = float(turn.cost)
-    if seconds is None or not (turn.calls or turn.answered or from_cache):
-        return
-    if turn.unread and not _stored(scope):
+    is_turn = turn.calls or turn.answered or from_cache
+    if turn.unread and (is_turn or (route is not None and seen.speaks_of_chat(route))) and not _stored(scope):
         _wiring.UNREAD_DOCUMENTS(turn.unread)
+    turn.well = well
+    if turn.replies:
+        told_messages.tell(scope, turn, turn.questions if seconds is None else 1)
+    if seconds is None or not is_turn:
+        return
     turn.phases[a.Phase.TOTAL] = seconds
     for phase, spent_seconds in turn.phases.items():
         attributes[a.PHASE_SECONDS[phase]] = spent_seconds

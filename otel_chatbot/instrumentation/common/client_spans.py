@@ -14,13 +14,14 @@ from typing import Any, Final
 
 from opentelemetry import trace
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context, get_current
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
 
 from ..._clock import NANO
 from ..._guard import report
 from ...metrics.series import SPAN_KEY
 from ...semconv import attributes as a
 from .patching import being_imported
+from .span_maker import Decided, SpanMaker, maker_of
 
 _SUPPRESSED: Final = (_SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
 """Where the context says that nothing is to be instrumented (opentelemetry.instrumentation.utils asks for both)."""
@@ -47,20 +48,24 @@ def is_unsampled(context: Context) -> bool:
     return bool(span_id and not is_remote and not flags & 1)
 
 
+Prepared = tuple[SpanMaker, Context, Decided | None]
+"""Who begins a span, under which context, and what was decided of it."""
+
+
 class ClientSpans:
     """Makes the spans of one library. `module`, `instrumentor`: where OpenTelemetry's instrumentation of it stands."""
 
     def __init__(self, module: str, instrumentor: str) -> None:
         self._module, self._instrumentor = module, instrumentor
         self._provider: TracerProvider | None = None
-        self._tracer: Tracer | None = None
+        self._maker: SpanMaker | None = None
         self._theirs: Any = None
         self._follows = False
         self._on = False
 
     def switch_on(self, provider: TracerProvider | None) -> None:
         """Make spans from now on, with this provider or else the global one."""
-        self._provider, self._tracer, self._on = provider, None, True
+        self._provider, self._maker, self._on = provider, None, True
         if not being_imported(self._module):  # it may be what imports the library
             try:
                 self._begin()
@@ -71,29 +76,42 @@ class ClientSpans:
         """Make no more spans."""
         self._on = False
 
-    def _begin(self) -> Tracer:
+    def _begin(self) -> SpanMaker:
         upstream = importlib.import_module(self._module)
         self._theirs = getattr(upstream, self._instrumentor)()
         provider = self._provider or trace.get_tracer_provider()
         self._follows = follows(provider)
-        self._tracer = provider.get_tracer(self._module, upstream.__version__, _SCHEMA)
-        return self._tracer
+        self._maker = maker_of(provider.get_tracer(self._module, upstream.__version__, _SCHEMA))
+        return self._maker
 
-    def start(self, name: str, attributes: Mapping[str, Any]) -> Span | None:
-        """Begin a span; None where there is to be none. Never raises."""
+    def prepare(self) -> Prepared | None:
+        """What a span that begins now is begun with; None where there is to be none. Never raises."""
         if not self._on:
             return None
         try:
-            tracer = self._tracer or self._begin()
+            maker = self._maker or self._begin()
             context = get_current()
-            if self._theirs.is_instrumented_by_opentelemetry or is_suppressed(context):
+            if self._theirs.is_instrumented_by_opentelemetry:
                 return None
-            if self._follows and is_unsampled(context):
+            if (_SUPPRESSED[0] in context or _SUPPRESSED[1] in context) and is_suppressed(context):
+                return None
+            decided = maker.decide(context)
+            if is_unsampled(context) if decided is None and self._follows else decided is not None and not decided[0][3] & 1:
                 # A span that is not sampled and that nothing runs in would be made for nobody.
                 return None
-            return tracer.start_span(
-                name, context, SpanKind.CLIENT, attributes, record_exception=False, set_status_on_exception=False
-            )
+        except Exception as error:
+            report("starting a client span", error)
+            return None
+        return maker, context, decided
+
+    def start(self, name: str, attributes: dict[str, Any], prepared: Prepared | None = None) -> Span | None:
+        """Begin a span, with what was prepared; None where there is to be none. Never raises."""
+        prepared = prepared or self.prepare()
+        if prepared is None:
+            return None
+        maker, context, decided = prepared
+        try:
+            return maker.start(name, context, SpanKind.CLIENT, attributes, None, decided)
         except Exception as error:
             report("starting a client span", error)
             return None
@@ -112,7 +130,10 @@ def mark_failed(span: Span, kind: str, more: Mapping[str, Any] | None = None) ->
 def end(span: Span, seconds: float) -> None:
     """End a span that took so long, whatever was done to the clock meanwhile."""
     try:
-        started = getattr(span, "start_time", None)
+        try:
+            started: int | None = span.start_time  # type: ignore[attr-defined]
+        except AttributeError:  # one that records nothing
+            started = None
         span.end(None if started is None else started + int(seconds * NANO))
     except Exception as error:
         report("ending a client span", error)

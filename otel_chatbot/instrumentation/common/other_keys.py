@@ -63,6 +63,14 @@ def is_cache(key: Any) -> bool:
     return not (settings.cache_exclude and any(starts_with(key, prefix) for prefix in settings.cache_exclude))
 
 
+def is_libraries(key: Any) -> bool:
+    """Whether a key of an in-process cache, which no prefix names, is a library's or excluded by the settings."""
+    number, key = _kind(key)
+    if key.startswith(_PREFIXES[number]) or key.endswith(_SUFFIXES[number]) or key in EXACT:
+        return True
+    return any(starts_with(key, prefix) for prefix in config.current().cache_exclude)
+
+
 def may_be_chat(key: Any) -> bool:
     """Whether a chat may lie under a key: not where a library keeps what it has to do."""
     number, key = _kind(key)

@@ -29,7 +29,7 @@ from ..active.gauges import ACTIVE
 from ..common.patching import Patches
 from . import routes, streaming
 from .probes import PATHS
-from .request import Exchange, finish_abandoned
+from .request import ServedRequest, finish_abandoned
 from .server_span import KEY, Environ, ServerSpans
 from .shown_path import unmatched_path
 from .upgrade import Upgrade
@@ -110,31 +110,31 @@ class FlaskHooks:
     def _enter(self, app: Flask, environ: Environ, start_response: StartResponse, inner: Entrance) -> Iterable[bytes]:
         """Run one request from the outside."""
         __traceback_hide__ = True
-        exchange = self._arrived(environ, start_response)
-        environ[KEY] = exchange
-        if exchange is None:
+        served = self._arrived(environ, start_response)
+        environ[KEY] = served
+        if served is None:
             return inner(app, environ, start_response)
-        token = deduplication.enter(exchange.scope)
+        token = deduplication.enter(served.scope)
         try:
-            body = inner(app, environ, exchange.start_response)
+            body = inner(app, environ, served.start_response)
         except BaseException as error:
-            exchange.escape(error)
-            _end(exchange)
+            served.answer.leave_app(error)
+            _end(served)
             raise
         else:
-            followed = _answered(exchange, body, environ)
+            followed = _answered(served, body, environ)
             return body if followed is None else followed
         finally:
-            exchange.leave()
+            served.tracing.leave()
             deduplication.leave(token)
 
     @never_raise
-    def _arrived(self, environ: Environ, start_response: StartResponse) -> Exchange | None:
+    def _arrived(self, environ: Environ, start_response: StartResponse) -> ServedRequest | None:
         """A request that counts; None for one that OTEL_PYTHON_FLASK_EXCLUDED_URLS excludes."""
         finish_abandoned()
         if self._excluded._excluded_urls and self._excluded.url_disabled(get_current_url(environ)):
             return None
-        return Exchange(environ, start_response, self._spans, probe=environ.get("PATH_INFO") in PATHS)
+        return ServedRequest(environ, start_response, self._spans, probe=environ.get("PATH_INFO") in PATHS)
 
     @never_raise
     def _probe(self, app: Flask, environ: Environ) -> Response | None:
@@ -143,50 +143,50 @@ class FlaskHooks:
         if found is None or environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
             return None
         endpoint, view = found
-        exchange: Exchange | None = environ.get(KEY)
-        if exchange is not None:
-            exchange.become_probe()  # the app may be mounted under another one, which saw another path
-            exchange.streamed, exchange.reached = False, True
-            exchange.begin(environ, environ["PATH_INFO"], endpoint, adopts=False)
+        served: ServedRequest | None = environ.get(KEY)
+        if served is not None:
+            served.become_probe()  # the app may be mounted under another one, which saw another path
+            served.answer.streamed, served.reached = False, True
+            served.begin(environ, environ["PATH_INFO"], endpoint, adopts=False)
         return view(environ)
 
     @never_raise
     def _started(self, app: Flask, **_: object) -> None:
         asked = _current_request()
         environ = asked.environ
-        exchange: Exchange | None = environ.get(KEY)
-        if exchange is None or exchange.begun:
+        served: ServedRequest | None = environ.get(KEY)
+        if served is None or served.begun:
             return
         rule, adopts = asked.url_rule, getattr(app, _UPSTREAM_APP, False) is True
         if rule is None:
-            exchange.shown = unmatched_path(app, asked)
-            exchange.begin(environ, None, None, adopts=adopts)
+            served.shown = unmatched_path(app, asked)
+            served.begin(environ, None, None, adopts=adopts)
             return
-        if not exchange.probe and (environ.get("PATH_INFO") in PATHS or routes.is_ours(app, rule.endpoint)):
-            exchange.become_probe()
-        if rule.websocket and exchange.upgrade is Upgrade.ASKED:
-            exchange.upgrade = Upgrade.MATCHED
-        exchange.begin(environ, rule.rule, rule.endpoint, adopts=adopts)
+        if not served.probe and (environ.get("PATH_INFO") in PATHS or routes.is_ours(app, rule.endpoint)):
+            served.become_probe()
+        if rule.websocket and served.answer.upgrade is Upgrade.ASKED:
+            served.answer.upgrade = Upgrade.MATCHED
+        served.begin(environ, rule.rule, rule.endpoint, adopts=adopts)
 
     @never_raise
     def _finished(self, _app: Flask, response: Response, **_: object) -> None:
         asked = _current_request()
         environ = asked.environ
-        exchange: Exchange | None = environ.get(KEY)
-        if exchange is None:
+        served: ServedRequest | None = environ.get(KEY)
+        if served is None:
             return
-        exchange.streamed = response.is_streamed and not _is_error_page(response)
-        exchange.closes = bool(response._on_close)
-        if exchange.adopts and (span := environ.get(_UPSTREAM_SPAN)) is not None:
-            exchange.adopt(span)
-        if not exchange.probe:
-            exchange.ids = ACTIVE.find(asked)
+        served.answer.streamed = response.is_streamed and not _is_error_page(response)
+        served.answer.closes = bool(response._on_close)
+        if served.tracing.adopts and (span := environ.get(_UPSTREAM_SPAN)) is not None:
+            served.adopt(span)
+        if not served.probe:
+            served.ids = ACTIVE.find(asked)
 
     @never_raise
     def _raised(self, app: Flask, exception: BaseException, **_: object) -> None:
-        exchange: Exchange | None = _current_request().environ.get(KEY)
-        if exchange is not None:
-            exchange.meet(exception)
+        served: ServedRequest | None = _current_request().environ.get(KEY)
+        if served is not None:
+            served.answer.note_exception(exception)
             self._started(app)  # a session that cannot be opened raises before the request has started
 
 
@@ -196,30 +196,30 @@ def _current_request() -> Request:
 
 
 @never_raise
-def _answered(exchange: Exchange, body: Iterable[bytes], environ: Environ) -> Iterable[bytes] | None:
+def _answered(served: ServedRequest, body: Iterable[bytes], environ: Environ) -> Iterable[bytes] | None:
     """What the server gets: the app's own body when it is complete, else one that is followed to its end."""
-    if _complete(exchange, body):
-        if exchange.has_body():
-            exchange.sent = sum(map(len, body)) if isinstance(body, (list, tuple)) else exchange.expected or 0
-        _end(exchange)
-        if not exchange.closes:
+    if _complete(served, body):
+        if served.answer.has_body():
+            served.answer.sent = sum(map(len, body)) if isinstance(body, (list, tuple)) else served.answer.expected or 0
+        _end(served)
+        if not served.answer.closes:
             return body
-    return streaming.follow(body, exchange, environ)
+    return streaming.follow(body, served, environ)
 
 
-def _complete(exchange: Exchange, body: Iterable[bytes]) -> bool:
+def _complete(served: ServedRequest, body: Iterable[bytes]) -> bool:
     if isinstance(body, (list, tuple)):
         return True
-    if exchange.status is None:  # a middleware that is a generator: nothing has run yet
+    if served.answer.status is None:  # a middleware that is a generator: nothing has run yet
         return False
-    if exchange.streamed is None and exchange.raised is not None and exchange.expected is not None:
+    if served.answer.streamed is None and served.answer.raised is not None and served.answer.expected is not None:
         return True  # Flask's page for a failure so early that it has not told of its answer
-    return exchange.streamed is False or not exchange.has_body()
+    return served.answer.streamed is False or not served.answer.has_body()
 
 
 @never_raise
-def _end(exchange: Exchange) -> None:
-    exchange.finish()
+def _end(served: ServedRequest) -> None:
+    served.finish()
 
 
 def _is_error_page(response: Response) -> bool:

@@ -43,9 +43,9 @@ def _reaching(view: View) -> View:
 
     @functools.wraps(view)
     def reached(environ: Mapping[str, Any]) -> Response:
-        exchange = environ.get(KEY)
-        if exchange is not None:
-            exchange.reached = True
+        served = environ.get(KEY)
+        if served is not None:
+            served.reached = True
         return view(environ)
 
     return reached

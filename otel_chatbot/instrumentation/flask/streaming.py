@@ -1,6 +1,6 @@
 """A streamed answer, followed to its last byte, its failure, or its client's disconnect.
 
-Fed by the body that an app returned to the server; feeds `exchange.Exchange.finish`.
+Fed by the body that an app returned to the server; feeds `flask.request.ServedRequest.finish`.
 
 All of an app's code for one body runs in one copy of the request's context (`contextvars`): the span, the scope of the
 request and whatever the generator itself sets are the same at every chunk, in whichever thread the server asks for it.
@@ -22,7 +22,7 @@ from opentelemetry.context import Context
 from ...metrics import deduplication
 
 if TYPE_CHECKING:
-    from .request import Exchange
+    from .request import ServedRequest
     from .server_span import Environ
 
 
@@ -34,38 +34,38 @@ _KEEPS_CONTEXTS: Final = "werkzeug.debug.preserve_context"
 """Set by Flask's test client and by werkzeug's debugger: it is called with the contexts of Flask that are to live on."""
 
 
-def follow(body: Iterable[bytes], exchange: Exchange, environ: Environ) -> Iterable[bytes]:
+def follow(body: Iterable[bytes], served: ServedRequest, environ: Environ) -> Iterable[bytes]:
     """The body to give to the server instead of `body`; the same one where the server sends files by itself."""
     # Where the span is adopted, the other instrumentation has already left its context.
-    spans = trace.set_span_in_context(exchange.span) if exchange.adopts else otel_context.get_current()
-    run: Run = _InPlace(spans, exchange.scope) if _KEEPS_CONTEXTS in environ else copy_context().run
-    if exchange.adopts and _KEEPS_CONTEXTS not in environ:
+    spans = trace.set_span_in_context(served.tracing.span) if served.tracing.adopts else otel_context.get_current()
+    run: Run = _InPlace(spans, served.scope) if _KEEPS_CONTEXTS in environ else copy_context().run
+    if served.tracing.adopts and _KEEPS_CONTEXTS not in environ:
         run(otel_context.attach, spans)
     wrapper = environ.get("wsgi.file_wrapper")
-    if wrapper is None or exchange.finished:
-        return Body(body, exchange, run)
+    if wrapper is None or served.finished:
+        return FollowedBody(body, served, run)
     if isinstance(wrapper, type):
-        return _follow_file(body, exchange, run) if isinstance(body, wrapper) else Body(body, exchange, run)
+        return _follow_file(body, served, run) if isinstance(body, wrapper) else FollowedBody(body, served, run)
     if type(body).__module__ == getattr(wrapper, "__module__", None):  # uWSGI's: nothing can be hooked
-        exchange.finish()
+        served.finish()
         return body
-    return Body(body, exchange, run)
+    return FollowedBody(body, served, run)
 
 
-def _follow_file(body: Any, exchange: Exchange, run: Run) -> Iterable[bytes]:
+def _follow_file(body: Any, served: ServedRequest, run: Run) -> Iterable[bytes]:
     """Hook the close of a server's own file wrapper and leave it what it is: servers send it with sendfile(2)."""
     close: Callable[[], object] | None = getattr(body, "close", None)
 
     def close_and_finish() -> None:
         if isinstance(sys.exc_info()[1], OSError):  # servers close in a `finally` around the sending
-            exchange.disconnect()
+            served.disconnect()
         else:
-            exchange.sent = exchange.expected or 0
+            served.answer.sent = served.answer.expected or 0
         try:
             if close is not None:
                 run(close)
         finally:
-            run(exchange.finish)
+            run(served.finish)
 
     body.close = close_and_finish
     return body  # type: ignore[no-any-return]
@@ -93,20 +93,20 @@ class _InPlace:
             otel_context.detach(of_reader)
 
 
-class Body:
-    """An answer's body that finishes its exchange at the end."""
+class FollowedBody:
+    """An answer's body that finishes its request at the end."""
 
-    __slots__ = ("_body", "_ended", "_exchange", "_given", "_iterator", "_run")
+    __slots__ = ("_body", "_ended", "_given", "_iterator", "_run", "_served")
 
-    def __init__(self, body: Iterable[bytes], exchange: Exchange, run: Run) -> None:
+    def __init__(self, body: Iterable[bytes], served: ServedRequest, run: Run) -> None:
         self._body = body
-        self._exchange = exchange
+        self._served = served
         self._run = run
         self._iterator: Iterator[bytes] | None = None
         self._ended = False
         self._given = False
 
-    def __iter__(self) -> Body:
+    def __iter__(self) -> FollowedBody:
         return self
 
     def __next__(self) -> bytes:
@@ -118,33 +118,34 @@ class Body:
             chunk: bytes = run(next, self._iterator)
         except StopIteration:
             self._ended = True
-            run(self._exchange.finish)
+            run(self._served.finish)
             raise
         except BaseException as error:
             self._ended = True
-            (self._exchange.fail if self._given else self._exchange.fall)(error)
-            run(self._exchange.finish)
+            answer = self._served.answer
+            (answer.fail if self._given else answer.fail_unsent)(error)
+            run(self._served.finish)
             raise
         self._given = True
-        self._exchange.sent += len(chunk)
+        self._served.answer.sent += len(chunk)
         return chunk
 
     def close(self) -> None:
         """Close the app's body in its context, whoever closes it."""
         __traceback_hide__ = True
-        exchange = self._exchange
-        if not self._ended and not exchange.finished:
+        served = self._served
+        if not self._ended and not served.finished:
             self._ended = True
-            if exchange.expected is None or exchange.sent < exchange.expected:
-                exchange.disconnect()
+            if served.answer.expected is None or served.answer.sent < served.answer.expected:
+                served.disconnect()
         try:
             close = getattr(self._body, "close", None)
             if close is not None:
                 self._run(close)
         finally:
-            self._run(exchange.finish)
+            self._run(served.finish)
 
     def __del__(self) -> None:
-        if not self._exchange.finished:  # a test client that neither read nor closed it
-            self._exchange.disconnect()
-            self._exchange.abandon()
+        if not self._served.finished:  # a test client that neither read nor closed it
+            self._served.disconnect()
+            self._served.abandon()

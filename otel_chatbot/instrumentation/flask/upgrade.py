@@ -1,6 +1,6 @@
 """Connections that stop being HTTP: a websocket, which ends without an answer that the server could send.
 
-Fed by `instrumentation.flask.hooks` and `instrumentation.flask.request`; feeds the status of an exchange: 101, if it ended well.
+Fed by `instrumentation.flask.hooks` and `instrumentation.flask.request`; feeds the status of an answer: 101, if the connection ended well.
 
 No WSGI server has a way to say so. Under gunicorn, the libraries (simple-websocket, python-engineio) raise StopIteration;
 under werkzeug, ConnectionError, or they answer 200 into the closed connection; under gevent and eventlet, they return an
@@ -34,7 +34,8 @@ def upgrade_of(environ: Environ) -> Upgrade:
     """What a request asks for (RFC 6455, section 4.1)."""
     if "wsgi.websocket" in environ:  # gevent-websocket has switched already
         return Upgrade.MATCHED
-    return Upgrade.ASKED if str(environ.get("HTTP_UPGRADE", "")).lower() == "websocket" else Upgrade.NONE
+    asked = environ.get("HTTP_UPGRADE")
+    return Upgrade.ASKED if asked and str(asked).lower() == "websocket" else Upgrade.NONE
 
 
 def says_the_end(upgrade: Upgrade, status: int | None, error: BaseException) -> bool:

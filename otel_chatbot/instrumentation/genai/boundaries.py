@@ -8,9 +8,10 @@ ends it with the exception that the application gets.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._clock import perf_counter
@@ -95,11 +96,26 @@ def following(provider: str | None, *, ignored: bool = False) -> Callable[[Metho
                 boundary.leave(error)
                 raise
             boundary.leave()
-            return answer
+            # The method of google.api_core is one for both: in asyncio it has only made what will ask.
+            return _within(answer, provider, ignored=ignored) if type(answer) is CoroutineType else answer
 
         return call
 
     return make
+
+
+async def _within(asking: Coroutine[Any, Any, Any], provider: str | None, *, ignored: bool) -> Any:
+    """A coroutine that is a boundary."""
+    boundary = enter(provider, ignored=ignored)
+    if boundary is None:
+        return await asking
+    try:
+        answer = await asking
+    except BaseException as error:
+        boundary.leave(error)
+        raise
+    boundary.leave()
+    return answer
 
 
 def following_async(provider: str | None, *, ignored: bool = False) -> Callable[[Method], Method]:
@@ -107,16 +123,7 @@ def following_async(provider: str | None, *, ignored: bool = False) -> Callable[
 
     def make(original: Method) -> Method:
         async def call(*args: Any, **kwargs: Any) -> Any:
-            boundary = enter(provider, ignored=ignored)
-            if boundary is None:
-                return await original(*args, **kwargs)
-            try:
-                answer = await original(*args, **kwargs)
-            except BaseException as error:
-                boundary.leave(error)
-                raise
-            boundary.leave()
-            return answer
+            return await _within(original(*args, **kwargs), provider, ignored=ignored)
 
         return call
 

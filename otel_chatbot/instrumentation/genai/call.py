@@ -23,13 +23,13 @@ from ...metrics import deduplication, record
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ...semconv.spec import Kind
-from ..common import chat_turn, savings
+from ..common import chat_turn, savings, seen
 from ..common.savings import Model
 from . import cost
 from . import spans as genai_spans
 from .cost import Usage
 from .protocols.answer import Answer
-from .protocols.protocol import Asked, characters
+from .protocols.protocol import Asked, asks_of_a_user, characters
 from .recognise import Place
 
 _CHARACTERS_A_TOKEN: Final = 4
@@ -134,8 +134,8 @@ class Call:
         self._chunks += 1
         self._characters += characters
 
-    def end(self, error: BaseException | None = None) -> None:
-        """The answer has ended: whole, with a failure, or abandoned; `error` is what ended it.
+    def end(self, error: BaseException | type[BaseException] | None = None) -> None:
+        """The answer has ended: whole, with a failure, or abandoned; `error` is what ended it, or its class.
 
         What is not an `Exception` (GeneratorExit, a cancelled task) comes from the application, which has lost interest.
         """
@@ -144,9 +144,11 @@ class Call:
         self._ended = True
         if self.answer is not None:
             self._read(self.answer)
-        if isinstance(error, Exception):
-            self.failure = type(error).__qualname__
-        self._context.run(self._finish, perf_counter(), abandoned=error is not None and self.failure is None)
+        kind = error if error is None or isinstance(error, type) else type(error)
+        if kind is not None and issubclass(kind, Exception):
+            self.failure = kind.__qualname__
+        hearing = chat_turn.running()
+        self._context.run(self._finish, perf_counter(), hearing, abandoned=error is not None and self.failure is None)
 
     @never_raise
     def _read(self, answer: Answer) -> None:
@@ -167,7 +169,7 @@ class Call:
             _abandoned.append(self)
 
     @never_raise
-    def _finish(self, now: float, *, abandoned: bool) -> None:
+    def _finish(self, now: float, hearing: chat_turn.Turn | None, *, abandoned: bool) -> None:
         estimated = self.usage is None and self._estimate()
         attributes: dict[str, Any] = {}
         if estimated:
@@ -179,6 +181,8 @@ class Call:
         self._measure(now - self.started)
         self._price(attributes)
         self._time_turn(now)
+        if not abandoned and self.failure is None and self.operation is not a.GenAiOperation.EMBEDDINGS:
+            self._reply(hearing)
         genai_spans.end(self.span, self, attributes)
 
     def _estimate(self) -> bool:
@@ -237,6 +241,17 @@ class Call:
         if self._first_chunk:
             self._turn.spent(a.Phase.FIRST_CHUNK, self._first_chunk - self.started)
         self._turn.spent(a.Phase.GENERATION, now - (self._first_chunk or self.started))
+
+    @never_raise
+    def _reply(self, hearing: chat_turn.Turn | None) -> None:
+        """A model has answered: in the turn that asked it, or, where that is over, in the one that heard of it."""
+        turn = self._turn
+        if turn is None:
+            seen.note(seen.OUTSIDE, self.provider)
+            return
+        if turn.well is not None and hearing is not None and not (turn.stores or turn.told):
+            turn = hearing
+        chat_turn.replied(turn, to_a_question=asks_of_a_user(self.asked.said))
 
     def _attributes(self) -> dict[str, Any]:
         if self.response_model is None and self.answer is not None:

@@ -15,7 +15,7 @@ import orjson
 from ... import config
 from ..._guard import never_raise
 from ...metrics import record
-from . import boundaries, decoding, runs, spans
+from . import boundaries, decoding, runs, spans, unseen
 from . import call as genai_call
 from .call import Call
 from .framing import Framing, Splitter, framing_of, splitter
@@ -37,6 +37,7 @@ Headers = Callable[[str], "str | None"]
 def begin(place: Place, body: Callable[[], bytes | Body | None]) -> Exchange | None:
     """Begin or join the call that a POST is; None where it asks no model, or where somebody outside reads it already."""
     if not (may_ask(place.path) or may_be_named(place.host)):
+        unseen.look(place, body)
         return None
     if record.is_own_traffic() or genai_call.current() is not None:
         return None
@@ -50,6 +51,7 @@ def begin(place: Place, body: Callable[[], bytes | Body | None]) -> Exchange | N
         return None if again is None else Exchange(boundary.call, again, boundary)
     found = find(place, body, boundary)
     if found is None:
+        unseen.look(place, body)
         return None
     return Exchange(begin_call(found, boundary), found, boundary)
 
@@ -102,7 +104,8 @@ class Exchange:
         self.boundary = boundary
         self.answer = call.answer = Answer(keeps=spans.captures_content())
         call.failure = None
-        self.error: BaseException | None = None
+        self.error: type[BaseException] | None = None
+        """The kind of what has ended it: the error itself holds frames, and with them the application's objects."""
         self.over = False
         self.judged = False
         """Whether the client's own stream is read by us too: what it raises is what the application gets."""
@@ -184,10 +187,33 @@ class Exchange:
             answer.broken = True
             return
         if isinstance(found, dict):
-            self.found.protocol.chunk(name, found, answer)
-            if answer.written:
-                self.call.chunk(answer.written)
-                answer.written = 0
+            self._chunk(name, found)
+
+    def _chunk(self, name: str, found: Body) -> None:
+        answer = self.answer
+        self.found.protocol.chunk(name, dict_of(found), answer)
+        if answer.written:
+            self.call.chunk(answer.written)
+            answer.written = 0
+
+    @never_raise
+    def message(self, found: Body, *, whole: bool = False) -> None:
+        """A message, of a transport that gives objects and no bytes: the whole answer, or a piece of a stream."""
+        if self.over:
+            return
+        if whole:
+            self.found.protocol.answer(dict_of(found), self.answer)
+            self.answer.written = 0
+        else:
+            self._chunk("", found)
+
+    @never_raise
+    def refused(self, kind: str) -> None:
+        """The attempt has ended with a status that says so, other than HTTP's."""
+        if not self.over:
+            if self.boundary is None or self.boundary.exchange is self:
+                self.call.failure = kind
+            self._finish(None)
 
     def finish(self) -> None:
         """The body has ended."""
@@ -211,17 +237,17 @@ class Exchange:
             self.call.abandon()
 
     def _finish(self, error: BaseException | None) -> None:
+        self.error = None if error is None else type(error)
         self.over = True
-        self.error = error
         if error is None and self.status and self.status < 300:
             self._last()
-        if self.boundary is not None and self.boundary.inside:
-            return  # the boundary tells the end
+        if self.boundary is not None and (self.boundary.inside or self.boundary.exchange is not self):
+            return  # the boundary tells the end, or a later attempt does
         if self.judged and isinstance(error, Exception):
             return  # whoever reads the client's stream tells it
         self.settle(error)
 
-    def settle(self, error: BaseException | None) -> None:
+    def settle(self, error: BaseException | type[BaseException] | None) -> None:
         """End the call, unless it goes on elsewhere: a run goes on until somebody asks for its result."""
         if (
             error is None

@@ -17,8 +17,9 @@ from opentelemetry.trace import TracerProvider
 from ...metrics import record
 from ...semconv.attributes import GenAiProvider
 from ...semconv.spec import Source
+from ..common import told_messages
 from ..common.patching import Patches
-from . import boundaries, spans, stainless, stream_usage
+from . import boundaries, spans, stainless, stream_usage, unseen
 
 _patches: Final = Patches()
 
@@ -55,6 +56,9 @@ _FOLLOW: Final[dict[str, Follow]] = {
     "aiohttp": _transport("aiohttp"),
     "urllib3": _transport("urllib3"),
     "requests": _transport("requests"),
+    "http.client": _transport("http_client"),
+    "grpc._channel": _transport("grpc"),
+    "grpc.aio._call": _transport("grpc"),
     "openai": _stainless(),
     "anthropic": _stainless(),
     "groq": _stainless(GenAiProvider.GROQ),
@@ -81,6 +85,7 @@ def instrument(library: str = "", tracer_provider: TracerProvider | None = None,
         State.on = True
         record.activate_source(Source.GENAI)
         spans.use(tracer_provider)
+        told_messages.watch(_patches)
     for name in (library,) if library else _FOLLOW:
         module = sys.modules.get(name)
         if module is not None and name in _FOLLOW and name not in State.followed:
@@ -95,3 +100,4 @@ def uninstrument() -> None:
     _patches.restore()
     spans.off()
     stream_usage.forget()
+    unseen.forget()

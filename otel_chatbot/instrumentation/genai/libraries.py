@@ -10,7 +10,7 @@ from typing import Final
 AI_CLIENTS: Final = ("openai", "anthropic", "groq", "together", "cohere", "litellm")
 """Those that may be switched off by their name in `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS`; `genai` there switches all off."""
 AI_LIBRARIES: Final = (
-    "httpx", "httpx2", "aiohttp", "urllib3", "requests",
+    "httpx", "httpx2", "aiohttp", "urllib3", "requests", "grpc._channel", "grpc.aio._call",
     "openai", "anthropic", "groq", "together", "cerebras.cloud.sdk", "mistralai.client.basesdk", "mistralai.basesdk", "litellm", "google.genai", "cohere", "botocore.client",
     "google.api_core.gapic_v1.method",
 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 from opentelemetry.context import get_current
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
 
 from ... import config
 from ..._guard import never_raise, report
@@ -18,6 +18,7 @@ from ...semconv import attributes as a
 from ...semconv.spec import SCOPE
 from ..common import chat_turn
 from ..common.client_spans import follows, is_suppressed, is_unsampled
+from ..common.span_maker import SpanMaker, maker_of
 from . import content
 from .protocols.answer import Answer
 from .protocols.protocol import Asked
@@ -35,14 +36,14 @@ class Spans:
 
     on = False
     provider: TracerProvider | None = None
-    tracer: Tracer | None = None
+    maker: SpanMaker | None = None
     follows = False
     """Whether nothing is sampled below a span of this process that is not sampled itself."""
 
 
 def use(tracer_provider: TracerProvider | None = None) -> None:
     """Make spans from now on, with this provider or else the global one."""
-    Spans.on, Spans.provider, Spans.tracer = True, tracer_provider, None
+    Spans.on, Spans.provider, Spans.maker = True, tracer_provider, None
 
 
 def use_if_off() -> None:
@@ -53,7 +54,7 @@ def use_if_off() -> None:
 
 def off() -> None:
     """Make no more spans."""
-    Spans.on, Spans.tracer = False, None
+    Spans.on, Spans.maker = False, None
 
 
 def captures_content() -> bool:
@@ -64,7 +65,7 @@ def captures_content() -> bool:
 
 def is_theirs(span: Any) -> bool:
     """Whether a span is another tool's of a model call."""
-    told = getattr(span, "attributes", None)
+    told = getattr(span, "told", None) or getattr(span, "attributes", None)  # `told`: a light span of ours
     if not told:
         return False
     operation = told.get(a.GEN_AI_OPERATION)
@@ -83,10 +84,10 @@ def start(provider: str, asked: Asked, place: Place | None) -> Span | None:
     if not Spans.on:
         return None
     try:
-        tracer = Spans.tracer
-        if tracer is None:
+        maker = Spans.maker
+        if maker is None:
             source = Spans.provider or trace.get_tracer_provider()
-            tracer = Spans.tracer = source.get_tracer(SCOPE)
+            maker = Spans.maker = maker_of(source.get_tracer(SCOPE))
             Spans.follows = follows(source)
         context = get_current()
         if is_suppressed(context) or (Spans.follows and is_unsampled(context)):
@@ -99,10 +100,7 @@ def start(provider: str, asked: Asked, place: Place | None) -> Span | None:
             told[a.SERVER_ADDRESS] = place.host
             if place.port and place.port != 443:
                 told[a.SERVER_PORT] = place.port
-        return tracer.start_span(
-            f"{operation} {asked.model}" if asked.model else operation,
-            context, SpanKind.CLIENT, told, record_exception=False, set_status_on_exception=False,
-        )  # fmt: skip
+        return maker.start(f"{operation} {asked.model}" if asked.model else operation, context, SpanKind.CLIENT, told)
     except Exception as error:
         report("starting the span of an AI call", error)
         return None

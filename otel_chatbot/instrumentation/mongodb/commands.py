@@ -24,7 +24,7 @@ from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ..chats.current import count, current
 from ..common import chat_turn
-from ..common.client_spans import ClientSpans, end, mark_failed
+from ..common.client_spans import ClientSpans, Prepared, end, mark_failed
 from . import unrecognised, whole_arrays
 from .documents import WRITES, Write, write_of
 from .transactions import Transactions, identity_of, in_transaction
@@ -84,14 +84,18 @@ class CommandFigures(monitoring.CommandListener):
             return
         name, command = event.command_name, event.command
         collection = _collection(name, command)
-        span = _begin_span(event, name, collection)
+        prepared = SPANS.prepare()
+        span = None if prepared is None else _begin_span(event, name, collection, prepared)
         lowered = name.lower()
         if lowered in NOT_COUNTED:
             _running.set(_Running(event.request_id, perf_counter(), span, counts=False))
             return
         write = write_of(name, command, current()) if lowered in WRITES else None
-        if write is not None and write.conversation is not None:
-            chat_turn.met(write.conversation)
+        if write is not None:
+            if write.conversation is not None:
+                chat_turn.met(write.conversation)
+            if write.says():
+                chat_turn.stores()
         read = _read(name, command, write) if name in _SHOWING else None
         transaction = identity_of(command) if in_transaction(command) else None
         _running.set(_Running(event.request_id, perf_counter(), span, True, collection, write, transaction, read))
@@ -135,7 +139,7 @@ class CommandFigures(monitoring.CommandListener):
             TRANSACTIONS.abort(running.transaction)
 
 
-def _begin_span(event: monitoring.CommandStartedEvent, name: str, collection: str | None) -> Span | None:
+def _begin_span(event: monitoring.CommandStartedEvent, name: str, collection: str | None, prepared: Prepared) -> Span | None:
     database, (host, port) = event.database_name, event.connection_id
     attributes: dict[str, Any] = {a.DB_SYSTEM: _MONGODB, a.DB_NAMESPACE: database, a.DB_OPERATION: name}
     if collection:
@@ -143,7 +147,7 @@ def _begin_span(event: monitoring.CommandStartedEvent, name: str, collection: st
     attributes[a.SERVER_ADDRESS] = host
     if port:
         attributes[a.SERVER_PORT] = port
-    return SPANS.start(f"{database}.{name}", attributes)
+    return SPANS.start(f"{database}.{name}", attributes, prepared)
 
 
 def error_of(failure: Mapping[str, Any]) -> tuple[str | None, str]:
@@ -228,7 +232,7 @@ def _measure(
     scope = deduplication.current()
     figures.query_time.observe(seconds, context, scope)
     if operation in chat_turn.READS:
-        chat_turn.spent(a.Phase.HISTORY, seconds)
+        chat_turn.spent(a.Phase.HISTORY, seconds, scope)
     figures.queries.add(1.0, scope)
     figures.duration.observe(seconds, context)
 

@@ -25,7 +25,7 @@ _SETTLING: Final = ("ordered", "errorsOnly", "writeConcern")
 _REPLACED = (
     "a conversation's whole array of messages was replaced, and no read in the same request showed what it held: what is new "
     "in it cannot be counted; $push new messages, read the conversation first, or count them with messages_sent and "
-    "messages_received"
+    "messages_received (in a request that asks a model, its answer counts as one turn)"
 )
 _AMBIGUOUS = (
     "MongoDB's reply does not say which of several different updates changed something, so the messages in them are not "
@@ -62,6 +62,14 @@ class Write:
         """Whether it can count for anything, or is to be remembered."""
         return any(change.created is not NOTHING or change.changed is not NOTHING or change.replaces or change.memory
                    for change in self._changes)  # fmt: skip
+
+    def says(self) -> bool:
+        """Whether it writes messages that can be counted, if the server takes them."""
+        for change in self._changes:
+            made, changed = change.created, change.changed
+            if not change.replaces and (made.sent or made.received or changed.sent or changed.received):
+                return True
+        return False
 
     def new_conversation(self, reply: Mapping[str, Any]) -> object:
         """The id of a conversation that was made under no other: the driver's, or the one that the server gave to an upsert."""

@@ -1,13 +1,14 @@
 """Documents that chat turns wrote and that were not recognised as messages: names of their fields, never a value.
 
-Fed by `commands`; asked by whoever says why a figure is empty. Only turns that stored no message at all are kept.
+Fed by `commands`; feeds the facts by which `instrumentation.empty` says why a figure is empty. Only turns that stored no message
+at all are kept.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from ..common import chat_turn
+from ..common import chat_turn, seen
 
 MOST: Final = 50
 """Collections that are remembered."""
@@ -37,4 +38,6 @@ def keep(unread: dict[str, tuple[str, ...]]) -> None:
     """Remember the documents of a chat turn that stored no message."""
     for collection, fields in unread.items():
         if collection in _known or len(_known) < MOST:
+            if collection not in _known:
+                seen.note(seen.UNREAD, collection, *fields)
             _known[collection] = fields

@@ -16,7 +16,7 @@ from opentelemetry.trace import Span, set_span_in_context
 
 from ..._clock import perf_counter
 from ..._guard import never_raise
-from ...metrics import record
+from ...metrics import deduplication, record
 from ...metrics.record import AutomaticHistogram, keep
 from ...metrics.series import current_context
 from ...metrics.store import STORE, HistogramSeries
@@ -121,8 +121,9 @@ class Operation:
         context = current_context() if self._span is None else self._span.get_span_context()
         kind = (self._name, error, *self._address)
         figures = _figures[kind] if kind in _figures else _figures_of(kind)
-        figures.operation_time.observe(seconds, context)
-        chat_turn.spent(a.Phase.CACHE, seconds)
+        scope = deduplication.current()
+        figures.operation_time.observe(seconds, context, scope)
+        chat_turn.spent(a.Phase.CACHE, seconds, scope)
         figures.duration.observe(seconds, context)
         return seconds
 

@@ -110,6 +110,8 @@ class History:
         self._met(first)
         self.memory.is_chat(self.place)
         counts = total(one.counts for one in found)
+        if counts.sent or counts.received:
+            chat_turn.stores()
         return counts.plus(CONVERSATION) if began and not counts.conversations else counts
 
     def _grown(self, path: str, before: Array, now: Array) -> Counts:

@@ -13,6 +13,7 @@ from ..chats import shapes
 _LONGEST: Final = 256
 _TOKEN: Final = re.compile(r"[^:/|#_\-]+|[:/|#_\-]+")
 """The parts of a key, and what stands between them."""
+_PAUSES: Final = re.compile(r"[:/|#_\-\s]+")
 _LONGEST_WORD: Final = 20
 _SAYING: Final = (
     shapes.CHAT_WORDS
@@ -58,7 +59,7 @@ def read(key: Any) -> Key:
     best = [part for part, before in runs if before in _BEFORE_IDS]
     chat = (best or [part for part, _ in runs] or [text])[-1]
     name = " ".join(word for word in words if word)
-    return Key(text, name, chat, bool(runs) and bool(words or not chat.replace(" ", "").isalpha()))
+    return Key(text, name, chat, bool(runs) and bool(words or not _PAUSES.sub("", chat).isalpha()))
 
 
 def text_of(value: Any) -> str:

@@ -41,11 +41,14 @@ def operation_name(command: Sequence[Any]) -> str:
 
 def begin_command(name: str, command: Sequence[Any], address: Address) -> Span | None:
     """Begin the span of one command with this operation name; None where there is to be none."""
+    prepared = SPANS.prepare()
+    if prepared is None:
+        return None
     shown, text, bare = _command(command)
     attributes = {a.DB_OPERATION: name, a.REDIS_ARGUMENTS: len(command), **connection_attributes(address)}
     if not bare:
         attributes[a.DB_QUERY_TEXT] = text
-    return SPANS.start(_SHOWN.get(shown, shown), attributes)
+    return SPANS.start(_SHOWN.get(shown, shown), attributes, prepared)
 
 
 def begin_pipeline(name: str, commands: Sequence[Sequence[Any]], address: Address) -> Span | None:
@@ -53,6 +56,9 @@ def begin_pipeline(name: str, commands: Sequence[Sequence[Any]], address: Addres
 
     The operation's name has the commands' name behind it where all have the same (conventions for Redis).
     """
+    prepared = SPANS.prepare()
+    if prepared is None:
+        return None
     told = [_command(command) for command in commands]
     same = {operation_name(command) for command in commands}
     attributes = {
@@ -64,7 +70,7 @@ def begin_pipeline(name: str, commands: Sequence[Sequence[Any]], address: Addres
         attributes[a.DB_BATCH_SIZE] = len(commands)
     if not all(bare for _, _, bare in told):
         attributes[a.DB_QUERY_TEXT] = "\n".join(text for _, text, _ in told)
-    return SPANS.start(_shortened(" ".join(shown for shown, _, _ in told)) or _PIPELINE, attributes)
+    return SPANS.start(_shortened(" ".join(shown for shown, _, _ in told)) or _PIPELINE, attributes, prepared)
 
 
 def _command(command: Sequence[Any]) -> tuple[str, str, bool]:

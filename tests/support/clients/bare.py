@@ -74,6 +74,33 @@ def with_urllib3(prompt: Prompt, shape: Shape) -> Answer:
         return answer.status, b"".join(answer.stream(64)) if shape.streamed else answer.data
 
 
+def with_urlopen(prompt: Prompt, shape: Shape) -> Answer:
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
+    data = json.dumps(shape.body(prompt)).encode()
+    request = Request(prompt.url + shape.path, data, {**HEADERS, "Content-Type": "application/json"})
+    try:
+        with urlopen(request, timeout=prompt.timeout) as answer:
+            return answer.status, b"".join(answer) if shape.streamed else answer.read()
+    except HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def with_http_client(prompt: Prompt, shape: Shape) -> Answer:
+    from http.client import HTTPConnection
+
+    connection = HTTPConnection(prompt.url.removeprefix("http://"), timeout=prompt.timeout)
+    headers = {**HEADERS, "Content-Type": "application/json", "Accept-Encoding": "gzip"}
+    connection.request("POST", shape.path, json.dumps(shape.body(prompt)), headers)
+    answer = connection.getresponse()
+    pieces = iter(lambda: answer.read(50), b"") if shape.streamed else (answer.read(),)
+    body = b"".join(pieces)
+    connection.close()
+    return answer.status, body
+
+
 def got(answer: Answer) -> Got:
     return Got(objects=[answer[0], answer[1]])
 
@@ -112,6 +139,8 @@ CLIENTS: dict[str, Callable[[Shape], Callable[[Prompt], Any]]] = {
     "httpx_async": lambda shape: again_async(with_httpx_async, shape),
     "httpx2_async": lambda shape: again_async(lambda prompt, shape: with_httpx_async(prompt, shape, "httpx2"), shape),
     "aiohttp": lambda shape: again_async(with_aiohttp, shape),
+    "urlopen": lambda shape: again(with_urlopen, shape),
+    "http_client": lambda shape: again(with_http_client, shape),
 }
 """By name: what makes a driver of a shape."""
 

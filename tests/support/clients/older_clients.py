@@ -120,3 +120,49 @@ for way in ("rest", "grpc"):
         options = {"timeout": patience(prompt)}
         answer = generativeai(prompt, way).generate_content(prompt.text, stream=True, request_options=options)
         return Got("".join(chunk.text for chunk in answer), None, None, answer.to_dict())
+
+
+async def generativeai_client(prompt: Prompt) -> Any:
+    """The asynchronous client of the service, which google-generativeai uses."""
+    import grpc.aio
+    from google.ai import generativelanguage as glm
+    from google.ai.generativelanguage_v1beta.services.generative_service.transports import (
+        GenerativeServiceGrpcAsyncIOTransport as Transport,
+    )
+
+    return glm.GenerativeServiceAsyncClient(transport=Transport(channel=grpc.aio.insecure_channel(prompt.grpc)))
+
+
+def asked(prompt: Prompt) -> dict[str, Any]:
+    return {"model": "models/gemini-1.5-flash", "contents": [{"role": "user", "parts": [{"text": prompt.text}]}]}
+
+
+@drives("generativeai", "grpc_async", modes=AGAIN, env=OLDER)
+async def generativeai_async(prompt: Prompt) -> Got:
+    client = await generativeai_client(prompt)
+    answer = await client.generate_content(asked(prompt), timeout=patience(prompt))
+    text = answer.candidates[0].content.parts[0].text
+    return Got(text, answer.usage_metadata.prompt_token_count, None, type(answer).to_dict(answer))
+
+
+@drives("generativeai", "grpc_async_stream", modes=AGAIN, env=OLDER, streamed=True)
+async def generativeai_async_stream(prompt: Prompt) -> Got:
+    client = await generativeai_client(prompt)
+    stream = await client.stream_generate_content(asked(prompt), timeout=patience(prompt))
+    chunks = [chunk async for chunk in stream]
+    text = "".join(chunk.candidates[0].content.parts[0].text for chunk in chunks)
+    return Got(text, chunks[-1].usage_metadata.prompt_token_count, None, [type(chunk).to_dict(chunk) for chunk in chunks])
+
+
+@drives("generativeai", "grpc_stream_left", modes=("left",), env=OLDER, streamed=True)
+def generativeai_left(prompt: Prompt) -> Got:
+    answer = generativeai(prompt, "grpc").generate_content(prompt.text, stream=True, request_options={"timeout": 60})
+    return Got(objects=[next(iter(answer)).text])
+
+
+@drives("generativeai", "grpc_embed", modes=("plain", "unavailable", "fails", "late"), env=OLDER)
+def generativeai_embed(prompt: Prompt) -> Got:
+    client = generativeai(prompt, "grpc")._client
+    content = {"parts": [{"text": prompt.text}]}
+    answer = client.embed_content({"model": "models/text-embedding-004", "content": content}, timeout=patience(prompt))
+    return Got(objects=type(answer).to_dict(answer))

@@ -5,6 +5,7 @@ https://github.com/googleapis/googleapis/blob/master/google/ai/generativelanguag
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +16,13 @@ import grpc
 
 from .ask import TEXT, WORDS, Ask, Tokens
 from .ledger import Ledger, Record
+from .openai_other import VECTOR
 from .protobuf import fields, integer, nested
 from .server import HOLD, PACE
 
 SERVICE = "google.ai.generativelanguage.v1beta.GenerativeService"
+VERTEX = "google.cloud.aiplatform.v1.PredictionService"
+"""The first fields of its requests and answers have the same numbers."""
 STATUS = {"refused": grpc.StatusCode.UNAVAILABLE, "unavailable": grpc.StatusCode.UNAVAILABLE, "fails": grpc.StatusCode.INTERNAL}
 
 
@@ -29,8 +33,10 @@ def start(ledger: Ledger) -> str:
     methods = {
         "GenerateContent": grpc.unary_unary_rpc_method_handler(service.generate),
         "StreamGenerateContent": grpc.unary_stream_rpc_method_handler(service.stream),
+        "EmbedContent": grpc.unary_unary_rpc_method_handler(service.embed),
     }
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
+    for name in (SERVICE, VERTEX):
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, methods),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     KEPT.append(server)
@@ -73,6 +79,10 @@ class Service:
             self._spoil(ask, record, context)
             time.sleep(PACE)
             for index, word in enumerate(WORDS):
+                if index == len(WORDS) // 2 and ask.mode == "left":
+                    record.outcome = "left"
+                    wait_until_gone(context)
+                    return
                 if index == len(WORDS) // 2 and ask.mode == "closed":
                     record.outcome = "closed"
                     context.abort(grpc.StatusCode.INTERNAL, "Received RST_STREAM with error code 2")
@@ -88,6 +98,15 @@ class Service:
                 record.chunks += 1
                 time.sleep(PACE / 4)
             record.outcome = "ok"
+        finally:
+            record.done = True
+
+    def embed(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        ask, record = self._begin(request, "EmbedContent", streamed=False)
+        try:
+            self._spoil(ask, record, context)
+            record.outcome = "ok"
+            return nested(1, nested(1, b"".join(struct.pack("<f", value) for value in VECTOR)))
         finally:
             record.done = True
 

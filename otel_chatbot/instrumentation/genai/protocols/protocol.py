@@ -88,6 +88,21 @@ def model_of(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def asks_of_a_user(said: Any) -> bool:
+    """Whether what a model is asked ends with a user's words; what tools have found continues a turn, in any wire's words."""
+    last = said[-1] if isinstance(said, list) and said else said
+    if not isinstance(last, dict):
+        return bool(last)
+    parts = last.get("content") or last.get("parts")
+    found = any(isinstance(part, dict) and _FOUND & part.keys() for part in parts) if isinstance(parts, list) else False
+    return last.get("role", "user") in _USERS and last.get("type") not in _RESULTS and not found
+
+
+_USERS: Final = ("user", "USER", "human")
+_FOUND: Final = frozenset({"tool_use_id", "toolResult", "functionResponse", "function_response"})
+_RESULTS: Final = ("function_call_output", "custom_tool_call_output", "tool_result")
+
+
 def characters(said: Any, depth: int = 8) -> int:
     """The characters of what a model is asked: a text, messages, or parts of them, in any wire's words."""
     if isinstance(said, str):

@@ -7,16 +7,17 @@ the response itself, and give what they give without us.
 from __future__ import annotations
 
 import functools
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from ...._guard import never_raise
 from ...common.patching import Method, Patches
 from .. import exchange as exchanges
 from ..exchange import Exchange
 from ..recognise import Place
+
+_READER: Final = "_otel_chatbot_reader"
 
 
 def instrument(module: ModuleType, patches: Patches) -> None:
@@ -75,33 +76,35 @@ class _Reader:
 
 
 def _read_along(response: Any, exchange: Exchange) -> None:
-    reader = _Reader(exchange)
-    here = weakref.ref(response)
-    cls = type(response)
-    for name in ("read", "read1"):
-        if hasattr(cls, name):
-            setattr(response, name, _reading(getattr(cls, name), here, reader))
-    for name in ("stream", "read_chunked"):
-        if hasattr(cls, name):
-            setattr(response, name, _streaming(getattr(cls, name), here, reader))
-    response.close = _closing(cls.close, here, reader)
+    vars(response)[_READER] = _Reader(exchange)
+    kind: Any = type(response)
+    response.__class__ = _followed(kind)
 
 
-def _reading(original: Method, here: Callable[[], Any], reader: _Reader) -> Method:
+@functools.lru_cache(maxsize=16)
+def _followed(kind: Any) -> type:
+    """The response's class, whose reading methods are ours: bound as methods are, for a response may have no other name."""
+    made = {name: _reading(getattr(kind, name)) for name in ("read", "read1") if hasattr(kind, name)}
+    made |= {name: _streaming(getattr(kind, name)) for name in ("stream", "read_chunked") if hasattr(kind, name)}
+    made["close"] = _closing(kind.close)
+    return type(kind.__name__, (kind,), {**made, "__module__": kind.__module__, "__qualname__": kind.__qualname__})
+
+
+def _reading(original: Method) -> Method:
     @functools.wraps(original)
-    def read(amt: Any = None, decode_content: Any = None, *args: Any, **kwargs: Any) -> Any:
-        response = here()
+    def read(self: Any, amt: Any = None, decode_content: Any = None, *args: Any, **kwargs: Any) -> Any:
+        reader = vars(self)[_READER]
         if reader.inside:
-            return original(response, amt, decode_content, *args, **kwargs)
+            return original(self, amt, decode_content, *args, **kwargs)
         reader.inside = True
         try:
-            data = original(response, amt, decode_content, *args, **kwargs)
+            data = original(self, amt, decode_content, *args, **kwargs)
         except BaseException as error:
             reader.exchange.fail(error)
             raise
         finally:
             reader.inside = False
-        _took(reader.exchange, data, decoded=_decodes(response, decode_content))
+        _took(reader.exchange, data, decoded=_decodes(self, decode_content))
         if amt is None or amt < 0 or (amt and not data):
             reader.exchange.finish()
         return data
@@ -109,16 +112,16 @@ def _reading(original: Method, here: Callable[[], Any], reader: _Reader) -> Meth
     return read
 
 
-def _streaming(original: Method, here: Callable[[], Any], reader: _Reader) -> Method:
+def _streaming(original: Method) -> Method:
     @functools.wraps(original)
-    def stream(amt: Any = 2**16, decode_content: Any = None) -> Iterator[bytes]:
-        response = here()
+    def stream(self: Any, amt: Any = 2**16, decode_content: Any = None) -> Iterator[bytes]:
+        reader = vars(self)[_READER]
         if reader.inside:
-            yield from original(response, amt, decode_content)
+            yield from original(self, amt, decode_content)
             return
-        pieces = original(response, amt, decode_content)
+        pieces = original(self, amt, decode_content)
         # In chunks, urllib3 decodes only if it is told to (urllib3/response.py, `read_chunked`).
-        decoded = decode_content if _is_chunked(response) else _decodes(response, decode_content)
+        decoded = decode_content if _is_chunked(self) else _decodes(self, decode_content)
         while True:
             reader.inside = True
             try:
@@ -137,11 +140,12 @@ def _streaming(original: Method, here: Callable[[], Any], reader: _Reader) -> Me
     return stream
 
 
-def _closing(original: Method, here: Callable[[], Any], reader: _Reader) -> Method:
+def _closing(original: Method) -> Method:
     @functools.wraps(original)
-    def close() -> None:
+    def close(self: Any) -> None:
+        reader = vars(self)[_READER]
         try:
-            original(here())
+            original(self)
         finally:
             if not reader.inside:
                 reader.exchange.closed()

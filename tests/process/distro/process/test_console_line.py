@@ -49,6 +49,7 @@ def test_it_names_what_one_can_open() -> None:
     assert "/metrics and /health on the app's port" in line
     assert f"logs in logs{os.sep}" in line
     assert "traces in " in line
+    assert "otel-chatbot ui" in line
     assert "CHATBOT_OTEL_START_LINE=false" in line
     assert "\n" not in line
     apart = Settings(endpoint_port=9000, log_files=False)

@@ -204,3 +204,13 @@ def test_settings_name_the_only_keys_that_count(chat: Chat, monkeypatch: pytest.
     for key in ("notes:of:1", "chat:1"):
         chat.client.rpush(key, json.dumps({"role": "user", "content": q()}), json.dumps({"role": "bot", "content": a()}))
     assert chat.counted() == (1, 1, 1)
+
+
+def test_reads_of_libraries_keys_are_no_reads_of_the_cache(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = ("session:1", "LIMITS:LIMITER/x", "celery-task-meta-1", "rq:job:1", "flask_cache_app.f_memver")
+    chat.client.mget(keys), chat.client.get(keys[0]), chat.client.hgetall("rq:job:1")
+    chat.client.set("session:1", "x"), chat.client.get("session:1")
+    assert chat.reads() == (0, 0)
+    monkeypatch.setattr(config, "current", lambda: config.Settings(cache_exclude=("own:",)))
+    chat.client.get("own:1"), chat.client.get("key")
+    assert chat.reads() == (0, 1)

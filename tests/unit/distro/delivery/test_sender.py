@@ -196,6 +196,27 @@ def test_a_shutdown_with_a_dead_endpoint_is_quick_and_loses_nothing(tmp_path: Pa
     assert len(spool.files()) == 20
 
 
+def test_a_sender_with_nothing_to_do_looks_less_often_and_is_woken_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("otel_chatbot.distro.delivery.sender.monotonic", lambda: now[0])
+    with running((503, {}, b""), (200, PROTO, b"")) as endpoint:
+        spool, sender = sender_for(endpoint.url, tmp_path, monkeypatch)
+        assert sender._pause() == 0.25
+        now[0] += 31.0
+        assert sender._pause() == 2.0
+        spool.put(Payload(Signal.LOGS, logs(1)))  # by another process: nobody wakes this one
+        assert not sender.send_all()
+        now[0] += 31.0
+        assert sender._pause() == 0.25, "what the endpoint has not taken is tried again in time"
+        now[0] += 100.0
+        assert sender.send_all()
+        assert sender._pause() == 0.25, "where something came, more may come"
+        now[0] += 31.0
+        assert sender._pause() == 2.0
+
+
 def test_one_sender_a_machine(tmp_path: Path) -> None:
     import subprocess
     import sys

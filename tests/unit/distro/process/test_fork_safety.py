@@ -69,3 +69,39 @@ def test_it_waits_for_other_threads_alone_and_not_for_ever(tmp_path: Path, monke
     finally:
         go.touch()
         thread.join()
+
+
+BUSY = """
+import gc, sys, threading, time
+from otel_chatbot.distro.process.fork_safety import await_imports
+
+def leaf():
+    return [None] * 3
+
+def deep(number):
+    leaf()
+    deep(number - 1) if number else None
+    leaf()
+
+def work(number):
+    while True:
+        deep(number)
+
+gc.callbacks.append(lambda *_: time.sleep(0.0005) if threading.current_thread() is threading.main_thread() else None)
+gc.set_threshold(5)
+sys.setswitchinterval(1e-5)
+for number in (30, 90, 200):
+    threading.Thread(target=work, args=(number,), daemon=True).start()
+for _ in range(int(sys.argv[1])):
+    await_imports()
+print("lives")
+sys.stdout.flush()
+__import__("os")._exit(0)
+"""
+"""A collector that lets other threads run in its middle, as one does whose finalizers wait for anything."""
+
+
+def test_waiting_for_imports_touches_nothing_of_threads_that_run(scale: int) -> None:
+    command = [sys.executable, "-c", BUSY, str(20_000 * scale)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=clean_env())
+    assert (done.returncode, done.stdout) == (0, "lives\n"), done.stderr

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.ai import AiWatch, watched
 
@@ -22,6 +23,8 @@ from otel_chatbot.instrumentation.genai.protocols.protocol import Protocol, char
 from otel_chatbot.instrumentation.genai.recognise import PROTOCOLS, Found, Place
 from otel_chatbot.semconv import metrics as m
 
+CASES = 25 * int(os.environ.get("OTEL_CHATBOT_TEST_SCALE", "1"))
+"""For each protocol and test."""
 READERS = Path(answers.__file__).parent
 WORDS = sorted({word for file in READERS.glob("*.py") for word in re.findall(r'"([A-Za-z_.!-]{2,40})"', file.read_text())})
 """What the readers look for, so that what is made up here gets far into them."""
@@ -55,6 +58,7 @@ def bounded(answer: Answer) -> bool:
 
 
 @EACH
+@settings(max_examples=CASES)
 @given(body=OBJECTS, path=st.text(max_size=40))
 def test_no_request_is_too_strange_to_be_read(protocol: Protocol, body: dict[str, Any], path: str) -> None:
     asked = protocol.request(body, path)
@@ -64,6 +68,7 @@ def test_no_request_is_too_strange_to_be_read(protocol: Protocol, body: dict[str
 
 
 @EACH
+@settings(max_examples=CASES)
 @given(
     found=OBJECTS,
     events=st.lists(st.tuples(st.sampled_from(WORDS) | st.text(max_size=8), OBJECTS), max_size=6),
@@ -92,6 +97,7 @@ def begun(protocol: Protocol, *, streamed: bool) -> Exchange:
 
 
 @EACH
+@settings(max_examples=CASES)
 @given(
     body=st.binary(max_size=300) | OBJECTS.map(lambda value: b"data: " + json.dumps(value).encode() + b"\n\n"),
     kind=st.sampled_from(TYPES), encoding=st.sampled_from(["", "gzip", "br", "deflate", "nonsense"]), cut=st.integers(1, 99),

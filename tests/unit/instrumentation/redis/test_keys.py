@@ -35,7 +35,15 @@ def test_a_key_has_a_name_and_the_id_of_a_chat(key: object, name: str, chat: str
 
 @pytest.mark.parametrize(
     ("key", "varies"),
-    [("chat:1", True), ("chat_history", False), ("551199", True), ("alice", False), ("history:alice", True), ("a b", False)],
+    [
+        ("chat:1", True),
+        ("chat_history", False),
+        ("551199", True),
+        ("alice", False),
+        ("history:alice", True),
+        ("a b", False),
+        ("app:name", False),
+    ],
 )
 def test_what_has_letters_alone_is_a_name(key: str, varies: bool) -> None:
     assert keys.read(key).varies is varies

@@ -1,7 +1,6 @@
 """Tests of the alerts for `promtool test rules`: for each alert a case in which it fires and one in which it barely does not.
 
-Fed by `render.alerts` and the table of cases below; feeds `prometheus/tests/*.yml`. What an alert is expected to say follows
-from its row, with the labels and the value that a case names.
+What an alert is expected to say follows from its row in `render.alerts`, with the labels and the value that a case names.
 """
 
 from __future__ import annotations
@@ -9,18 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from ..semconv import attributes as a
-from ..semconv import collector as c
-from ..semconv import metrics as m
-from ..semconv import prometheus as p
-from ..semconv.spec import MetricSpec, label_name
-from . import objectives as o
-from .alerts import ALERTS, MIB, Alert
-from .rules import RECORDED, page_address
-from .yaml_text import Node, yaml_text
+from otel_chatbot.render import objectives as o
+from otel_chatbot.render.alerts import ALERTS, MIB, Alert
+from otel_chatbot.render.rules import RECORDED, RUNBOOKS, page_address
+from otel_chatbot.render.yaml_text import Node, yaml_text
+from otel_chatbot.semconv import attributes as a
+from otel_chatbot.semconv import collector as c
+from otel_chatbot.semconv import metrics as m
+from otel_chatbot.semconv import prometheus as p
+from otel_chatbot.semconv.spec import MetricSpec, label_name
 
-_HEADER = "Written by `otel-chatbot render`: change otel_chatbot/render/rules_tests.py instead.\npromtool test rules prometheus/tests/*.yml"
+_RULES = Path(__file__).resolve().parents[2] / "prometheus/rules"
 
 Labels = dict[str, str]
 
@@ -253,7 +253,7 @@ COLLECTOR: tuple[Case, ...] = (
 )
 """The cases of the alerts about the collector."""
 
-_ALERTS, _RECORDS = "../rules/alerts.yml", "../rules/recording.yml"
+_ALERTS, _RECORDS = str(_RULES / "alerts.yml"), str(_RULES / "recording.yml")
 _FILES: dict[str, tuple[str, list[str], tuple[Case, ...]]] = {
     "recorded": ("5m", [_RECORDS, _ALERTS], OBJECTIVES + CACHE),
     "app": ("1m", [_ALERTS], APP),
@@ -263,21 +263,22 @@ _FILES: dict[str, tuple[str, list[str], tuple[Case, ...]]] = {
 """Each file's step of evaluation, the rules that it needs, its cases."""
 
 
-def files(runbooks: str) -> dict[str, str]:
-    """The tests' files. promtool runs groups in no order unless it is told one: what is recorded comes first."""
+def write(folder: Path) -> list[Path]:
+    """Write the files for promtool into a folder. promtool runs groups in no order unless it is told one: what is recorded comes first."""
     order: list[Node] = [*RECORDED, *ALERTS]
-    return {
-        f"prometheus/tests/{name}.yml": yaml_text(
-            {
-                "rule_files": rules,
-                "evaluation_interval": step,
-                "group_eval_order": order,
-                "tests": [_test(case, runbooks) for case in cases],
-            },
-            _HEADER,
+    written = []
+    for name, (step, rules, cases) in _FILES.items():
+        tests: list[Node] = [_test(case, RUNBOOKS) for case in cases]
+        read: list[Node] = [*rules]
+        path = folder / f"{name}.yml"
+        path.write_text(
+            yaml_text(
+                {"rule_files": read, "evaluation_interval": step, "group_eval_order": order, "tests": tests}, "For promtool."
+            ),
+            encoding="utf-8",
         )
-        for name, (step, rules, cases) in _FILES.items()
-    }
+        written.append(path)
+    return written
 
 
 def _test(case: Case, runbooks: str) -> dict[str, Node]:

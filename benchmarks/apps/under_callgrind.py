@@ -1,0 +1,62 @@
+"""Runs requests of one view under callgrind: N of them, then 2 N, each with all that is exported of them, each written down.
+
+Run by `instructions.py` under each side. VIEW says which view is asked: `hello`, `line` (it logs one line) or `chat`;
+N how many; CALLGRIND where the library made of `callgrind.c` stands.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import time
+from typing import Any
+
+from counted import BODY
+from driven import app, ask, chat_view, check, hello, one_line
+
+WARM = 12
+QUIET_SECONDS = 2.0
+"""What the threads that send telemetry may take, under callgrind, until all is sent."""
+
+
+def arguments(view: str) -> tuple[Any, ...]:
+    if view == "chat":
+        app.post("/chat")(chat_view())
+        return "/chat", "POST", BODY
+    app.get(f"/{view}")(one_line if view == "line" else hello)
+    return (f"/{view}",)
+
+
+def flush() -> None:
+    """Have everything exported that waits. One sleep: whoever looks again and again would be counted."""
+    for module, provider in (("opentelemetry.trace", "get_tracer_provider"), ("opentelemetry._logs", "get_logger_provider")):
+        if module in sys.modules:
+            getattr(getattr(sys.modules[module], provider)(), "force_flush", lambda: None)()
+    time.sleep(QUIET_SECONDS)
+
+
+def main() -> None:
+    callgrind = ctypes.CDLL(os.environ["CALLGRIND"])
+    check()
+    asked = arguments(os.environ["VIEW"])
+    if "otel_chatbot.metrics.series" in sys.modules:
+        # A request takes a second here: exemplars are to be as rare among requests as they are in a process that is not slowed.
+        sys.modules["otel_chatbot.metrics.series"].EXEMPLAR_SECONDS = 1e6  # type: ignore[attr-defined]
+    for _ in range(WARM):
+        ask(*asked)
+    flush()
+    several = int(os.environ["N"])
+    for name, requests in ((b"once", several), (b"twice", 2 * several)):
+        callgrind.begin()
+        for _ in range(requests):
+            ask(*asked)
+        flush()
+        callgrind.write_as(name)
+        callgrind.stop()
+    print("done", flush=True)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

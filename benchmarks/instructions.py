@@ -1,0 +1,119 @@
+"""How many instructions of the processor a request costs under each side: a figure that no other load can blur.
+
+    python benchmarks/instructions.py [--requests 20] [--only hello line chat]
+
+Needs valgrind and a C compiler (`scripts/system-packages.sh proof` installs both). `apps/under_callgrind.py` runs N requests and
+then 2 N under callgrind; what the second N cost more is what they cost, all threads and all exports included, without what
+happens once. It repeats to 2 %, where times differ by 25 %. Fed by the sides of `environment.py`; feeds `run.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import environment as e
+from figures import Row, row
+from request_cost import servers, sink
+
+SOURCE = e.HERE / "apps" / "callgrind.c"
+LIBRARY = e.CACHE / "callgrind.so"
+_NEVER = "100000000"
+_STILL = {
+    "PYTHONHASHSEED": "0",
+    "OTEL_METRIC_EXPORT_INTERVAL": _NEVER,
+    "OTEL_BSP_SCHEDULE_DELAY": _NEVER,
+    "OTEL_BLRP_SCHEDULE_DELAY": _NEVER,
+}
+"""Nothing is exported by the clock: how many requests fall into a second is no property of a side."""
+WHATS: Mapping[str, tuple[str, e.Side, float, float]] = {
+    "hello": ("a request as it comes: three signals over OTLP, access record, files", e.OURS_WITH_LOGS, 0.6, 0.7),
+    "line": (
+        "a request whose view logs one line, equal work: no files, no access record",
+        e.OURS_EQUAL,
+        0.35,
+        0.4,
+    ),
+    "chat": ("a chat turn: 4 MongoDB commands, 3 of Redis, 1 model call", e.OURS_WITH_LOGS, 0.5, 0.7),
+}
+"""By view: what it is called, our side, and the most that ours should add beside stock, sampled and unsampled."""
+
+
+def possible() -> bool:
+    """Whether this machine can count instructions."""
+    return all(map(shutil.which, ("valgrind", "cc")))
+
+
+def library() -> Path:
+    """The library through which a program speaks to callgrind, built where it is older than its source."""
+    if not LIBRARY.exists() or LIBRARY.stat().st_mtime < SOURCE.stat().st_mtime:
+        e.run("cc", "-O1", "-shared", "-fPIC", "-o", str(LIBRARY), str(SOURCE))
+    return LIBRARY
+
+
+def per_request(side: e.Side, view: str, requests: int, endpoint: str, addresses: Mapping[str, str]) -> float:
+    """Instructions that one request costs."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        env = {**side.environment(endpoint, Path(folder), **addresses), **_STILL}
+        env |= {"VIEW": view, "N": str(requests), "CALLGRIND": str(library())}
+        front = [
+            "valgrind", "--tool=callgrind", "--instr-atstart=no", "--trace-children=yes", "-q",
+            f"--callgrind-out-file={folder}/counted.%p",
+        ]  # fmt: skip
+        done = subprocess.run(
+            [*front, *side.command(str(e.HERE / "apps" / "under_callgrind.py"))],
+            env=env, cwd=folder, check=False, capture_output=True, text=True, timeout=1200,
+        )  # fmt: skip
+        if not done.stdout.endswith("done\n"):
+            raise RuntimeError(f"{side.name}, {view}:\n{done.stdout[-2000:]}{done.stderr[-3000:]}")
+        found = dict(_written(Path(folder)))
+    return (found["twice"] - found["once"]) / requests
+
+
+def _written(folder: Path) -> Iterable[tuple[str, int]]:
+    """What callgrind wrote down: name and instructions."""
+    for path in folder.glob("counted.*"):
+        text = path.read_text(errors="replace")
+        name, total = re.search(r"Client Request: (\w+)", text), re.search(r"^totals: (\d+)", text, re.MULTILINE)
+        if name is not None and total is not None:
+            yield name[1], int(total[1])
+
+
+def rows(requests: int = 20, views: Iterable[str] = tuple(WHATS)) -> list[Row]:
+    """What we add to a request, beside what stock adds: sampled and unsampled."""
+    found = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        addresses = stack.enter_context(servers(folder))
+        endpoint = stack.enter_context(sink())
+        for view in views:
+            what, ours, goal, goal_unsampled = WHATS[view]
+            bare = per_request(e.BARE, view, requests, endpoint, addresses)
+            for how, most in ((lambda side: side, goal), (e.unsampled, goal_unsampled)):
+                added = [
+                    (per_request(how(side), view, requests, endpoint, addresses) - bare) / 1000 for side in (ours, e.STOCK)
+                ]
+                name = what if how is not e.unsampled else f"{what}, unsampled"
+                found.append(row(name, "thousand instructions added", e.STOCK.name, [(added[0], added[1])], most))
+                print(f"{name:90} {added[0]:9.0f} {added[1]:9.0f} k  {added[0] / added[1]:.2f}", file=sys.stderr, flush=True)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--requests", type=int, default=20)
+    parser.add_argument("--only", nargs="+", choices=tuple(WHATS), default=tuple(WHATS))
+    chosen = parser.parse_args()
+    e.prepare()
+    rows(chosen.requests, chosen.only)
+
+
+if __name__ == "__main__":
+    main()

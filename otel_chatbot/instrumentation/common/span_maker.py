@@ -1,0 +1,74 @@
+"""Who begins the spans of our hooks: `distro.providers.light_spans` where that is in the process, else the tracer itself.
+
+Fed by the hooks of Flask, the databases and the models, with a tracer; feeds the tracer's provider. This room does not know
+the SDK, so it asks whether somebody makes lighter spans than the tracer does.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from opentelemetry.context import Context
+from opentelemetry.trace import ProxyTracer, Span, SpanContext, SpanKind, Tracer
+
+from ... import _wiring
+
+Decided = tuple[SpanContext, SpanContext | None]
+"""Who a span is to be, and who its parent is."""
+
+
+class SpanMaker(Protocol):
+    """Begins spans with one tracer. The attributes that it is given become the span's own."""
+
+    def decide(self, context: Context) -> Decided | None:
+        """What a span under this context is to be, and its parent; None where only the tracer can say, with name and attributes at hand."""
+
+    def start(
+        self,
+        name: str,
+        context: Context,
+        kind: SpanKind,
+        attributes: dict[str, Any],
+        start_time: int | None = None,
+        decided: Decided | None = None,
+    ) -> Span:
+        """Begin a span: as `decide` has said, or else as the tracer decides now."""
+
+
+class PlainMaker:
+    """Begins spans with the tracer's own method."""
+
+    def __init__(self, tracer: Tracer, *, exceptions: bool) -> None:
+        self._tracer = tracer
+        self._exceptions = exceptions
+
+    def decide(self, _context: Context) -> Decided | None:
+        """Nothing: the tracer decides."""
+        return None
+
+    def start(
+        self,
+        name: str,
+        context: Context,
+        kind: SpanKind,
+        attributes: dict[str, Any],
+        start_time: int | None = None,
+        decided: Decided | None = None,  # noqa: ARG002 - nothing was decided
+    ) -> Span:
+        """Begin a span."""
+        return self._tracer.start_span(
+            name,
+            context,
+            kind,
+            attributes,
+            start_time=start_time,
+            record_exception=self._exceptions,
+            set_status_on_exception=self._exceptions,
+        )
+
+
+def maker_of(tracer: Tracer, *, exceptions: bool = False) -> SpanMaker:
+    """Who begins the spans of this tracer. `exceptions`: what leaves a `with` block of the span is told on it."""
+    if isinstance(tracer, ProxyTracer):  # stands for one whose provider is not set yet
+        return PlainMaker(tracer, exceptions=exceptions)
+    return _wiring.LIGHT_SPANS(tracer, exceptions) or PlainMaker(tracer, exceptions=exceptions)

@@ -1,0 +1,43 @@
+"""Libraries that explain an empty figure: those whose model calls nobody sees, and databases that are not counted.
+
+A table of names, fed by nothing; `empty.reasons` looks which of them the application has imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+_LOCAL: Final = "it runs the model in the process"
+_GRPC: Final = "it speaks gRPC"
+_OWN: Final = "it speaks to its provider in a way of its own"
+
+MODELS: Final = {
+    "llama_cpp": _LOCAL,
+    "gpt4all": _LOCAL,
+    "ctransformers": _LOCAL,
+    "transformers": _LOCAL,
+    "mlx_lm": _LOCAL,
+    "vllm": _LOCAL,
+    "google.generativeai": f"{_GRPC} unless it is configured with transport='rest'",
+    "vertexai": _GRPC,
+    "xai_sdk": _GRPC,
+    "dashscope": _OWN,
+    "replicate": _OWN,
+    "g4f": _OWN,
+    "qianfan": _OWN,
+    "hugchat": _OWN,
+    "curl_cffi": "it is an HTTP client that is not followed",
+    "pycurl": "it is an HTTP client that is not followed",
+}
+"""By library: why its calls of models are not seen."""
+DATABASES: Final = {
+    "sqlalchemy": "SQLAlchemy", "psycopg": "psycopg", "psycopg2": "psycopg2", "pymysql": "PyMySQL", "MySQLdb": "mysqlclient",
+    "mysql.connector": "MySQL Connector", "peewee": "peewee", "firebase_admin": "Firebase", "supabase": "Supabase",
+}  # fmt: skip
+"""Databases of which nothing is counted, by the library that speaks to them."""
+
+
+def imported(names: dict[str, str]) -> list[str]:
+    """Those of the names that the process has imported."""
+    return [name for name in names if name in sys.modules]

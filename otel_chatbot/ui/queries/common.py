@@ -1,0 +1,112 @@
+"""What the questions share: words to look for, spans and log records as the pages read them.
+
+Fed by `ui.store`; feeds the other modules of this folder.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from ...semconv import attributes as a
+from ...semconv.logs import EXCEPTION
+
+Json = dict[str, Any]
+PAGE: Final = 100
+"""Rows on a page of a list."""
+LOOKED_AT: Final = 5_000
+"""Rows of an index that one question looks at; what is older is asked for by the next."""
+SPAN: Final = (
+    "id, hex(trace), hex(span), hex(parent), start, end, name, kind, status, entry, route, code, conversation, error, model,"
+    " tokens_in, tokens_out, cost, resource, scope, more"
+)
+LOG: Final = "id, at, level, severity, logger, body, hex(trace), hex(span), conversation, resource, more"
+_WORD: Final = re.compile(r"[^\W_]+")
+_KINDS: Final = ("", "internal", "server", "client", "producer", "consumer")
+
+
+def match(text: str) -> str:
+    """What a text is in the language of the index: all of its words, the last one perhaps unfinished; empty for no words."""
+    words = _WORD.findall(text)[:16]
+    return " AND ".join([*(f'"{word}"' for word in words[:-1]), f'"{words[-1]}"*']) if words else ""
+
+
+def milliseconds(nanoseconds: int | None) -> float | None:
+    """A time or a duration, as browsers count."""
+    return None if nanoseconds is None else nanoseconds / 1e6
+
+
+def system(found: Mapping[str, Any], kind: int) -> str:
+    """What a span speaks to, for its colour: a database's name, `model`, `server` or `other`."""
+    if a.GEN_AI_OPERATION in found:
+        return "model"
+    return str(found.get(a.DB_SYSTEM) or ("server" if kind in (2, 5) else "other"))
+
+
+def span(row: tuple[Any, ...]) -> Json:
+    """A row of `SPAN`."""
+    more = orjson.loads(row[20])
+    found = more.get("a", {})
+    return {
+        "id": row[0],
+        "trace": row[1].lower(),
+        "span": row[2].lower(),
+        "parent": (row[3] or "").lower(),
+        "start": milliseconds(row[4]),
+        "ms": milliseconds(row[5] - row[4]),
+        "name": row[6],
+        "kind": _KINDS[row[7]] if 0 <= row[7] < len(_KINDS) else "",
+        "failed": row[8] == 2,
+        "entry": bool(row[9]),
+        "route": row[10],
+        "code": row[11],
+        "conversation": row[12],
+        "error": row[13],
+        "model": row[14],
+        "tokens_in": row[15],
+        "tokens_out": row[16],
+        "cost": row[17],
+        "resource": str(row[18]),
+        "scope": row[19],
+        "system": system(found, row[7]),
+        "attributes": found,
+        "events": [{"name": name, "at": at, "attributes": told} for name, at, told in more.get("e", [])],
+        "links": [{"trace": trace, "span": linked} for trace, linked in more.get("l", [])],
+        "message": more.get("m", ""),
+    }
+
+
+def log(row: tuple[Any, ...]) -> Json:
+    """A row of `LOG`."""
+    more = orjson.loads(row[10])
+    found = more.get("a", {})
+    exception = more.get("x") or {
+        "type": found.get(a.EXCEPTION_TYPE),
+        "message": found.get(a.EXCEPTION_MESSAGE),
+        "stack": found.get(a.EXCEPTION_STACKTRACE),
+    }
+    return {
+        "id": row[0],
+        "at": milliseconds(row[1]),
+        "level": row[2],
+        "severity": row[3],
+        "logger": row[4],
+        "body": row[5],
+        "trace": (row[6] or "").lower(),
+        "span": (row[7] or "").lower(),
+        "conversation": row[8],
+        "resource": str(row[9]),
+        "attributes": found,
+        EXCEPTION: exception if isinstance(exception, dict) and exception.get("type") else None,
+    }
+
+
+def resources(db: sqlite3.Connection, numbers: set[str]) -> Json:
+    """The attributes of resources, by their number as a text: browsers' numbers are too short."""
+    marks = ", ".join("?" * len(numbers))
+    rows = db.execute(f"SELECT id, service, attributes FROM resource WHERE id IN ({marks})", [int(one) for one in numbers])
+    return {str(number): {"service": service, "attributes": orjson.loads(text)} for number, service, text in rows}

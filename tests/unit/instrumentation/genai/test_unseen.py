@@ -1,0 +1,83 @@
+"""Requests that look like model calls at unknown addresses: told by host and names of fields, looked at a few times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+
+from otel_chatbot.instrumentation.common import seen
+from otel_chatbot.instrumentation.genai import unseen
+from otel_chatbot.instrumentation.genai.recognise import Place
+from otel_chatbot.metrics import record
+from otel_chatbot.metrics.shared.facts import FACTS
+
+
+@pytest.fixture(autouse=True)
+def anew() -> Iterator[None]:
+    FACTS.forget()
+    unseen.forget()
+    yield
+    FACTS.forget()
+    unseen.forget()
+
+
+def look(body: Any, host: str = "llm.example", port: int | None = 8080, path: str = "/v1/predict") -> int:
+    """Posts something; how often its body was read."""
+    reads = []
+    unseen.look(Place(host, port, path), lambda: reads.append(1) or orjson.dumps(body))  # type: ignore[func-returns-value]
+    return len(reads)
+
+
+def test_a_call_is_told_by_its_host_and_its_fields_alone() -> None:
+    look({"messages": [{"role": "user", "content": "secret"}], "model": "mine"}, path="/bot-key/run")
+    assert FACTS.of(seen.POSTED) == [("llm.example:8080", "messages", "model")]
+    assert look({"messages": [{"role": "user"}]}, path="/bot-key/run") == 0, "what is known is not read again"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"prompt": "x"},
+        {"contents": [{"parts": []}]},
+        {"query": "x", "response_mode": "blocking"},
+        {"inputs": "x", "parameters": {}},
+        {"question": "x", "session_id": "y"},
+    ],
+)
+def test_these_look_like_calls(body: dict[str, Any]) -> None:
+    assert unseen.looks_like_a_call(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"chat_id": 1, "text": "hello"},  # a message to Telegram
+        {"channel": "c", "text": "hello"},
+        {"query": "shoes"},
+        {"messages": []},
+        {"messages": ["a", "b"]},
+        {"prompt": {"a": 1}},
+        {},
+    ],
+)
+def test_these_do_not(body: dict[str, Any]) -> None:
+    assert not unseen.looks_like_a_call(body)
+
+
+def test_an_address_that_gets_something_else_is_looked_at_three_times() -> None:
+    assert [look({"order": 1}) for _ in range(5)] == [1, 1, 1, 0, 0]
+    assert FACTS.of(seen.POSTED) == []
+
+
+def test_our_own_posts_are_not_looked_at() -> None:
+    with record.own_traffic():
+        assert look({"prompt": "x"}) == 0
+
+
+@pytest.mark.parametrize("body", [b"", b"no json", b"[1]", b"{" + b" " * 300_000 + b"}", None])
+def test_a_body_that_cannot_be_read_is_none(body: bytes | None) -> None:
+    unseen.look(Place("llm.example", None, "/x"), lambda: body)
+    assert FACTS.of(seen.POSTED) == []

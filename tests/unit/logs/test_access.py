@@ -1,0 +1,177 @@
+"""The access record: the same line whether `logging` makes a record of it or nobody needs one."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry import trace
+from opentelemetry.context import Context
+from support import logging_state
+
+from otel_chatbot.logs import access, sink
+from otel_chatbot.logs.access import access_record
+
+SPAN = trace.set_span_in_context(
+    trace.NonRecordingSpan(trace.SpanContext(1 << 100 | 5, 7, False, trace.TraceFlags(1))), Context()
+)
+ENDPOINTS = st.text(max_size=20) | st.sampled_from(
+    ["/chat", "/u/jane@example.com", "/card/4111111111111111", "/x?token=abc", "/\ud800", "/" + "x" * 400]
+)
+
+
+@contextmanager
+def sink_into(folder: Path) -> Iterator[sink.Sink]:
+    """The sink alone: pytest puts handlers on loggers that do not propagate."""
+    logger, held = access._logger, access._logger.handlers
+    logger.handlers = [each for each in held if type(each).__module__ != "_pytest.logging"]
+    try:
+        with logging_state.sink_into(folder) as state:
+            yield state
+    finally:
+        logger.handlers = held
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in (folder / "chatbot.json.log").read_text(encoding="utf-8").splitlines()]
+    return [{key: value for key, value in line.items() if key != "timestamp"} for line in found]
+
+
+@given(
+    endpoint=ENDPOINTS,
+    status=st.integers(100, 599),
+    duration=st.floats(),
+    size=st.none() | st.integers(0, 9),
+    route=st.none() | ENDPOINTS,
+    aborted=st.booleans(),
+    context=st.sampled_from([None, SPAN]),
+)
+def test_the_line_is_the_same_with_a_record_and_without(
+    tmp_path_factory: pytest.TempPathFactory, endpoint: str, status: int, duration: float, size: int | None, route: str | None,
+    aborted: bool, context: Context | None,
+) -> None:  # fmt: skip
+    heard: list[logging.LogRecord] = []
+    folder = tmp_path_factory.mktemp("access")
+    with sink_into(folder) as state:
+        for listeners in ((), (heard.append,)):
+            state.listeners = listeners
+            access_record(endpoint, "GET", status, duration, size, route=route, aborted=aborted, context=context)
+    without, with_record = lines(folder)
+    assert list(without.items()) == list(with_record.items())
+    assert len(heard) == 1
+
+
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the records that logging makes from now on."""
+    found: list[str] = []
+    original = logging.LogRecord.__init__
+
+    def init(self: logging.LogRecord, name: str, *args: Any, **kwargs: Any) -> None:
+        found.append(name)
+        original(self, name, *args, **kwargs)
+
+    monkeypatch.setattr(logging.LogRecord, "__init__", init)
+    return found
+
+
+def test_no_record_is_made_where_nobody_but_the_file_needs_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with sink_into(tmp_path):
+        records = made(monkeypatch)
+        access_record("/chat", "GET", 200, 1.0)
+    assert records == []
+    assert [line["message"] for line in lines(tmp_path)] == ["GET /chat 200"]
+
+
+class Hearing(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(record.getMessage())
+
+
+def handler(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    hearing = Hearing()
+    monkeypatch.setattr(access._logger, "handlers", [*access._logger.handlers, hearing])
+    return lambda: hearing.heard
+
+
+def log_filter(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    heard: list[str] = []
+    monkeypatch.setattr(access._logger, "filters", [lambda record: heard.append(record.getMessage()) or True])
+    return lambda: heard
+
+
+def listener(_monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    heard: list[str] = []
+    sink.add_listener(lambda record: heard.append(record.getMessage()))
+    return lambda: heard
+
+
+def propagation(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    hearing = Hearing()
+    monkeypatch.setattr(access._logger, "propagate", True)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [hearing])
+    return lambda: hearing.heard
+
+
+def wrapper(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    heard: list[str] = []
+    original = logging.Logger.callHandlers
+
+    def call_handlers(self: logging.Logger, record: logging.LogRecord) -> None:
+        heard.append(record.getMessage())
+        original(self, record)
+
+    monkeypatch.setattr(logging.Logger, "callHandlers", call_handlers)
+    return lambda: heard
+
+
+def factory(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    heard: list[str] = []
+
+    class Record(logging.LogRecord):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            heard.append(self.getMessage())
+
+    monkeypatch.setattr(logging, "_logRecordFactory", Record)
+    return lambda: heard
+
+
+@pytest.mark.parametrize("somebody", [handler, log_filter, listener, propagation, wrapper, factory])
+def test_whoever_listens_gets_the_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, somebody: Callable[[pytest.MonkeyPatch], Callable[[], list[str]]]
+) -> None:
+    with sink_into(tmp_path):
+        heard = somebody(monkeypatch)
+        access_record("/chat", "GET", 200, 1.0)
+    assert heard() == ["GET /chat 200"]
+    assert [line["message"] for line in lines(tmp_path)] == ["GET /chat 200"]
+
+
+def test_a_tool_that_has_wrapped_logging_before_us_gets_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = wrapper(monkeypatch)
+    with sink_into(tmp_path):
+        access_record("/chat", "GET", 200, 1.0)
+    assert heard() == ["GET /chat 200"]
+
+
+def test_a_field_whose_name_is_to_be_masked_is_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from otel_chatbot.logs.redaction import Redactor
+
+    mine = Redactor(keys=("endpoint",))
+    for module in (access, sink):
+        monkeypatch.setattr(module, "policy", lambda: mine)
+    monkeypatch.setattr("otel_chatbot.logs.files.policy", lambda: mine)
+    with sink_into(tmp_path):
+        access_record("/chat", "GET", 200, 1.0)
+    assert lines(tmp_path)[0]["endpoint"] != "/chat"
