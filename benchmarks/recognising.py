@@ -17,6 +17,8 @@ from figures import Row, compare
 from pymongo.monitoring import CommandStartedEvent, CommandSucceededEvent
 
 from otel_chatbot import config
+from otel_chatbot.instrumentation.chats.current import Known
+from otel_chatbot.instrumentation.chats.recognise import Recogniser
 from otel_chatbot.instrumentation.mongodb import commands
 from otel_chatbot.metrics import deduplication, record
 from otel_chatbot.semconv import metrics as m
@@ -37,7 +39,7 @@ TABLE = (
 
 def insert(settings: config.Settings, collection: str, documents: list[dict[str, Any]]) -> Callable[[], None]:
     """One insert, as pymongo tells it to the listener."""
-    listener, recogniser = commands.CommandFigures(), commands.Recogniser(settings)
+    listener, recogniser = commands.CommandFigures(), Recogniser(settings)
     command = {"insert": collection, "ordered": True, "$db": "chat", "documents": documents}
     started = CommandStartedEvent(command, "chat", 1, ("db", 27017), 1)
     succeeded = CommandSucceededEvent(
@@ -45,7 +47,7 @@ def insert(settings: config.Settings, collection: str, documents: list[dict[str,
     )
 
     def run() -> None:
-        commands.Known.recogniser, commands.Known.settings = recogniser, config.current()
+        Known.recogniser, Known.settings = recogniser, config.current()
         listener.started(started)
         listener.succeeded(succeeded)
 

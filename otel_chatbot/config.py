@@ -86,7 +86,12 @@ class Settings:
         _IDS,
     )
     active_window: float = setting(300.0, "sliding window of the active gauges, in seconds", _parsing.seconds)
-    cache_prefix: str = setting("", "prefix of the keys that are the cache; empty: every key but the package's own")
+    cache_prefix: str = setting(
+        "", "prefix of the keys that are the cache; empty: every key but chats and those of known libraries"
+    )
+    cache_exclude: tuple[str, ...] = setting(
+        (), "prefixes of further keys that are no cache, beside chats and the keys of known libraries", _parsing.items
+    )
     auto_off: tuple[str, ...] = setting(
         (),
         "metrics whose automatic source is off, by any of their names; `messages_from_model`: model calls tell of no messages",

@@ -17,7 +17,7 @@ from ..metrics import record
 from ..semconv import attributes as a
 from ..semconv import metrics as m
 from ..semconv.spec import Source
-from .common import cache_size, chat_turn
+from .common import cache_size, chat_turn, other_keys
 from .common.patching import Method, Patches, imported_before, living
 
 _patches = Patches()
@@ -25,12 +25,12 @@ _patches = Patches()
 _OPERATIONS: Final = (
     "get", "get_many", "get_dict", "set", "set_many", "add", "delete", "delete_many", "has", "clear", "inc", "dec",
 )  # fmt: skip
-_VALUES: Final[dict[str, Callable[[Any], list[Any]]]] = {
-    "get": lambda reply: [reply],
-    "get_many": list,
-    "get_dict": lambda reply: list(reply.values()),
+_VALUES: Final[dict[str, Callable[[tuple[Any, ...], Any], list[tuple[Any, Any]]]]] = {
+    "get": lambda keys, reply: [(keys[0] if keys else "", reply)],
+    "get_many": lambda keys, reply: list(zip(keys, reply, strict=False)),
+    "get_dict": lambda _keys, reply: list(reply.items()),
 }
-"""The operations that read, and the values in their replies; cachelib says None for a key that is not there."""
+"""The operations that read, and the keys and values in their replies; cachelib says None for a key that is not there."""
 
 _SYSTEMS: Final = {
     "FileSystemCache": a.DbSystem.FILE,
@@ -117,7 +117,7 @@ def _counting(name: str) -> Callable[[Method], Method]:
             finally:
                 _inside.reset(token)
                 _measure(name, perf_counter() - start)
-            _read(self, name, reply)
+            _read(self, name, args or tuple(kwargs.values()), reply)
             return reply
 
         return call
@@ -132,10 +132,11 @@ def _measure(name: str, seconds: float) -> None:
 
 
 @never_raise
-def _read(cache: Any, name: str, reply: Any) -> None:
+def _read(cache: Any, name: str, keys: tuple[Any, ...], reply: Any) -> None:
     if name not in _VALUES:
         return
-    found = [value is not None for value in _VALUES[name](reply)]
+    # flask-caching reads the version of a memoized function before each of its values: that is no read of the application's.
+    found = [value is not None for key, value in _VALUES[name](keys, reply) if not other_keys.is_libraries(key)]
     attributes = {a.DB_SYSTEM: system_of(type(cache)).value}
     if hits := sum(found):
         record.count(m.CACHE_HITS, hits, attributes)

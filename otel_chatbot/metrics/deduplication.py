@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from typing import Final
+from typing import Final, Protocol
 
 MOST_WAITING: Final = 1000
 """Hand observations of one metric that wait for the end of one request; those beyond are recorded as outside of one."""
@@ -47,10 +47,17 @@ class Tally:
             return amount if before >= self.auto else max(after - self.auto, 0.0)
 
 
+class Ending(Protocol):
+    """What wants to know of the end of a scope."""
+
+    def close(self) -> None:
+        """The scope has ended."""
+
+
 class Scope:
     """The tallies of a request, a thread or a task. `ends` says that `close` will be called."""
 
-    __slots__ = ("documents", "ends", "entrusted", "owner", "tallies", "turn")
+    __slots__ = ("documents", "ends", "entrusted", "keys", "owner", "tallies", "turn")
 
     def __init__(self, *, ends: bool) -> None:
         self.ends = ends
@@ -60,6 +67,8 @@ class Scope:
         """When the request first gave work to another thread; 0 if it has not."""
         self.documents: object = None
         """What the instrumentation of MongoDB remembers of documents that were read and written."""
+        self.keys: Ending | None = None
+        """What the instrumentation of Redis remembers of keys that were read and written; it counts when the scope ends."""
         self.turn: object = None
         """What `instrumentation.common.chat_turn` keeps of the chat turn that the request is."""
 
@@ -79,6 +88,8 @@ class Scope:
     def close(self) -> None:
         """Record the hand observations that no automatic one stands for."""
         self.ends = False
+        if self.keys is not None:
+            self.keys.close()
         for tally in list(self.tallies.values()):
             waiting, tally.waiting = tally.waiting, []
             for record in waiting:

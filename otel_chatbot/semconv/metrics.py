@@ -59,28 +59,25 @@ def _histogram(
 
 # The public ones, which have a Python name and say what fills them, in the order in which they are listed everywhere.
 CONVERSATIONS_CREATED = _counter(
-    "chatbot.conversations.created", "{conversation}", "Conversations created", (), "conversations_created", Source.MONGODB
-)
+    "chatbot.conversations.created", "{conversation}", "Conversations created", (), "conversations_created",
+    Source.MONGODB, Source.REDIS,
+)  # fmt: skip
 MESSAGES_SENT = _counter(
-    "chatbot.messages.sent", "{message}", "Messages sent by users", (), "messages_sent", Source.MONGODB, Source.GENAI
-)
+    "chatbot.messages.sent", "{message}", "Messages sent by users", (), "messages_sent",
+    Source.MONGODB, Source.REDIS, Source.GENAI,
+)  # fmt: skip
 MESSAGES_RECEIVED = _counter(
     "chatbot.messages.received", "{message}", "Messages received from the assistant",
-    (), "messages_received", Source.MONGODB, Source.GENAI,
+    (), "messages_received", Source.MONGODB, Source.REDIS, Source.GENAI,
 )  # fmt: skip
 CACHE_HITS = _counter(
     "chatbot.cache.hits", "{hit}", "Cache reads that returned a value", (a.DB_SYSTEM,), "cache_hits",
     Source.REDIS, Source.CACHELIB,
 )  # fmt: skip
 CACHE_MISSES = _counter(
-    "chatbot.cache.misses",
-    "{miss}",
-    "Cache reads that returned none",
-    (a.DB_SYSTEM,),
-    "cache_misses",
-    Source.REDIS,
-    Source.CACHELIB,
-)
+    "chatbot.cache.misses", "{miss}", "Cache reads that returned none", (a.DB_SYSTEM,), "cache_misses",
+    Source.REDIS, Source.CACHELIB,
+)  # fmt: skip
 DB_QUERIES = _counter(
     "chatbot.db.queries",
     "{query}",

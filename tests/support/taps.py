@@ -227,6 +227,8 @@ def _message(body: bytes) -> tuple[dict[str, Any], int]:
 
 _LINE = re.compile(r'^\d+\.\d+ \[(?P<db>\d+) (?P<client>[^\]]+)\] (?P<words>".*)$')
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_ASKED_BY_US = frozenset({"DBSIZE", "SCAN"})
+"""How the package asks for the size of a cache, on a connection of its own; no app here sends these."""
 _SET_UP = frozenset({"HELLO", "AUTH", "SELECT", "CLIENT", "MONITOR"})
 
 
@@ -273,6 +275,7 @@ class RedisTap:
             client: kept
             for client, commands in found.items()
             if not any(word.startswith((OWN, "tap:")) for command in commands for word in command)
+            and commands[-1][0].upper() not in _ASKED_BY_US
             and (kept := [command for command in commands if command[0].upper() not in _SET_UP])
         }
 

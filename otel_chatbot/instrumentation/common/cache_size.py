@@ -23,12 +23,11 @@ from ...metrics import record
 from ...metrics.store import Key
 from ...semconv import attributes as a
 from ...semconv import metrics as m
+from .other_keys import is_cache, is_libraries
 from .redis_addresses import pool_name
 
 _logger = logging.getLogger("otel_chatbot")
 
-OWN_KEYS: Final = "otel_chatbot:"
-"""What the package's own Redis keys start with; they are not part of the cache."""
 _FRESH: Final = 2.0
 """Seconds for which an answer is good enough."""
 _PATIENCE: Final = 0.2
@@ -99,17 +98,18 @@ class RedisSize:
         when, count = self._walked.get(place, (-_WALK_EVERY, 0))
         now = monotonic()
         if size <= _SMALL or now - when >= _WALK_EVERY:
-            count = _count(own, prefix or OWN_KEYS, now + _WALK_SECONDS)
+            count = _count(own, prefix, now + _WALK_SECONDS)
             self._walked[place] = (now, count)
         return count if prefix else size - count
 
 
 def _count(own: Any, prefix: str, end: float) -> int:
-    """Keys that start with a prefix. SCAN may give a key twice while the table grows: each is counted once."""
+    """Keys that start with a prefix; without one, keys that are no cache. SCAN may give a key twice while the table grows: each is counted once."""
     seen = set()
-    walk: Iterator[Any] = own.scan_iter(match=_literal(prefix) + "*", count=_STEP)
+    walk: Iterator[Any] = own.scan_iter(match=_literal(prefix) + "*" if prefix else None, count=_STEP)
     for key in walk:
-        seen.add(hash(key))
+        if prefix or not is_cache(key):
+            seen.add(hash(key))
         if monotonic() > end:
             break
     return len(seen)
@@ -168,7 +168,7 @@ def _held(cache: Any) -> int | None:
     now = time.time()
     # Key -> (unix time of expiry, 0 for never; value): cachelib/simple.py.
     items = list(cache._cache.items())
-    return sum(1 for key, (end, _) in items if (end == 0 or end > now) and not str(key).startswith(OWN_KEYS))
+    return sum(1 for key, (end, _) in items if (end == 0 or end > now) and not is_libraries(key))
 
 
 at_fork(__name__, in_child=REDIS.start_anew)

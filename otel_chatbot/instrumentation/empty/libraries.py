@@ -9,7 +9,6 @@ import sys
 from typing import Final
 
 _LOCAL: Final = "it runs the model in the process"
-_GRPC: Final = "it speaks gRPC"
 _OWN: Final = "it speaks to its provider in a way of its own"
 
 MODELS: Final = {
@@ -19,9 +18,7 @@ MODELS: Final = {
     "transformers": _LOCAL,
     "mlx_lm": _LOCAL,
     "vllm": _LOCAL,
-    "google.generativeai": f"{_GRPC} unless it is configured with transport='rest'",
-    "vertexai": _GRPC,
-    "xai_sdk": _GRPC,
+    "xai_sdk": "it speaks gRPC, in messages of its own",
     "dashscope": _OWN,
     "replicate": _OWN,
     "g4f": _OWN,

@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple
 from opentelemetry.trace import Span
 from pymongo import monitoring
 
-from ... import config
 from ..._clock import perf_counter
 from ..._fork import at_fork
 from ..._guard import never_raise
@@ -23,11 +22,11 @@ from ...metrics.series import current_context
 from ...metrics.store import STORE, HistogramSeries
 from ...semconv import attributes as a
 from ...semconv import metrics as m
+from ..chats.current import count, current
 from ..common import chat_turn
 from ..common.client_spans import ClientSpans, Prepared, end, mark_failed
 from . import unrecognised, whole_arrays
-from .documents import WRITES, Counts, Write, write_of
-from .recognise import Recogniser
+from .documents import WRITES, Write, write_of
 from .transactions import Transactions, identity_of, in_transaction
 
 NOT_COUNTED: Final = frozenset({"hello", "ismaster", "saslstart", "saslcontinue", "authenticate", "endsessions", "killcursors"})
@@ -91,7 +90,7 @@ class CommandFigures(monitoring.CommandListener):
         if lowered in NOT_COUNTED:
             _running.set(_Running(event.request_id, perf_counter(), span, counts=False))
             return
-        write = write_of(name, command, _recogniser()) if lowered in WRITES else None
+        write = write_of(name, command, current()) if lowered in WRITES else None
         if write is not None:
             if write.conversation is not None:
                 chat_turn.met(write.conversation)
@@ -118,7 +117,7 @@ class CommandFigures(monitoring.CommandListener):
         if running.write is not None:
             _settle(running.write, reply, running.transaction)
         elif running.transaction is not None and event.command_name == "commitTransaction":
-            _count_documents(TRANSACTIONS.commit(running.transaction))
+            count(TRANSACTIONS.commit(running.transaction))
         elif running.transaction is not None and event.command_name == "abortTransaction":
             TRANSACTIONS.abort(running.transaction)
 
@@ -245,24 +244,9 @@ def _settle(write: Write, reply: Mapping[str, Any], transaction: Mapping[str, An
     elif (made := write.new_conversation(reply)) is not None:
         chat_turn.began(made)
     if transaction is None:
-        _count_documents(counts)
+        count(counts)
     else:
         TRANSACTIONS.add(transaction, counts)
-
-
-class Known:
-    """The recogniser of the settings that are current."""
-
-    settings: config.Settings | None = None
-    recogniser: Recogniser
-
-
-def _recogniser() -> Recogniser:
-    settings = config.current()
-    if Known.settings is not settings:
-        Known.recogniser = Recogniser(settings)
-        Known.settings = settings
-    return Known.recogniser
 
 
 def _read(name: str, command: Mapping[str, Any], write: Write | None) -> _Read | None:
@@ -279,12 +263,3 @@ def _shown(reply: Mapping[str, Any]) -> Sequence[Any]:
     if cursor is not None:
         return cursor.get("firstBatch") or ()
     return (reply.get("value"),)
-
-
-def _count_documents(counts: Counts) -> None:
-    if counts.conversations:
-        record.count(m.CONVERSATIONS_CREATED, counts.conversations)
-    if counts.sent:
-        record.count(m.MESSAGES_SENT, counts.sent)
-    if counts.received:
-        record.count(m.MESSAGES_RECEIVED, counts.received)

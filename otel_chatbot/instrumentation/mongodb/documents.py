@@ -11,9 +11,9 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from ..chats.counts import BOTH, NOTHING, RECEIVED, SENT, Counts, total
+from ..chats.recognise import Found, Recogniser
 from . import whole_arrays
-from .counts import BOTH, NOTHING, RECEIVED, SENT, Counts, total
-from .recognise import Found, Recogniser
 from .statements import Change, Memory, Space, Statement
 
 __all__ = ["NOTHING", "Change", "Counts", "Write", "write_of"]

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..chats.counts import NOTHING, RECEIVED, Counts
+from ..chats.growth import Array, growth
+from ..chats.recognise import Recogniser
 from . import whole_arrays
-from .counts import NOTHING, RECEIVED, Counts
-from .recognise import Recogniser
-from .whole_arrays import Array, Seen
+from .whole_arrays import Seen
 
 Space = tuple[str, str]
 """The names of a database and a collection."""
@@ -152,7 +153,7 @@ class Statement:
         before = None if seen is None else seen.array(path)
         if before is None:
             return None
-        return whole_arrays.growth(before, tuple(array), lambda item: recogniser.pushed((item,), path, space[1]))
+        return growth(before, tuple(array), lambda item: recogniser.pushed((item,), path, space[1]))
 
     def _whole(self) -> dict[str, Any]:
         """The document that an upsert makes."""

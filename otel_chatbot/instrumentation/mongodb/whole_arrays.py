@@ -8,18 +8,16 @@ arrays' places, for the application goes on appending to the very lists that it 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ...metrics import deduplication
-from .counts import Counts, total
+from ..chats.growth import Array
 
 MOST: Final = 16
 """Documents that a scope remembers; beyond it the oldest is given up."""
 _MOST_READ: Final = 8
 """A read of more documents is a list of them, not the one that will be written."""
-
-Array = tuple[Any, ...]
 
 
 class Seen:
@@ -99,22 +97,6 @@ def simple(query: Mapping[str, Any]) -> dict[str, Any]:
         elif not isinstance(value, (list, tuple)) and not name.startswith("$"):
             found[name] = value
     return found
-
-
-def growth(before: Array, now: Array, counts: Callable[[Any], Counts]) -> Counts | None:
-    """What is new in an array that took another's place; None when that cannot be told.
-
-    Only what counts is compared: a system's message stays in front while the window behind it moves on.
-    """
-    old, new = (tuple((item, found) for item in array if any(found := counts(item))) for array in (before, now))
-    items = tuple(item for item, _ in new)
-    for start in range(len(old) + 1):
-        tail = tuple(item for item, _ in old[start:])
-        if items[: len(tail)] == tail and (tail or not old):
-            return total(found for _, found in new[len(tail) :])
-    if not new:
-        return Counts()  # the chat was cleared
-    return total(found for _, found in new[len(old) :]) if len(new) > len(old) else None
 
 
 def _arrays(document: Mapping[str, Any]) -> dict[str, Array]:

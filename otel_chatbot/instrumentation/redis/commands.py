@@ -1,6 +1,7 @@
-"""Redis operations: span, time, errors, cache hits and misses, one entry for what the application called once.
+"""Redis operations: span, time, errors, one entry for what the application called once; then cache reads and chats.
 
-Fed by `instrumentation.redis.hooks`, which wraps redis-py's calls; feeds the store and, by `redis.spans`, the tracer. A command that redis-py retries
+Fed by `instrumentation.redis.hooks`, which wraps redis-py's calls; feeds the store, `redis.reads` and `redis.writes` with what
+succeeded and, by `redis.spans`, the tracer. A command that redis-py retries
 inside one call is one operation, a pipeline is one operation, and each key that it reads is a hit or a miss.
 """
 
@@ -13,24 +14,27 @@ from typing import Any, Final, NamedTuple
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import Span, set_span_in_context
 
-from ... import config
 from ..._clock import perf_counter
 from ..._guard import never_raise
 from ...metrics import deduplication, record
-from ...metrics.record import AutomaticCounter, AutomaticHistogram, keep
+from ...metrics.record import AutomaticHistogram, keep
 from ...metrics.series import current_context
 from ...metrics.store import STORE, HistogramSeries
 from ...semconv import attributes as a
 from ...semconv import metrics as m
+from ..chats.counts import NOTHING
+from ..chats.current import count as count_chats
 from ..common import chat_turn
 from ..common.client_spans import end, mark_failed
 from ..common.redis_addresses import Address
 from ..common.redis_addresses import address as address_of
+from .reads import READS, SHOWS, reads, shows
+from .reads import count as count_reads
 from .spans import begin_command, begin_pipeline, connection_attributes, operation_name
+from .writes import WRITES, written
 
 NOT_COUNTED: Final = frozenset({"HELLO", "AUTH", "SELECT", "CLIENT"})
 """What sets a connection up."""
-_ONE_KEY: Final = frozenset({"GET", "GETEX", "GETDEL", "HGET", "HGETALL"})
 _WATCHED: Final = "WatchError"
 _REDIS: Final = a.DbSystem.REDIS.value
 
@@ -44,7 +48,19 @@ class State:
 class Operation:
     """One call of the application, from its start to its end, and its span. `counts`: whether it has figures, too."""
 
-    __slots__ = ("_address", "_client", "_commands", "_context", "_counts", "_name", "_span", "_start", "_token", "replies")
+    __slots__ = (
+        "_address",
+        "_client",
+        "_commands",
+        "_context",
+        "_counts",
+        "_name",
+        "_pipeline",
+        "_span",
+        "_start",
+        "_token",
+        "replies",
+    )
 
     def __init__(
         self,
@@ -54,9 +70,12 @@ class Operation:
         address: Address,
         span: Span | None,
         counts: bool,
+        *,
+        pipeline: bool,
     ) -> None:
         self._client = client
         self._name = name
+        self._pipeline = pipeline
         self._commands = commands
         self._address = address
         self._span = span
@@ -116,17 +135,30 @@ class Operation:
 
     def _read(self, replies: Sequence[Any]) -> None:
         hits = misses = 0
+        chats = NOTHING
         for command, reply in zip(self._commands, replies, strict=False):
-            if not isinstance(reply, Exception):
-                hit, miss = reads(command, reply)
+            name = operation_name(command) if self._pipeline else self._name
+            if isinstance(reply, Exception):
+                continue
+            if name in READS:
+                hit, miss = reads(self._address, name, _arguments(command), reply)
                 hits += hit
                 misses += miss
+            elif name in WRITES:
+                counts = written(self._address, name, _arguments(command), reply)
+                if counts is not NOTHING:
+                    chats = chats.plus(counts)
+            elif name in SHOWS:
+                shows(self._address, name, _arguments(command), reply)
         if hits or misses:
-            figures = _reads[_REDIS] if _REDIS in _reads else _reads_of_keys()
-            if hits:
-                figures.hits.add(hits)
-            if misses:
-                figures.misses.add(misses)
+            count_reads(hits, misses)
+        if chats is not NOTHING:
+            count_chats(chats)
+
+
+def _arguments(command: Sequence[Any]) -> Sequence[Any]:
+    first = command[0].decode() if isinstance(command[0], bytes) else command[0]
+    return [*first.split()[1:], *command[1:]] if " " in first else command[1:]  # redis-py also takes "GET key" as one argument
 
 
 class _Figures(NamedTuple):
@@ -158,21 +190,6 @@ def _figures_of(kind: _Kind) -> _Figures:
     return keep(_figures, kind, _Figures(operation_time, duration))
 
 
-class _Reads(NamedTuple):
-    """The series in which the keys that operations read are counted."""
-
-    hits: AutomaticCounter
-    misses: AutomaticCounter
-
-
-_reads: Final[dict[str, _Reads]] = {}
-
-
-def _reads_of_keys() -> _Reads:
-    system = {a.DB_SYSTEM: _REDIS}
-    return keep(_reads, _REDIS, _Reads(AutomaticCounter(m.CACHE_HITS, system), AutomaticCounter(m.CACHE_MISSES, system)))
-
-
 # The operation of this context; True inside of redis-py's own preparations. What redis-py sends meanwhile is part of it.
 _running: ContextVar[Operation | bool] = ContextVar("otel_chatbot_redis_operation", default=False)
 
@@ -186,7 +203,7 @@ def begin(client: Any, name: str, commands: Sequence[Sequence[Any]], *, pipeline
     address = _address(client) if pool is None else address_of(pool)
     span = begin_pipeline(name, commands, address) if pipeline else begin_command(name, commands[0], address)
     counts = name not in NOT_COUNTED
-    return Operation(client, name, commands, address, span, counts) if counts or span is not None else None
+    return Operation(client, name, commands, address, span, counts, pipeline=pipeline) if counts or span is not None else None
 
 
 @never_raise
@@ -210,34 +227,6 @@ def outside_library(token: Token[Operation | bool]) -> None:
 def is_inside() -> bool:
     """Whether the running code is inside an operation or redis-py's own preparations."""
     return bool(_running.get())
-
-
-def reads(command: Sequence[Any], reply: Any) -> tuple[int, int]:
-    """Hits and misses of a command: one for each key (or field, HMGET) that it asked for."""
-    name = operation_name(command)
-    if name not in _ONE_KEY and name not in ("MGET", "HMGET"):
-        return 0, 0
-    first = command[0].decode() if isinstance(command[0], bytes) else command[0]
-    arguments = [*first.split()[1:], *command[1:]]  # redis-py also takes "GET key" as one argument
-    if name == "MGET":
-        found = [value is not None for key, value in zip(arguments, reply or (), strict=False) if _is_cache(key)]
-    elif not arguments or not _is_cache(arguments[0]):
-        return 0, 0
-    elif name == "HMGET":
-        found = [value is not None for value in reply or ()]
-    else:
-        found = [bool(reply) if name == "HGETALL" else reply is not None]
-    hits = sum(found)
-    return hits, len(found) - hits
-
-
-def _is_cache(key: Any) -> bool:
-    prefix = config.current().cache_prefix
-    if not prefix:
-        return True
-    if isinstance(key, (bytes, bytearray, memoryview)):
-        return bytes(key).startswith(prefix.encode())
-    return str(key).startswith(prefix)
 
 
 def _address(client: Any) -> Address:

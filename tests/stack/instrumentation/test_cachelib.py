@@ -114,3 +114,12 @@ def test_caches_are_remembered_also_those_older_than_the_instrumentation() -> No
     early.get("none")
     assert reads(figures) == (0, 1)
     assert not hasattr(SimpleCache.get, "__wrapped__")
+
+
+def test_versions_of_memoized_functions_and_sessions_are_no_reads_of_the_cache() -> None:
+    cache = SimpleCache()
+    figures = Figures()
+    cache.set("app.f_memver", "v1")
+    cache.get_many("app.f_memver", "app.g_memver"), cache.get("session:1"), cache.get(key="app.f_memver")
+    cache.get("hash-of-arguments"), cache.get_dict("app.f_memver", "value")
+    assert reads(figures) == (0, 2)

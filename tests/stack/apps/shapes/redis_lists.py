@@ -53,5 +53,12 @@ if __name__ == "__main__":
         assert client.post("/login", json={"username": f"user{number}"}).status_code == 204
     for number in range(TURNS):
         assert clients[number % 3].post("/message", json={"message": f"hello {number}"}).status_code == 200
-    books.truth.update(messages_sent=TURNS, messages_received=TURNS, active_users=3, active_conversations=3, cache_misses=TURNS)
+    books.truth.update(
+        conversations_created=3,
+        messages_sent=TURNS,
+        messages_received=TURNS,
+        active_users=3,
+        active_conversations=3,
+        cache_misses=TURNS,
+    )
     books.report()

@@ -61,6 +61,14 @@ def test_every_key_counts_but_the_packages_own(client) -> None:
     assert size() == {"redis": 24}
 
 
+def test_keys_of_known_libraries_and_of_the_setting_are_no_cache(client, monkeypatch) -> None:
+    others = ("session:1", "LIMITS:LIMITER/x", "celery", "_kombu.binding.celery", "unacked", "celery-task-meta-1", "rq:job:1")
+    client.mset(dict.fromkeys((*others, "flask_cache_app.f_memver", "own:1", "key", "celery_of_mine"), 1))
+    assert size() == {"redis": 3}
+    monkeypatch.setattr(config, "current", lambda: config.Settings(cache_exclude=("own:", "none:")))
+    assert size() == {"redis": 2}
+
+
 def test_with_a_prefix_its_keys_count(client, monkeypatch) -> None:
     settings = config.Settings(cache_prefix="cache[1]*:")
     monkeypatch.setattr(config, "current", lambda: settings)

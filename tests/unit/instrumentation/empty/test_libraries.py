@@ -15,8 +15,8 @@ def test_only_what_the_process_has_imported_is_named(monkeypatch: pytest.MonkeyP
     for name in MODELS:
         monkeypatch.delitem(sys.modules, name, raising=False)
     assert imported(MODELS) == []
-    monkeypatch.setitem(sys.modules, "vertexai", ModuleType("vertexai"))
-    assert imported(MODELS) == ["vertexai"]
+    monkeypatch.setitem(sys.modules, "replicate", ModuleType("replicate"))
+    assert imported(MODELS) == ["replicate"]
 
 
 def test_no_library_that_is_followed_is_said_to_be_unseen() -> None:

@@ -1,4 +1,4 @@
-"""What a message, an exchange and a conversation look like in MongoDB: one table, and how its names are read.
+"""What a message, an exchange and a conversation look like in a database: one table, and how its names are read.
 
 Fed by nothing; feeds `recognise`, which applies it to documents. The rule, as the documentation says it:
 

@@ -23,6 +23,8 @@ _MOST_ROLES: Final = 1024
 _DEPTH: Final = 3
 _LONGEST_ROLE: Final = 64
 _LONGEST_JSON: Final = 1024 * 1024
+_OPENS: Final = ("{", b"{")
+_ENDS: Final = ("}", b"}")
 
 
 class Found(NamedTuple):
@@ -82,6 +84,23 @@ class Recogniser:
             if counts is not NOTHING:
                 found = counts if found is NOTHING else found.plus(counts)
         return found
+
+    def element(self, item: Any, name: str, *, batch: bool = False) -> Found:
+        """What one element of a place with this name is: a message, an exchange, a conversation, or none of them."""
+        here = self._places.collection(name)
+        if not here.speaks or here.closed:
+            return _NONE
+        return self._item(item, here.chat, 1, sure=here.holds_messages, batch=batch)
+
+    def elements(self, items: Sequence[Any], path: str, name: str) -> list[Found]:
+        """What the elements of an array are; none where the array is no chat's by its name."""
+        known = self._places.array(path, name)
+        return [self._item(item, known.chat, 1, sure=known.sure) for item in items] if known.counts else []
+
+    def names_conversation(self, item: Any) -> object:
+        """The id of the conversation that a document, or one that was written as JSON, names."""
+        document = _mapping(item)
+        return None if document is None else self.conversation_id(document)
 
     def answered(self, changes: Mapping[str, Any], collection: str) -> bool:
         """Whether these fields, set in a document that is there, are the answer of an exchange whose question was stored."""
@@ -223,7 +242,7 @@ class Recogniser:
                 found = counts if found is NOTHING else found.plus(counts)
         return found
 
-    def _item(self, item: Any, chat: bool, depth: int, *, sure: bool = False) -> Found:
+    def _item(self, item: Any, chat: bool, depth: int, *, sure: bool = False, batch: bool = False) -> Found:
         """What an element of an array is."""
         document = _mapping(item)
         if document is None:
@@ -235,7 +254,7 @@ class Recogniser:
                 return _SAID[spoken]
         if plan.personal:
             return _NONE
-        said = self._said(document, plan, chat)
+        said = self._said(document, plan, chat, batch=batch)
         if said.chat or depth >= _DEPTH:
             return said
         if not plan.arrays:
@@ -262,7 +281,7 @@ def _mapping(value: Any) -> Mapping[str, Any] | None:
     """A document, or one that was written as JSON."""
     if type(value) is dict or isinstance(value, Mapping):
         return value
-    if isinstance(value, str) and value[:1] == "{" and value[-1:] == "}" and len(value) <= _LONGEST_JSON:
+    if isinstance(value, (str, bytes)) and value[:1] in _OPENS and value[-1:] in _ENDS and len(value) <= _LONGEST_JSON:
         try:
             parsed = orjson.loads(value)
         except orjson.JSONDecodeError:

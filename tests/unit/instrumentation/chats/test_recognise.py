@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from otel_chatbot.config import Settings
-from otel_chatbot.instrumentation.mongodb import plans, shapes, whole_arrays
-from otel_chatbot.instrumentation.mongodb.counts import BOTH, NOTHING, RECEIVED, SENT, Counts
-from otel_chatbot.instrumentation.mongodb.recognise import Recogniser
-from otel_chatbot.instrumentation.mongodb.shapes import Place, Side
+from otel_chatbot.instrumentation.chats import plans, shapes
+from otel_chatbot.instrumentation.chats.counts import BOTH, NOTHING, RECEIVED, SENT, Counts
+from otel_chatbot.instrumentation.chats.growth import growth
+from otel_chatbot.instrumentation.chats.recognise import Recogniser
+from otel_chatbot.instrumentation.chats.shapes import Place, Side
 
 USER, BOT = {"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}
 
@@ -129,7 +130,7 @@ def said(item: tuple[str, int]) -> Counts:
     ],
 )
 def test_an_array_grows_by_what_is_new_in_it(before: tuple, now: tuple, grown: Counts | None) -> None:
-    assert whole_arrays.growth(before, now, said) == grown
+    assert growth(before, now, said) == grown
 
 
 def test_documents_with_fields_of_their_own_do_not_pile_up() -> None:

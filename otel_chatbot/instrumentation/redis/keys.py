@@ -1,0 +1,81 @@
+"""What a key of Redis says: the words of its name, which say what lies there, and the part that differs, which names the chat.
+
+Fed by `redis.histories`; reads names by the table of `chats.shapes`. `user:42:chat:abc` is the chat `abc`, and its name is `chat`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, NamedTuple
+
+from ..chats import shapes
+
+_LONGEST: Final = 256
+_TOKEN: Final = re.compile(r"[^:/|#_\-]+|[:/|#_\-]+")
+"""The parts of a key, and what stands between them."""
+_PAUSES: Final = re.compile(r"[:/|#_\-\s]+")
+_LONGEST_WORD: Final = 20
+_SAYING: Final = (
+    shapes.CHAT_WORDS
+    | shapes.PEOPLE_WORDS
+    | shapes.OTHER_WORDS
+    | shapes.HISTORY_WORDS
+    | {"session", "hist", "store", "room", "list", "redis", "langchain", "llama", "recent", "id", "by", "for", "of"}
+)
+"""Words that are a part of a key's name, not of an id."""
+_BEFORE_IDS: Final = shapes.CHAT_WORDS | shapes.HISTORY_WORDS | {"session", "hist", "store"}
+"""Words behind which the id of a chat stands."""
+
+
+class Key(NamedTuple):
+    """A key, read."""
+
+    text: str
+    name: str
+    """Its words, without the ids and without whose they are (`user:42`)."""
+    chat: str
+    """The id of the chat; the whole key where no part differs."""
+    varies: bool
+    """Whether a part of it is an id. What has letters alone is a name."""
+
+
+def read(key: Any) -> Key:
+    """What a key says."""
+    text = text_of(key)[:_LONGEST]
+    words: list[str] = []
+    runs: list[tuple[str, str]] = []
+    """The parts that are no words, each with the word before it."""
+    gap = run = ""
+    for token in _TOKEN.findall(text):
+        if token[0] in ":/|#_-":
+            gap = token
+        elif _is_word(token):
+            _end(run, words, runs)
+            run, gap = "", ""
+            words.append(token)
+        else:
+            run = run + gap + token if run else token
+    _end(run, words, runs)
+    best = [part for part, before in runs if before in _BEFORE_IDS]
+    chat = (best or [part for part, _ in runs] or [text])[-1]
+    name = " ".join(word for word in words if word)
+    return Key(text, name, chat, bool(runs) and bool(words or not _PAUSES.sub("", chat).isalpha()))
+
+
+def text_of(value: Any) -> str:
+    """A key, a field or a short value as text."""
+    return bytes(value).decode("utf-8", "replace") if isinstance(value, (bytes, bytearray, memoryview)) else str(value)
+
+
+def _end(run: str, words: list[str], runs: list[tuple[str, str]]) -> None:
+    """A part that is no word has ended: the word before it says what it is the id of."""
+    if not run:
+        return
+    before = (shapes.words(words[-1]) or ("",))[-1] if words else ""
+    runs.append((run, before))
+    if before in shapes.PEOPLE_WORDS:
+        words[-1] = ""  # whose it is, not what
+
+
+def _is_word(token: str) -> bool:
+    return len(token) <= _LONGEST_WORD and token.isalpha() and any(word in _SAYING for word in shapes.words(token))
