@@ -119,7 +119,7 @@ def observed(sink: OtlpSink) -> list[int]:
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_whoever_was_answered_has_a_span_and_the_exit_code_is_the_servers_own(tmp_path: Path, server: str, scale: int) -> None:
-    for attempt in range(3 * scale):
+    for attempt in range(1 if scale == 1 else 3 * scale):
         folder = tmp_path / str(attempt)
         with OtlpSink() as sink:
             env = {**SLOW, "OTEL_EXPORTER_OTLP_ENDPOINT": sink.endpoint}
