@@ -11,7 +11,7 @@ demo:            ## The chatbot with everything it needs, on http://127.0.0.1:$(
 	$(PYTHON) scripts/demo.py --port $(PORT)
 
 test: setup collector  ## Every test, at small sizes, against the built wheel
-	$(BIN)/pytest -n 4 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile
 
 proof: setup collector ## The same tests at full size; figures go to docs/proofs.md
 	bash scripts/system-packages.sh proof
