@@ -44,7 +44,9 @@ class Extended(ChatClient):
 
     def samples(self, name: str, **labels: str) -> dict[tuple[tuple[str, str], ...], float]:
         """The series of a name that have these labels, of all that /metrics shows."""
-        families = text_string_to_metric_families(self.get("/metrics").text)
+        page = self.get("/metrics")
+        assert page.status == 200, f"/metrics answers {page.status}: {page.text[:400]}\n{self.process.stderr[-2000:]}"
+        families = text_string_to_metric_families(page.text)
         found = [sample for family in families for sample in family.samples if sample.name == name]
         return {tuple(sorted(s.labels.items())): s.value for s in found if labels.items() <= s.labels.items()}
 

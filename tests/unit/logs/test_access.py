@@ -31,14 +31,17 @@ ENDPOINTS = st.text(max_size=20) | st.sampled_from(
 
 @contextmanager
 def sink_into(folder: Path) -> Iterator[sink.Sink]:
-    """The sink alone: pytest puts handlers on loggers that do not propagate."""
-    logger, held = access._logger, access._logger.handlers
-    logger.handlers = [each for each in held if type(each).__module__ != "_pytest.logging"]
+    """The sink alone: pytest puts handlers on loggers that do not propagate, and other tests may have left something."""
+    logger, factory = access._logger, logging.getLogRecordFactory()
+    held, filters = logger.handlers, logger.filters
+    logger.handlers, logger.filters = [each for each in held if type(each) is logging.NullHandler], []
+    logging.setLogRecordFactory(logging.LogRecord)
     try:
         with logging_state.sink_into(folder) as state:
             yield state
     finally:
-        logger.handlers = held
+        logger.handlers, logger.filters = held, filters
+        logging.setLogRecordFactory(factory)
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:

@@ -34,8 +34,8 @@ LEAVES_SOCKETS = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::
 STREAM = next(shape for shape in SHAPES if shape.name == "openai_stream")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[WiresServer]:
+@pytest.fixture
+def server() -> Iterator[WiresServer]:  # one for each test: an abandoned call is entered late, into the ledger of the next one
     made = WiresServer().start()
     yield made
     made.shutdown()

@@ -63,6 +63,7 @@ def chat(redis_server: RedisServer) -> Iterator[Chat]:
         record.activate(m.CONVERSATIONS_CREATED, m.MESSAGES_SENT, m.MESSAGES_RECEIVED)
         histories.NAMES.clear()
         histories._warned.clear()
+        deduplication.current().keys = None  # what this thread has seen of the same keys in another test
         chat = Chat(redis_server.port)
         yield chat
         chat.close()
