@@ -24,7 +24,7 @@ from opentelemetry.sdk._shared_internal import BatchProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics import _internal as metrics
 from opentelemetry.sdk.metrics._internal.metric_reader_storage import MetricReaderStorage
-from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -216,13 +216,6 @@ def yield_to(ours: TracerProvider, theirs: TracerProvider) -> None:
 def has_instruments(provider: MeterProvider, besides: str) -> bool:
     """Whether any meter but the one named `besides` has made an instrument."""
     return any(scope.name != besides and meter._instrument_id_instrument for scope, meter in list(provider._meters.items()))
-
-
-def forget_reader(provider: MeterProvider, reader: MetricReader) -> None:
-    """Take a reader off a provider without shutting it down through the provider."""
-    consumer = provider._measurement_consumer
-    consumer.remove_metric_reader(reader)
-    provider._all_metric_readers.discard(reader)
 
 
 # Shutting down ----------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, StaticSampler, TraceIdRatioBased
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 
+from ...instrumentation.common.span_maker import Decided, PlainMaker
 from ...metrics.series import SPAN_KEY
 from .light_spans import HELD, PLAIN, READABLE, LightSpan, Made, ours_of
 
@@ -34,8 +35,6 @@ _NO_STATE: Final = trace.INVALID_SPAN_CONTEXT.trace_state
 _FEWEST: Final = 64
 """A limit of so many attributes is never met by our hooks alone."""
 _START_SPAN: Final = Tracer.start_span
-Decided = tuple[SpanContext, SpanContext | None]
-"""Who a span is to be, and who its parent is."""
 _new: Final = object.__new__
 _new_tuple: Final = tuple.__new__
 
@@ -46,6 +45,7 @@ class LightMaker:
     def __init__(self, tracer: Tracer, *, exceptions: bool) -> None:
         self._tracer = tracer
         self._exceptions = exceptions
+        self._plain = PlainMaker(tracer, exceptions=exceptions)
         self._made: Made
         self._look()
 
@@ -114,10 +114,7 @@ class LightMaker:
         if decided is None:
             decided = self.decide(context)
             if decided is None:
-                return self._tracer.start_span(
-                    name, context, kind, attributes, start_time=start_time,
-                    record_exception=self._exceptions, set_status_on_exception=self._exceptions,
-                )  # fmt: skip
+                return self._plain.start(name, context, kind, attributes, start_time)
         own, _ = decided
         if not own[3] & 1:
             return NonRecordingSpan(own)

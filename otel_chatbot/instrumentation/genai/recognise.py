@@ -63,8 +63,6 @@ TEXT_HOSTS: Final = ("endpoints.huggingface.cloud", "api-inference.huggingface.c
 """Hosts at which text-generation-inference answers at any path."""
 _ANY_PATH: Final = "huggingface"
 """What the names of these hosts have in common."""
-LET_GO: Final[set[tuple[str, str]]] = set()
-"""Hosts and paths that ask no model and have been looked at often enough."""
 ASKS_USAGE: Final = frozenset({_P.OPENAI.value, _P.AZURE_OPENAI.value, _P.DEEPSEEK.value})
 """Providers that tell a stream's tokens if they are asked, and only then."""
 
@@ -153,13 +151,20 @@ def provider_of(host: str) -> str | None:
 
 
 class Unknown:
-    """How many POSTs to addresses that are none of a model's this process still looks at (`genai.unseen`)."""
+    """POSTs to addresses that are none of a model's: `genai.unseen` looks at the first ones."""
 
-    __slots__ = ("looks",)
-    MOST: Final = 1000
+    MOST: Final = 256
 
     def __init__(self) -> None:
-        self.looks = self.MOST
+        self.let_go: set[tuple[str, str]] = set()
+        """Hosts and paths that have been looked at often enough."""
+        self.watched = True
+        """False as soon as there are so many of them that this process looks at no further address."""
+
+    def leave(self, host: str, path: str) -> None:
+        """Look no more at this address."""
+        self.let_go.add((host, path))
+        self.watched = len(self.let_go) < self.MOST
 
 
 UNKNOWN: Final = Unknown()
@@ -180,7 +185,7 @@ def may_ask(address: Any, host: Any = "", *, looks: bool = False) -> bool:
         return (
             _ANY_PATH in (host or address)
             or bool(config.current().ai_addresses)
-            or (looks and UNKNOWN.looks > 0 and (host, address) not in LET_GO)
+            or (looks and UNKNOWN.watched and (host, address) not in UNKNOWN.let_go)
         )
     except (AttributeError, TypeError):
         return False

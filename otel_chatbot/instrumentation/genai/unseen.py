@@ -16,12 +16,11 @@ from ...metrics import record
 from ..common import seen
 from . import call as genai_call
 from .protocols.protocol import Body
-from .recognise import LET_GO, UNKNOWN, Place
+from .recognise import UNKNOWN, Place
 
 _LOOKS: Final = 3
 _MOST: Final = 256
 """Addresses that are looked at."""
-_MOST_LET_GO: Final = 4096
 _LARGEST: Final = 256 * 1024
 _MOST_FIELDS: Final = 12
 _SAID: Final = ("query", "question", "input", "text", "message", "inputs", "user_input")
@@ -37,13 +36,10 @@ _looked: dict[tuple[str, int | None, str], int] = {}
 @never_raise
 def look(place: Place, body: Callable[[], bytes | Body | None]) -> None:
     """A POST that asks no model that is known."""
-    UNKNOWN.looks -= 1
     key = (place.host, place.port, place.path.partition("?")[0].rpartition("/")[2][:64])
     looks = _looked.get(key, 0)
     if looks >= _LOOKS or (not looks and len(_looked) >= _MOST):
-        if len(LET_GO) >= _MOST_LET_GO:
-            LET_GO.clear()
-        LET_GO.add((place.host, place.path))
+        UNKNOWN.leave(place.host, place.path)
         return
     if record.is_own_traffic() or genai_call.current() is not None:
         return
@@ -70,8 +66,7 @@ def looks_like_a_call(body: Mapping[str, Any]) -> bool:
 def forget() -> None:
     """Look again."""
     _looked.clear()
-    LET_GO.clear()
-    UNKNOWN.looks = UNKNOWN.MOST
+    UNKNOWN.let_go, UNKNOWN.watched = set(), True
 
 
 def _parsed(data: bytes) -> Any:

@@ -18,11 +18,11 @@ from ...common.patching import Method, Patches
 from .. import runs
 from ..exchange import Exchange, begin
 from ..recognise import Place, may_ask
+from .reading import Reader, read_along, reader_of
 
 _READS: Final = ("read", "read1", "readline")
 """Iteration, `readlines` and text wrappers go through these (Modules/_io/iobase.c, Lib/http/client.py)."""
 _NONE: Final[dict[str, str]] = {}
-_READER: Final = "_otel_chatbot_reader"
 
 
 def instrument(module: ModuleType, patches: Patches) -> None:
@@ -67,24 +67,12 @@ def _body(body: Any) -> bytes | None:
     return bytes(body) if isinstance(body, (bytes, bytearray, memoryview)) else None
 
 
-class _Reader:
-    """Holds the exchange for one answer, and nothing else: what is thrown away goes at once, as without us."""
-
-    def __init__(self, exchange: Exchange | runs.Poll) -> None:
-        self.exchange = exchange
-        self.inside = False
-        """Whether one of the methods runs: those that it calls are not followed."""
-
-    def __del__(self) -> None:
-        self.exchange.abandon()
-
-
 @never_raise
 def _await(connection: Any, exchange: Exchange | runs.Poll) -> None:
-    connection.getresponse = _answering(type(connection).getresponse, weakref.ref(connection), _Reader(exchange))
+    connection.getresponse = _answering(type(connection).getresponse, weakref.ref(connection), Reader(exchange))
 
 
-def _answering(original: Method, here: Callable[[], Any], reader: _Reader) -> Method:
+def _answering(original: Method, here: Callable[[], Any], reader: Reader) -> Method:
     @functools.wraps(original)
     def getresponse() -> Any:
         connection = here()
@@ -101,32 +89,27 @@ def _answering(original: Method, here: Callable[[], Any], reader: _Reader) -> Me
 
 
 @never_raise
-def _follow(response: Any, reader: _Reader) -> None:
+def _follow(response: Any, reader: Reader) -> None:
     if not reader.exchange.responded(response.status, response.headers.get, decoded=False):
         return
     if response.isclosed():  # no body
         reader.exchange.finish()
         return
-    vars(response)[_READER] = reader
-    kind: Any = type(response)
-    response.__class__ = _followed(kind)
+    read_along(response, reader, _methods)
 
 
-@functools.lru_cache(maxsize=16)
-def _followed(kind: Any) -> type:
-    """The response's class, whose reading methods are ours: they are bound as methods are, for many write `urlopen(…).read()`."""
-    made: dict[str, Any] = {name: _reading(getattr(kind, name)) for name in _READS}
-    made |= {"readinto": _filling(kind.readinto), "close": _closing(kind.close)}
-    return type(kind.__name__, (kind,), {**made, "__module__": kind.__module__, "__qualname__": kind.__qualname__})
+def _methods(kind: Any) -> dict[str, Method]:
+    made: dict[str, Method] = {name: _reading(getattr(kind, name)) for name in _READS}
+    return made | {"readinto": _filling(kind.readinto)}
 
 
 def _reading(original: Method) -> Method:
     @functools.wraps(original)
     def read(self: Any, *args: Any, **kwargs: Any) -> Any:
-        reader = vars(self)[_READER]
+        reader = reader_of(self)
         if reader.inside:
             return original(self, *args, **kwargs)
-        with _inside(reader):
+        with reader:
             data = original(self, *args, **kwargs)
         _took(reader.exchange, data, self, over=not data and 0 not in args)
         return data
@@ -137,32 +120,15 @@ def _reading(original: Method) -> Method:
 def _filling(original: Method) -> Method:
     @functools.wraps(original)
     def readinto(self: Any, buffer: Any, *args: Any) -> Any:
-        reader = vars(self)[_READER]
+        reader = reader_of(self)
         if reader.inside:
             return original(self, buffer, *args)
-        with _inside(reader):
+        with reader:
             size = original(self, buffer, *args)
         _took(reader.exchange, bytes(memoryview(buffer).cast("B")[: size or 0]), self, over=not size)
         return size
 
     return readinto
-
-
-class _inside:  # noqa: N801 - used as a function
-    """A block in which a method runs that may call others; an exception in it ends the answer."""
-
-    __slots__ = ("_reader",)
-
-    def __init__(self, reader: _Reader) -> None:
-        self._reader = reader
-
-    def __enter__(self) -> None:
-        self._reader.inside = True
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._reader.inside = False
-        if error is not None:
-            self._reader.exchange.fail(error)
 
 
 @never_raise
@@ -171,16 +137,3 @@ def _took(exchange: Exchange | runs.Poll, data: Any, response: Any, *, over: boo
         exchange.feed(data)
     if over or response.isclosed():  # by itself, when all of the body has been read
         exchange.finish()
-
-
-def _closing(original: Method) -> Method:
-    @functools.wraps(original)
-    def close(self: Any) -> None:
-        reader = vars(self)[_READER]
-        try:
-            original(self)
-        finally:
-            if not reader.inside:
-                reader.exchange.closed()
-
-    return close

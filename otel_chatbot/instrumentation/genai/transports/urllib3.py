@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any, Final
+from typing import Any
 
 from ...._guard import never_raise
 from ...common.patching import Method, Patches
@@ -17,8 +17,7 @@ from .. import exchange as exchanges
 from .. import runs
 from ..exchange import Exchange
 from ..recognise import Place, may_ask
-
-_READER: Final = "_otel_chatbot_reader"
+from .reading import Reader, read_along, reader_of
 
 
 def instrument(module: ModuleType, patches: Patches) -> None:
@@ -64,50 +63,22 @@ def _follow(exchange: Exchange | runs.Poll, response: Any) -> None:
     if isinstance(body, bytes):
         exchange.whole(body)
     else:
-        _read_along(response, exchange)
+        read_along(response, Reader(exchange), _methods)
 
 
-class _Reader:
-    """Reads along on one response. It holds no reference to it: a response that is thrown away goes at once, as without us."""
-
-    def __init__(self, exchange: Exchange | runs.Poll) -> None:
-        self.exchange = exchange
-        self.inside = False
-        """Whether one of the methods runs: those that it calls are not followed."""
-
-    def __del__(self) -> None:
-        self.exchange.abandon()
-
-
-def _read_along(response: Any, exchange: Exchange | runs.Poll) -> None:
-    vars(response)[_READER] = _Reader(exchange)
-    kind: Any = type(response)
-    response.__class__ = _followed(kind)
-
-
-@functools.lru_cache(maxsize=16)
-def _followed(kind: Any) -> type:
-    """The response's class, whose reading methods are ours: bound as methods are, for a response may have no other name."""
+def _methods(kind: Any) -> dict[str, Method]:
     made = {name: _reading(getattr(kind, name)) for name in ("read", "read1") if hasattr(kind, name)}
-    made |= {name: _streaming(getattr(kind, name)) for name in ("stream", "read_chunked") if hasattr(kind, name)}
-    made["close"] = _closing(kind.close)
-    return type(kind.__name__, (kind,), {**made, "__module__": kind.__module__, "__qualname__": kind.__qualname__})
+    return made | {name: _streaming(getattr(kind, name)) for name in ("stream", "read_chunked") if hasattr(kind, name)}
 
 
 def _reading(original: Method) -> Method:
     @functools.wraps(original)
     def read(self: Any, amt: Any = None, decode_content: Any = None, *args: Any, **kwargs: Any) -> Any:
-        reader = vars(self)[_READER]
+        reader = reader_of(self)
         if reader.inside:
             return original(self, amt, decode_content, *args, **kwargs)
-        reader.inside = True
-        try:
+        with reader:
             data = original(self, amt, decode_content, *args, **kwargs)
-        except BaseException as error:
-            reader.exchange.fail(error)
-            raise
-        finally:
-            reader.inside = False
         _took(reader.exchange, data, decoded=_decodes(self, decode_content))
         if amt is None or amt < 0 or (amt and not data):
             reader.exchange.finish()
@@ -119,7 +90,7 @@ def _reading(original: Method) -> Method:
 def _streaming(original: Method) -> Method:
     @functools.wraps(original)
     def stream(self: Any, amt: Any = 2**16, decode_content: Any = None) -> Iterator[bytes]:
-        reader = vars(self)[_READER]
+        reader = reader_of(self)
         if reader.inside:
             yield from original(self, amt, decode_content)
             return
@@ -142,19 +113,6 @@ def _streaming(original: Method) -> Method:
         reader.exchange.finish()
 
     return stream
-
-
-def _closing(original: Method) -> Method:
-    @functools.wraps(original)
-    def close(self: Any) -> None:
-        reader = vars(self)[_READER]
-        try:
-            original(self)
-        finally:
-            if not reader.inside:
-                reader.exchange.closed()
-
-    return close
 
 
 def _decodes(response: Any, asked: Any) -> bool:

@@ -31,10 +31,13 @@ if __name__ == "__main__":
     serve = {"host": "127.0.0.1", "port": port, "allow_unsafe_werkzeug": True}
     threading.Thread(target=events.run, args=(app,), kwargs=serve, daemon=True).start()
     client, answered = socketio.SimpleClient(), 0
+    deadline = time.monotonic() + 60
     while not client.connected:
         try:
             client.connect(f"http://127.0.0.1:{port}", transports=["polling"])
         except socketio.exceptions.ConnectionError:
+            if time.monotonic() > deadline:
+                raise
             time.sleep(0.05)
     for number in range(TURNS):
         client.emit("user_message", {"room": f"r{number % 2}", "text": f"hello {number}"})

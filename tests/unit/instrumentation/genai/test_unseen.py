@@ -87,7 +87,7 @@ def test_a_body_that_cannot_be_read_is_none(body: bytes | None) -> None:
 def test_a_process_looks_at_its_first_posts_and_then_pays_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recognise.config, "current", config.Settings)  # the tests' own name an address
     assert recognise.may_ask("/anything", "shop.example", looks=True) is True
-    for number in range(recognise.UNKNOWN.MOST):
+    for number in range(3 * recognise.UNKNOWN.MOST):
         look({"basket": 1}, path=f"/orders{number}")
     assert recognise.may_ask("/anything", "shop.example", looks=True) is False
     assert recognise.may_ask("/v1/chat/completions") is True
