@@ -1,8 +1,8 @@
 """Redis operations: span, time, errors, one entry for what the application called once; then cache reads and chats.
 
 Fed by `instrumentation.redis.hooks`, which wraps redis-py's calls; feeds the store, `redis.reads` and `redis.writes` with what
-succeeded and, by `redis.spans`, the tracer. A command that redis-py retries
-inside one call is one operation, a pipeline is one operation, and each key that it reads is a hit or a miss.
+succeeded and, by `redis.spans`, the tracer. A command that redis-py retries inside one call is one operation, a pipeline is one
+operation, and each key that it reads is a hit or a miss.
 """
 
 from __future__ import annotations
@@ -49,18 +49,8 @@ class Operation:
     """One call of the application, from its start to its end, and its span. `counts`: whether it has figures, too."""
 
     __slots__ = (
-        "_address",
-        "_client",
-        "_commands",
-        "_context",
-        "_counts",
-        "_name",
-        "_pipeline",
-        "_span",
-        "_start",
-        "_token",
-        "replies",
-    )
+        "_address", "_client", "_commands", "_context", "_counts", "_name", "_pipeline", "_span", "_start", "_token", "replies",
+    )  # fmt: skip
 
     def __init__(
         self,
