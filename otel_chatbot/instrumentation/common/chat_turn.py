@@ -64,7 +64,8 @@ class Turn:
 
     def spent(self, phase: a.Phase, seconds: float) -> None:
         """Add to the time of a phase."""
-        self.phases[phase] = self.phases.get(phase, 0.0) + seconds
+        phases = self.phases
+        phases[phase] = phases[phase] + seconds if phase in phases else seconds
 
 
 def running(scope: deduplication.Scope | None = None) -> Turn | None:
@@ -82,8 +83,7 @@ def spent(phase: a.Phase, seconds: float, scope: deduplication.Scope | None = No
     """Add to the time of a phase of the running request, if there is one. What MongoDB reads after a call is no history."""
     turn = running(scope)
     if turn is not None and (phase is not a.Phase.HISTORY or not turn.calls):
-        phases = turn.phases
-        phases[phase] = phases[phase] + seconds if phase in phases else seconds
+        turn.spent(phase, seconds)
 
 
 def met(conversation: object) -> None:
