@@ -21,10 +21,10 @@ from ..metrics.mirror import mirrored_names
 from ..metrics.shared import run as shared
 from ..semconv.attributes import SERVICE_INSTANCE_ID, Signal
 from .delivery import exporters
-from .environment import Plan
+from .environment import SignalPlan
 from .metrics.data import metrics_data
 from .metrics.export import MetricsExport
-from .metrics.leader import Lead
+from .metrics.leader import Leader
 from .metrics.mirror_reader import SCOPE
 from .process.shutdown import Shutdown
 from .providers.adopted import Provider
@@ -38,7 +38,7 @@ class SetUp:
         self._lock = threading.RLock()
         self._done: set[str] = set()
         self.shutdown = Shutdown()
-        self.lead = Lead()
+        self.lead = Leader()
         self.auto_version = ""
         self.adopted: list[Provider] = []
         """Providers that somebody else made."""
@@ -46,9 +46,9 @@ class SetUp:
         """Whether log records are fed to a logger provider."""
 
     @cached_property
-    def plan(self) -> Plan:
+    def plan(self) -> SignalPlan:
         """What the environment asks for."""
-        return Plan.from_env()
+        return SignalPlan.from_env()
 
     @cached_property
     def resource(self) -> Resource:

@@ -34,7 +34,7 @@ from otel_chatbot.instrumentation.common.span_maker import maker_of
 from otel_chatbot.instrumentation.genai import recognise
 from otel_chatbot.instrumentation.genai import spans as genai_spans
 from otel_chatbot.instrumentation.genai.call import Call
-from otel_chatbot.instrumentation.genai.exchange import Exchange
+from otel_chatbot.instrumentation.genai.wire_call import Exchange
 from otel_chatbot.instrumentation.mongodb import commands
 from otel_chatbot.instrumentation.mongodb.commands import CommandFigures
 from otel_chatbot.instrumentation.redis import spans as redis_spans

@@ -39,7 +39,7 @@ def doctor(asked: Asked) -> int:
     """Print all findings; 1 when there is a fault."""
     given = MENDING.given()
     set_defaults()
-    looked_for = signals.Where(asked.prometheus, asked.collector, asked.traces, asked.wait)
+    looked_for = signals.Destinations(asked.prometheus, asked.collector, asked.traces, asked.wait)
     sections: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
         ("versions", setup.versions),
         ("who sets up", setup.winners),

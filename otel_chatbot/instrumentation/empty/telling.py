@@ -40,7 +40,7 @@ class Telling:
         if method != "POST" or route is None:
             return
         turn = scope.turn
-        asked = isinstance(turn, chat_turn.Turn) and turn.calls
+        asked = isinstance(turn, chat_turn.ChatTurn) and turn.calls
         if not (asked or seen.speaks_of_chat(route)):
             return
         self._chats += 1
