@@ -26,7 +26,7 @@ _QUANTILE = 0.95
 
 
 @dataclass(frozen=True)
-class Question:
+class Comparison:
     """Two versions, and how to compare them. Times are in seconds, `tolerance` is in percent, `least` is a number of requests."""
 
     old: str
@@ -110,7 +110,7 @@ FIGURES = (
 )
 
 
-def compare(asked: Question) -> int:
+def compare(asked: Comparison) -> int:
     """Print the figures of both versions; the exit status says whether the new one is worse."""
     try:
         api = PrometheusApi(asked.prometheus)
@@ -131,7 +131,7 @@ def compare(asked: Question) -> int:
     return 1 if worse else 0
 
 
-def _served(api: PrometheusApi, asked: Question, version: str) -> Lifetime:
+def _served(api: PrometheusApi, asked: Comparison, version: str) -> Lifetime:
     """When a version ran; PrometheusError when it has answered too few requests for its figures to say something."""
     life = life_of(api, asked, version)
     requests = api.value(life.events(m.API_REQUESTS), life.end) or 0.0
@@ -142,7 +142,7 @@ def _served(api: PrometheusApi, asked: Question, version: str) -> Lifetime:
     return life
 
 
-def life_of(api: PrometheusApi, asked: Question, version: str) -> Lifetime:
+def life_of(api: PrometheusApi, asked: Comparison, version: str) -> Lifetime:
     """When a version ran last; PrometheusError when it did not."""
     now = time.time()
     step = max(1.0, asked.since / _MOST_POINTS)
@@ -199,7 +199,7 @@ def _value(api: PrometheusApi, figure: Figure, life: Lifetime) -> float | None:
     return None
 
 
-def as_table(asked: Question, compared: Sequence[Compared]) -> str:
+def as_table(asked: Comparison, compared: Sequence[Compared]) -> str:
     """For people."""
     rows = [("", asked.old, asked.new, "")]
     for one in compared:

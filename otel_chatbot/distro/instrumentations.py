@@ -38,7 +38,7 @@ OURS: Final = (
     OwnInstrumentation("pymongo", "mongodb.hooks", "pymongo"),
     OwnInstrumentation("redis", "redis.hooks", "redis"),
     OwnInstrumentation("cachelib", "cachelib", "cachelib"),
-    OwnInstrumentation("http.client", "genai.late", "genai", by_name=True, shown=False),
+    OwnInstrumentation("http.client", "genai.standard_library", "genai", by_name=True, shown=False),
     *(OwnInstrumentation(library, "genai.hooks", "genai", by_name=True) for library in AI_LIBRARIES),
 )
 _OF_AI_CLIENTS: Final = frozenset({*AI_CLIENTS, "bedrock", "google-genai", "google_genai", "mistralai", "ollama"})

@@ -31,7 +31,7 @@ from .providers.adopted import Provider
 from .providers.resource import adopted_resource, app_resource, package_version, process_resource
 
 
-class SetUp:
+class DistroState:
     """What has been set up in this process."""
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class SetUp:
         attributes = app_resource(self.resource, self.plan, "").attributes
         return {name: value for name, value in attributes.items() if name != SERVICE_INSTANCE_ID}
 
-    def run(self, *steps: Callable[[SetUp], None]) -> None:
+    def run(self, *steps: Callable[[DistroState], None]) -> None:
         """Run the steps that have not run; a fault in one is reported and the next one runs."""
         with self._lock:
             for step in steps:
@@ -96,7 +96,7 @@ class SetUp:
                     never_raise(step)(self)
 
 
-SETUP: Final = SetUp()
+SETUP: Final = DistroState()
 """The process's set-up."""
 
 

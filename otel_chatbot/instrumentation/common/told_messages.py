@@ -32,7 +32,7 @@ _MOST: Final = 1000
 _MESSAGES: Final = (m.MESSAGES_SENT, m.MESSAGES_RECEIVED)
 
 
-class Entrusted:
+class HandedToThreads:
     """What requests have left to threads: turns that have told of messages, and messages that were stored before."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Entrusted:
         return amount
 
 
-ENTRUSTED: Final = Entrusted()
+ENTRUSTED: Final = HandedToThreads()
 
 
 def tell(scope: Scope, turn: ChatTurn, turns: int) -> None:

@@ -27,7 +27,7 @@ AFTER: Final = 10
 _logger = logging.getLogger(PACKAGE_LOGGER)
 
 
-class Telling:
+class LineState:
     """Whether the line has been written, or is not to be."""
 
     def __init__(self) -> None:
@@ -61,4 +61,4 @@ def tell() -> None:
         sink.SINK.accept(_logger.makeRecord(_logger.name, logging.INFO, __file__, 0, line, (), None, "tell"))
 
 
-TELLING: Final = Telling()
+TELLING: Final = LineState()
