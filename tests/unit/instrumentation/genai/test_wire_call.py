@@ -116,6 +116,15 @@ def test_a_stream_ends_once_whatever_ends_it(
     assert dict(watch.span.attributes or {}).get("chatbot.ai.abandoned") is abandoned
 
 
+def test_what_comes_after_the_end_is_not_read_and_a_last_event_without_an_empty_line_is(watch: AiWatch) -> None:
+    sent = answering("text/event-stream")
+    sent.fail(OSError())
+    sent.feed(STREAM)
+    assert watch.total(m.GEN_AI_FIRST_CHUNK) == 0.0
+    answering("text/event-stream").whole(b'data: {"usage": {"prompt_tokens": 3, "completion_tokens": 2}}')
+    assert watch.tokens() == {"input": 3.0, "output": 2.0}
+
+
 def test_a_stream_that_is_closed_after_its_last_event_was_read_whole(watch: AiWatch) -> None:
     sent = answering("text/event-stream")
     sent.feed(STREAM)

@@ -86,6 +86,7 @@ def test_a_stream_that_is_left_is_one_call_and_no_error(watch: AiWatch, end: str
     next(pieces)
     if end == "closed":
         got.close()
+        assert watch.total(m.AI_RESPONSE_TIME) == 1.0
     gone = weakref.ref(got)
     del got, pieces
     gc.collect()  # a response and its stream refer to each other, also without us
@@ -100,8 +101,10 @@ def test_errors_are_the_librarys_own_and_counted_once(watch: AiWatch) -> None:
 
     with httpx.Client(transport=httpx.MockTransport(refuse)) as http, pytest.raises(httpx.ConnectError):
         http.post(URL, json=ASKED)
-    with client(breaks(), "text/event-stream") as http, pytest.raises(httpx.ReadError):
-        http.post(URL, json=ASKED)
+    with client(breaks(), "text/event-stream") as http:
+        got = http.send(http.build_request("POST", URL, json=ASKED), stream=True)
+        with pytest.raises(httpx.ReadError):
+            got.read()
     with client(b"{}", status=503) as http:
         assert http.post(URL, json=ASKED).status_code == 503
     assert watch.counted(m.ERRORS) == {("ConnectError",): 1.0, ("ReadError",): 1.0, ("503",): 1.0}
@@ -139,8 +142,9 @@ def test_the_asynchronous_client_is_followed_alike(watch: AiWatch) -> None:
                 assert [piece async for piece in got.aiter_raw()] == PIECES
             async with http.stream("POST", URL, json=ASKED) as got:
                 await anext(got.aiter_raw())
-            with pytest.raises(httpx.ReadError):
-                await http.post(URL, json=ASKED, headers={"x-mode": "broken"})
+            async with http.stream("POST", URL, json=ASKED, headers={"x-mode": "broken"}) as got:
+                with pytest.raises(httpx.ReadError):
+                    await got.aread()
 
     asyncio.run(main())
     assert watch.total(m.AI_RESPONSE_TIME) == 4.0

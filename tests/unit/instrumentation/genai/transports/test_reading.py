@@ -65,13 +65,16 @@ def followed(body: bytes = b"hello", kind: type[Response] = Response) -> tuple[A
 
 
 def test_the_class_is_one_of_the_same_name_below_the_one_it_was() -> None:
-    response, _ = followed()
-    assert isinstance(response, Response)
-    assert type(response) is not Response
+    class Nested(Response):
+        """One with another name than its place."""
+
+    response, _ = followed(kind=Nested)
+    assert isinstance(response, Nested)
+    assert type(response) is not Nested
     assert (type(response).__name__, type(response).__qualname__, type(response).__module__) == (
-        Response.__name__, Response.__qualname__, Response.__module__,
+        Nested.__name__, Nested.__qualname__, Nested.__module__,
     )  # fmt: skip
-    assert type(followed()[0]) is type(response), "made once per class"
+    assert type(followed(kind=Nested)[0]) is type(response), "made once per class"
     assert type(Response()) is Response, "other responses keep theirs"
 
 
