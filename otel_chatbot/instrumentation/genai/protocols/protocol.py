@@ -68,7 +68,7 @@ NUMBERS: Final = {
 
 
 def numbers(body: Body, names: Mapping[str, str], into: dict[str, Any]) -> None:
-    """Put parameters that are numbers under their attributes. Where two names mean one attribute, the later name wins."""
+    """Put parameters that are numbers under their attributes; a later name goes before an earlier one."""
     for name, attribute in names.items():
         value = body.get(name)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
