@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from .. import config
 from .._fork import at_fork
 from .._wiring import ensure_configured
+from . import clients
 from .clock import uptime, utc
 from .results import HealthResult, HealthStatus, overall
 from .runner import Check, TimedResult
@@ -168,6 +169,8 @@ def _import_clients() -> None:
 
 
 def _database() -> HealthResult:
+    if clients.mongo() is None and not config.current().mongodb_uri:
+        return HealthResult(HealthStatus.HEALTHY, "not configured")  # an app without MongoDB need not import pymongo for this
     from .mongo import check_database
 
     return check_database(config.current().health_timeout * _REPORTED)
