@@ -24,6 +24,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
+from typing_extensions import Self
 from viewer_rows import BODY, QUESTIONS, bodies, log_body, question, trace_body
 
 from otel_chatbot.ui import schema
@@ -61,7 +62,7 @@ class Viewer:
         self.port = int(self.process.stdout.readline().rstrip("/\n").rpartition(":")[2])
         self.connections = [http.client.HTTPConnection("127.0.0.1", self.port) for _ in range(SENDERS)]
 
-    def __enter__(self) -> Viewer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -211,8 +212,8 @@ def curve(results: dict[int, dict[str, object]], limit: dict[str, object]) -> st
     sizes = list(results)
     heads = " | ".join(f"{2 * size:,}" for size in sizes)
     lines = ["| rows | " + heads + " |", "|---" * (len(sizes) + 1) + "|"]
-    for name in ("rows a second", "sqlite3 alone", "ratio", "memory in MiB", "bytes a row"):
-        lines.append(f"| {name} | " + " | ".join(f"{results[size][name]}" for size in sizes) + " |")
+    figures = ("rows a second", "sqlite3 alone", "ratio", "memory in MiB", "bytes a row")
+    lines += [f"| {name} | " + " | ".join(f"{results[size][name]}" for size in sizes) + " |" for name in figures]
     lines += ["", f"| p95 in ms at rows | {heads} | largest by smallest |", "|---" * (len(sizes) + 2) + "|"]
     for name in QUESTIONS:
         told = [results[size]["p95 in ms"][name] for size in sizes]  # type: ignore[index]

@@ -73,6 +73,7 @@ def _conversations(db: sqlite3.Connection, asked: Parameters) -> Json:
         db,
         conversations.Wanted(
             text=asked.get("text", ""),
+            user=asked.get("user", ""),
             model=asked.get("model", ""),
             failed=bool(asked.get("failed")),
             slow_ms=_number(asked, "slow", 0.0),
@@ -91,6 +92,8 @@ def _traces(db: sqlite3.Connection, asked: Parameters) -> Json:
             status=_whole(asked, "status", 0),
             failed=bool(asked.get("failed")),
             least_ms=_number(asked, "slow", 0.0),
+            attribute=asked.get("attribute", "").strip(),
+            value=asked.get("value", ""),
             before=_whole(asked, "before", _NEWEST),
         ),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sqlite3
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -91,7 +92,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._redirect(found.path, token)
             return
         if found.path.startswith("/api/"):
-            answer = self.server.api.answer(found.path, asked)
+            try:
+                answer = self.server.api.answer(found.path, asked)
+            except sqlite3.Error as error:
+                self._error(503, f"the viewer's file cannot be asked this: {error}")
+                return
             if answer is None:
                 self._error(404, "there is nothing of that name")
             else:
