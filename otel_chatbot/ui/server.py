@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import sqlite3
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,6 +34,14 @@ _SAFE: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+
+
+def _asked(query: str) -> dict[str, Any]:
+    """What a query asks; nothing where it is longer than any of ours."""
+    try:
+        return plain_query(parse_qsl(query, max_num_fields=50) if len(query) < 10_000 else [])
+    except ValueError:
+        return {}
 
 
 class Server(ThreadingHTTPServer):
@@ -84,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Pages and questions."""
         found = urlsplit(self.path)
-        asked = plain_query(parse_qsl(found.query, max_num_fields=50) if len(found.query) < 10_000 else [])
+        asked = _asked(found.query)
         token = str(asked.pop("token", ""))
         if self._refused(token):
             return
@@ -94,8 +101,10 @@ class _Handler(BaseHTTPRequestHandler):
         if found.path.startswith("/api/"):
             try:
                 answer = self.server.api.answer(found.path, asked)
-            except sqlite3.Error as error:
-                self._error(503, f"the viewer's file cannot be asked this: {error}")
+            except (
+                Exception
+            ) as error:  # whatever stands in a row that somebody sent: a message, and the next question is answered
+                self._error(500, f"this cannot be answered: {type(error).__name__}: {error}")
                 return
             if answer is None:
                 self._error(404, "there is nothing of that name")
