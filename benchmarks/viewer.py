@@ -80,10 +80,13 @@ class Viewer:
                     path, body = waiting.pop()
                 except IndexError:
                     return
-                connection.request("POST", path, body, {"Content-Type": PROTOBUF})
-                answer = connection.getresponse()
-                told = answer.read()
-                assert answer.status == 200, told
+                status = 503
+                while status == 503:  # it is busy: an exporter comes again, too
+                    connection.request("POST", path, body, {"Content-Type": PROTOBUF})
+                    answer = connection.getresponse()
+                    told = answer.read()
+                    status = answer.status
+                assert status == 200, told
 
         threads = [threading.Thread(target=send, args=(one,)) for one in self.connections]
         began = time.perf_counter()
