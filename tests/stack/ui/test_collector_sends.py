@@ -47,7 +47,7 @@ def test_what_a_stock_app_tells_the_collector_is_in_the_viewer(tmp_path: Path) -
             metering.force_flush()
             wait_for(lambda: len(viewer.ask("traces")["traces"]) == 3, "the traces, through the collector", LIMIT)
             wait_for(lambda: len(viewer.ask("logs")["logs"]) == 3, "the lines", LIMIT)
-            wait_for(lambda: (viewer.ask("metrics")["metrics"]), "the metric", LIMIT)
+            wait_for(lambda: viewer.ask("metrics")["metrics"], "the metric", LIMIT)
             for provider in (tracing, logging, metering):
                 provider.shutdown()
 
