@@ -31,9 +31,9 @@ def _run(options: argparse.Namespace) -> int:  # noqa: PLR0911 - one line per co
     if options.command == "doctor":
         return _doctor(options)
     if options.command == "compare":
-        from .compare import Question, compare
+        from .compare import Comparison, compare
 
-        return compare(_fields(Question, options))
+        return compare(_fields(Comparison, options))
     if options.command == "mark":
         from .mark import mark
 
@@ -43,10 +43,9 @@ def _run(options: argparse.Namespace) -> int:  # noqa: PLR0911 - one line per co
 
         return probe(options.url, options.timeout)
     if options.command == "render":
-        from .render import Asked as Rendering
-        from .render import render
+        from .render import RenderOptions, render
 
-        return render(_fields(Rendering, options))
+        return render(_fields(RenderOptions, options))
     if options.command == "ui":
         from .ui import Asked as Viewing
         from .ui import ui
@@ -64,12 +63,12 @@ def _run(options: argparse.Namespace) -> int:  # noqa: PLR0911 - one line per co
 
 def _doctor(options: argparse.Namespace) -> int:
     try:
-        from .doctor.command import Asked, doctor
+        from .doctor.command import DoctorOptions, doctor
     except Exception as error:  # what it looks at does not import
         print(f"OpenTelemetry cannot be imported: {type(error).__name__}: {error}")
         print("install it anew: pip install --force-reinstall otel-chatbot")
         return 1
-    return doctor(_fields(Asked, options))
+    return doctor(_fields(DoctorOptions, options))
 
 
 def _fields(kind: Callable[..., _Value], options: argparse.Namespace) -> _Value:

@@ -20,7 +20,7 @@ from ..semconv import attributes as a
 from .errors import encodable, printable
 from .escapes import CSI, ESCAPE, without_escapes
 from .patterns import DIGIT_RUN, RULES, marked
-from .traversal import LONGEST_TEXT, Walk
+from .traversal import LONGEST_TEXT, Traversal
 
 _REMEMBERED_KEYS = 4_096
 _FEW = 16
@@ -189,7 +189,7 @@ class Redactor:
             return printable(value)
         if kind is float:
             return value if math.isfinite(value) else str(value)
-        return Walk(self).plain(value, 0)
+        return Traversal(self).plain(value, 0)
 
     def leaves(self, attributes: Mapping[str, Any]) -> bool:
         """Whether `attribute` would give all of these back as they are, fit to be sent: quick for values that come again."""
@@ -226,7 +226,7 @@ class Redactor:
 
     def mapping(self, mapping: Mapping[Any, Any]) -> dict[str, Any]:
         """A mapping, redacted deep; see `value`."""
-        plain = Walk(self).plain(mapping, 0)
+        plain = Traversal(self).plain(mapping, 0)
         return plain if isinstance(plain, dict) else {"value": plain}
 
 

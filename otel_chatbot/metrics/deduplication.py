@@ -21,7 +21,7 @@ MOST_WAITING: Final = 1000
 """Hand observations of one metric that wait for the end of one request; those beyond are recorded as outside of one."""
 
 
-class Tally:
+class ScopeCounts:
     """What was counted of one metric in one scope."""
 
     __slots__ = ("_lock", "auto", "hand", "waiting")
@@ -62,7 +62,7 @@ class Scope:
     def __init__(self, *, ends: bool) -> None:
         self.ends = ends
         self.owner = None if ends else _runner()
-        self.tallies: dict[str, Tally] = {}
+        self.tallies: dict[str, ScopeCounts] = {}
         self.entrusted = 0.0
         """When the request first gave work to another thread; 0 if it has not."""
         self.documents: object = None
@@ -72,10 +72,10 @@ class Scope:
         self.turn: object = None
         """What `instrumentation.common.chat_turn` keeps of the chat turn that the request is."""
 
-    def tally(self, name: str) -> Tally:
+    def tally(self, name: str) -> ScopeCounts:
         """The tally of a metric, by its OpenTelemetry name."""
         tallies = self.tallies
-        return tallies[name] if name in tallies else tallies.setdefault(name, Tally())
+        return tallies[name] if name in tallies else tallies.setdefault(name, ScopeCounts())
 
     def observe(self, name: str, record: Callable[[], None]) -> None:
         """Take a hand observation: `record` it now, at the end of the request, or never."""

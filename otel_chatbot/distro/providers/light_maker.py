@@ -24,7 +24,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFl
 
 from ...instrumentation.common.span_maker import Decided, PlainMaker
 from ...metrics.series import SPAN_KEY
-from .light_spans import HELD, PLAIN, READABLE, LightSpan, Made, ours_of
+from .light_spans import HELD, PLAIN, READABLE, LightSpan, TracerParts, ours_of
 
 _LOW: Final = TraceIdRatioBased.TRACE_ID_LIMIT
 _ALL: Final = _LOW + 1
@@ -46,10 +46,10 @@ class LightMaker:
         self._tracer = tracer
         self._exceptions = exceptions
         self._plain = PlainMaker(tracer, exceptions=exceptions)
-        self._made: Made
+        self._made: TracerParts
         self._look()
 
-    def _look(self) -> Made:
+    def _look(self) -> TracerParts:
         """What the tracer consists of now."""
         tracer = self._tracer
         limits, ids, processor = tracer._span_limits, tracer.id_generator, tracer.span_processor
@@ -62,7 +62,7 @@ class LightMaker:
         )
         bounds = _bounds(tracer.sampler) if usual else None
         ours, seen = ours_of(processor)
-        self._made = made = Made(
+        self._made = made = TracerParts(
             tracer, tracer.sampler, tracer.resource, processor, limits, ids, most, bounds, self._exceptions, ours, seen
         )
         return made

@@ -39,7 +39,7 @@ class Found(NamedTuple):
     model: str | None = None
 
 
-class Active:
+class ActiveWindows:
     """The two windows of this process."""
 
     def __init__(self, settings: config.Settings | None = None, folder: Callable[[], Path | None] | None = None) -> None:
@@ -125,7 +125,7 @@ def _run_folder() -> Path | None:
     return None if directory is None else Path(directory.path)
 
 
-ACTIVE: Final = Active()
+ACTIVE: Final = ActiveWindows()
 """The windows of this process."""
 
 

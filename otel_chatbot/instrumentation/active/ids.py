@@ -60,7 +60,7 @@ class _Slots:
         os.close(self._file)
 
 
-class _Sight:
+class _LastSeen:
     """When an id was last seen, and in which slot of the file that stands."""
 
     __slots__ = ("slot", "time")
@@ -85,7 +85,7 @@ class ActiveIds:
         if (inherited := getattr(self, "_file", None)) is not None:
             inherited.close()
         self._lock = threading.RLock()
-        self._seen: OrderedDict[bytes, _Sight] = OrderedDict()
+        self._seen: OrderedDict[bytes, _LastSeen] = OrderedDict()
         self._free: list[int] = []
         self._slots = 0
         self._file: _Slots | None = None
@@ -103,7 +103,7 @@ class ActiveIds:
             sight = self._seen.get(digest)
             if sight is None:
                 self._forget_old(now)
-                self._seen[digest] = sight = _Sight(self._take_slot(), now)
+                self._seen[digest] = sight = _LastSeen(self._take_slot(), now)
             else:
                 sight.time = now
                 self._seen.move_to_end(digest)

@@ -28,7 +28,7 @@ class Model(NamedTuple):
     name: str
 
 
-class Wish(NamedTuple):
+class WantedModel(NamedTuple):
     """What a request wants of a model: its route, and the model that it names itself (`model` in its JSON, form or query)."""
 
     route: str
@@ -42,7 +42,7 @@ def cost_of(model: Model, dollars: Decimal) -> None:
 
 
 @never_raise
-def asked(wish: Wish, model: Model) -> None:
+def asked(wish: WantedModel, model: Model) -> None:
     """A turn with this wish has asked this model."""
     name, text = _asked(wish), json.dumps(model)
     if NOTES.get(name) != text:
@@ -50,7 +50,7 @@ def asked(wish: Wish, model: Model) -> None:
 
 
 @never_raise
-def count(wish: Wish) -> None:
+def count(wish: WantedModel) -> None:
     """A turn with this wish was answered from the cache, and the application does not say itself what that saved."""
     if record.switched_off(m.AI_COST_SAVED):
         return
@@ -67,5 +67,5 @@ def _cost(model: Model) -> str:
     return "cost " + json.dumps(model)
 
 
-def _asked(wish: Wish) -> str:
+def _asked(wish: WantedModel) -> str:
     return "asked " + json.dumps(wish)

@@ -23,8 +23,8 @@ from . import call as genai_call
 from .call import Call
 
 if TYPE_CHECKING:
-    from .exchange import Exchange
     from .recognise import Found
+    from .wire_call import WireCall
 
 _current: ContextVar[Boundary | None] = ContextVar("otel_chatbot_ai_boundary", default=None)
 
@@ -35,14 +35,14 @@ class Boundary:
     `ignored`: the user has switched this client's instrumentation off.
     """
 
-    __slots__ = ("_outer", "call", "exchange", "found", "ignored", "inside", "provider", "started")
+    __slots__ = ("_outer", "call", "found", "ignored", "inside", "provider", "started", "wire_call")
 
     def __init__(self, provider: str | None, *, ignored: bool = False) -> None:
         self.provider = provider
         self.ignored = ignored
         self.call: Call | None = None
         self.found: Found | None = None
-        self.exchange: Exchange | None = None
+        self.wire_call: WireCall | None = None
         self.inside = True
         self.started = perf_counter()
         self._outer = _current.get()
@@ -58,15 +58,15 @@ class Boundary:
         """The client's method has returned, or raised this."""
         self.step_out()
         self.inside = False
-        call, exchange = self.call, self.exchange
+        call, wire_call = self.call, self.wire_call
         if call is None:
             return
         if error is not None:
             call.end(error)
-        elif exchange is None:
+        elif wire_call is None:
             call.end()
-        elif exchange.over:
-            exchange.settle(exchange.error)
+        elif wire_call.over:
+            wire_call.settle(wire_call.error)
 
 
 def current() -> Boundary | None:

@@ -1,6 +1,6 @@
 """One call of a model, from its request to the end of its answer: what is measured, counted and told of it, once.
 
-Fed by `genai.exchange` (what the transports see), `genai.boundaries` (the clients' outer calls) and `genai.completion` (calls that
+Fed by `genai.wire_call` (what the transports see), `genai.boundaries` (the clients' outer calls) and `genai.completion` (calls that
 the application tells of itself); feeds the metrics of AI calls, their span, and the request's turn. No figure comes from a span: all are right when nothing is
 sampled.
 """
@@ -29,7 +29,7 @@ from . import cost
 from . import spans as genai_spans
 from .cost import Usage
 from .protocols.answer import Answer
-from .protocols.protocol import Asked, asks_of_a_user, characters
+from .protocols.protocol import ModelRequest, asks_of_a_user, characters
 from .recognise import Place
 
 _CHARACTERS_A_TOKEN: Final = 4
@@ -49,7 +49,7 @@ class Call:
     def __init__(
         self,
         provider: str,
-        asked: Asked,
+        asked: ModelRequest,
         place: Place | None = None,
         started: float = 0.0,
     ) -> None:
@@ -169,7 +169,7 @@ class Call:
             _abandoned.append(self)
 
     @never_raise
-    def _finish(self, now: float, hearing: chat_turn.Turn | None, *, abandoned: bool) -> None:
+    def _finish(self, now: float, hearing: chat_turn.ChatTurn | None, *, abandoned: bool) -> None:
         estimated = self.usage is None and self._estimate()
         attributes: dict[str, Any] = {}
         if estimated:
@@ -243,7 +243,7 @@ class Call:
         self._turn.spent(a.Phase.GENERATION, now - (self._first_chunk or self.started))
 
     @never_raise
-    def _reply(self, hearing: chat_turn.Turn | None) -> None:
+    def _reply(self, hearing: chat_turn.ChatTurn | None) -> None:
         """A model has answered: in the turn that asked it, or, where that is over, in the one that heard of it."""
         turn = self._turn
         if turn is None:

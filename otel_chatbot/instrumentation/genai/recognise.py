@@ -1,7 +1,7 @@
 """Which requests ask a model: by the last part of their path, by their host, or by an address that a setting names.
 
 Fed by the transports with method, host and path of each request that their clients send: what is no model call is let go after
-one look into a table, and its body is never read. Feeds `genai.exchange` with the protocol and the provider.
+one look into a table, and its body is never read. Feeds `genai.wire_call` with the protocol and the provider.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .protocols import (
     openai_responses,
     tgi,
 )
-from .protocols.protocol import Asked, Body, Protocol
+from .protocols.protocol import Body, ModelRequest, Protocol
 
 MOST: Final = 32 * 1024 * 1024
 """Bytes of a request that are parsed; of a larger one (pictures) the model is not known."""
@@ -99,7 +99,7 @@ class Found(NamedTuple):
 
     protocol: Protocol
     provider: str
-    asked: Asked
+    asked: ModelRequest
     body: Body
     place: Place
     known: bool

@@ -21,7 +21,7 @@ from ..common.client_spans import follows, is_suppressed, is_unsampled
 from ..common.span_maker import SpanMaker, maker_of
 from . import content
 from .protocols.answer import Answer
-from .protocols.protocol import Asked
+from .protocols.protocol import ModelRequest
 
 if TYPE_CHECKING:
     from .call import Call
@@ -79,7 +79,7 @@ def is_theirs(span: Any) -> bool:
     return a.GEN_AI_REQUEST_MODEL in told and (a.GEN_AI_SYSTEM in told or a.GEN_AI_PROVIDER in told)
 
 
-def start(provider: str, asked: Asked, place: Place | None) -> Span | None:
+def start(provider: str, asked: ModelRequest, place: Place | None) -> Span | None:
     """Begin the span of a call; None where there is to be none. Never raises."""
     if not Spans.on:
         return None

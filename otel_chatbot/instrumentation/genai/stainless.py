@@ -14,8 +14,8 @@ from ..._guard import never_raise
 from ..common.patching import Method
 from . import boundaries, stream_usage
 from .boundaries import Boundary
-from .exchange import Exchange
-from .stream_usage import Added, Habit
+from .stream_usage import StreamOptions, UsageReporting
+from .wire_call import WireCall
 
 _ITERATOR: Final = "_iterator"
 """The attribute of a `Stream` that its iteration reads (openai/_streaming.py): there is no public way to see what an application
@@ -90,17 +90,17 @@ def following_async(provider: str | None, *, ignored: bool = False) -> Callable[
 
 
 @never_raise
-def _remember_refusal(added: Added | None) -> None:
+def _remember_refusal(added: StreamOptions | None) -> None:
     if added is not None:
-        stream_usage.remember(added.key, Habit.REFUSES)
+        stream_usage.remember(added.key, UsageReporting.REFUSES)
 
 
 @never_raise
-def _follow(answer: Any, boundary: Boundary, added: Added | None, follow: Callable[..., Any]) -> None:
-    exchange = boundary.exchange
+def _follow(answer: Any, boundary: Boundary, added: StreamOptions | None, follow: Callable[..., Any]) -> None:
+    wire_call = boundary.wire_call
     if (
-        exchange is None
-        or exchange.over
+        wire_call is None
+        or wire_call.over
         or _ITERATOR not in getattr(answer, "__dict__", ())
         or not hasattr(answer, "__stream__")
     ):
@@ -109,12 +109,12 @@ def _follow(answer: Any, boundary: Boundary, added: Added | None, follow: Callab
     # the garbage collector comes, and its call with it. Anthropic's client makes it of a copy, for the same reason.
     inner = copy.copy(answer)
     inner._iterator = None
-    answer._iterator = follow(inner.__stream__(), exchange, added)
+    answer._iterator = follow(inner.__stream__(), wire_call, added)
 
 
-def _chunks(iterator: Iterator[Any], exchange: Exchange, added: Added | None) -> Iterator[Any]:
+def _chunks(iterator: Iterator[Any], wire_call: WireCall, added: StreamOptions | None) -> Iterator[Any]:
     hides = None if added is None or added.options is None else added.hides
-    exchange.judged = True
+    wire_call.judged = True
     try:
         for chunk in iterator:
             if hides is None or not hides(chunk):
@@ -122,14 +122,14 @@ def _chunks(iterator: Iterator[Any], exchange: Exchange, added: Added | None) ->
     except GeneratorExit:
         raise
     except BaseException as error:
-        exchange.settle(error)
+        wire_call.settle(error)
         raise
-    _ended(exchange, added)
+    _ended(wire_call, added)
 
 
-async def _chunks_async(iterator: AsyncIterator[Any], exchange: Exchange, added: Added | None) -> AsyncIterator[Any]:
+async def _chunks_async(iterator: AsyncIterator[Any], wire_call: WireCall, added: StreamOptions | None) -> AsyncIterator[Any]:
     hides = None if added is None or added.options is None else added.hides
-    exchange.judged = True
+    wire_call.judged = True
     try:
         async for chunk in iterator:
             if hides is None or not hides(chunk):
@@ -137,14 +137,14 @@ async def _chunks_async(iterator: AsyncIterator[Any], exchange: Exchange, added:
     except GeneratorExit:
         raise
     except BaseException as error:
-        exchange.settle(error)
+        wire_call.settle(error)
         raise
-    _ended(exchange, added)
+    _ended(wire_call, added)
 
 
 @never_raise
-def _ended(exchange: Exchange, added: Added | None) -> None:
-    if added is not None and added.options is None and exchange.answer.done:
-        stream_usage.remember(added.key, Habit.SILENT if exchange.answer.usage is None else Habit.TELLS)
-    if exchange.over:
-        exchange.settle(exchange.error)
+def _ended(wire_call: WireCall, added: StreamOptions | None) -> None:
+    if added is not None and added.options is None and wire_call.answer.done:
+        stream_usage.remember(added.key, UsageReporting.SILENT if wire_call.answer.usage is None else UsageReporting.TELLS)
+    if wire_call.over:
+        wire_call.settle(wire_call.error)

@@ -1,6 +1,6 @@
 """Requests that look like calls of a model and are none that is known: their address and the names of their fields, never a value.
 
-Fed by `genai.exchange` with what it lets go; feeds the facts by which `instrumentation.empty` says why a figure is empty. Each
+Fed by `genai.wire_call` with what it lets go; feeds the facts by which `instrumentation.empty` says why a figure is empty. Each
 address is looked at a few times and no more, so that an application that posts something else pays for three of its requests.
 """
 

@@ -10,14 +10,14 @@ from typing import Any, Final
 
 from ....semconv.attributes import GenAiOperation, GenAiProvider
 from .answer import Answer, count_of, dict_of, dicts_of, name_of
-from .protocol import NUMBERS, Asked, Body, Protocol, model_of, numbers, stops
+from .protocol import NUMBERS, Body, ModelRequest, Protocol, model_of, numbers, stops
 
 _IN_PATH: Final = re.compile(r"/models/([^/:]+)(?=[:/])")
 _CALLS: Final = frozenset({"tool_use"})
 _COUNTS: Final = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
 
 
-def request(body: Body, path: str) -> Asked:
+def request(body: Body, path: str) -> ModelRequest:
     """A request. Vertex has the model in the path."""
     model = model_of(body.get("model"))
     if not model and (found := _IN_PATH.search(path)):
@@ -26,7 +26,7 @@ def request(body: Body, path: str) -> Asked:
     numbers(body, NUMBERS, told)
     stops(body.get("stop_sequences"), told)
     streamed = body.get("stream") is True or path.endswith(":streamRawPredict")
-    return Asked(model, streamed, GenAiOperation.CHAT, told, [body.get("system"), body.get("messages")])
+    return ModelRequest(model, streamed, GenAiOperation.CHAT, told, [body.get("system"), body.get("messages")])
 
 
 def usage(found: Any, answer: Answer) -> None:

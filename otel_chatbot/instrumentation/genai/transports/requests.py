@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from ...._guard import never_raise
 from ...common.patching import Method, Patches
-from .. import boundaries, exchange
+from .. import boundaries, wire_call
 from ..boundaries import Boundary
 from ..call import Call
 from ..recognise import Place, may_ask
@@ -77,5 +77,5 @@ def _begin(boundary: Boundary, url: str, said: Any) -> Call | None:
     body = said.encode() if isinstance(said, str) else said
     if not isinstance(body, (bytes, Mapping)):
         return None
-    found = exchange.find(place, lambda: body, boundary)
-    return None if found is None else exchange.begin_call(found, boundary)
+    found = wire_call.find(place, lambda: body, boundary)
+    return None if found is None else wire_call.begin_call(found, boundary)

@@ -23,7 +23,7 @@ from support.servers import RedisServer
 
 from otel_chatbot.config import Settings
 from otel_chatbot.instrumentation.active import gauges
-from otel_chatbot.instrumentation.active.gauges import CONVERSATIONS, USERS, Active
+from otel_chatbot.instrumentation.active.gauges import CONVERSATIONS, USERS, ActiveWindows
 from otel_chatbot.instrumentation.active.ids import ActiveIds
 from otel_chatbot.instrumentation.active.redis_sets import PREFIX, ActiveInRedis
 from otel_chatbot.instrumentation.flask import hooks
@@ -130,7 +130,7 @@ def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple
         user_id_from=("json:user_id", "form:user", "query:u", "header:X-User-Id", "cookie:uid", "session:user_id"),
         conversation_id_from=("json:conversation_id", "path:conversation_id"),
     )
-    replaced = Active(settings, lambda: None)
+    replaced = ActiveWindows(settings, lambda: None)
     for kind, ids in replaced._ids.items():
         monkeypatch.setattr(ids, "see", lambda text, now=None, kind=kind: found.append((kind, text)))
     for module in (hooks, flask_request):
@@ -258,7 +258,7 @@ def test_without_redis_no_thread_is_started() -> None:
 
 
 def test_the_gauge_is_fed(tmp_path: Path) -> None:
-    made = Active(Settings(), lambda: tmp_path)
+    made = ActiveWindows(Settings(), lambda: tmp_path)
     made._ids[USERS].see("x")
     assert (made.count(USERS), made.count(CONVERSATIONS)) == (1, 0)
     assert gauges.ACTIVE is not made

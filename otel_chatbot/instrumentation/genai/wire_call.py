@@ -32,7 +32,7 @@ Headers = Callable[[str], "str | None"]
 """Gives a header of an answer by its name in small letters."""
 
 
-def begin(place: Place, body: Callable[[], bytes | Body | None]) -> Exchange | None:
+def begin(place: Place, body: Callable[[], bytes | Body | None]) -> WireCall | None:
     """Begin or join the call that a POST may be; None where it asks no model, or where somebody outside reads it already."""
     if not may_ask(place.path, place.host):
         unseen.look(place, body)
@@ -46,12 +46,12 @@ def begin(place: Place, body: Callable[[], bytes | Body | None]) -> Exchange | N
         # A further attempt; a client that falls back on another provider asks in another way.
         same = boundary.found is not None and boundary.found.protocol in candidates(place)
         again = boundary.found if same else find(place, body, boundary)
-        return None if again is None else Exchange(boundary.call, again, boundary)
+        return None if again is None else WireCall(boundary.call, again, boundary)
     found = find(place, body, boundary)
     if found is None:
         unseen.look(place, body)
         return None
-    return Exchange(begin_call(found, boundary), found, boundary)
+    return WireCall(begin_call(found, boundary), found, boundary)
 
 
 def find(place: Place, body: Callable[[], bytes | Body | None], boundary: boundaries.Boundary | None) -> Found | None:
@@ -72,7 +72,7 @@ def begin_call(found: Found, boundary: boundaries.Boundary | None) -> Call:
     return call
 
 
-class Exchange:
+class WireCall:
     """One attempt. Used as a block around the sending: in it, the call's span is the current one."""
 
     __slots__ = (
@@ -109,7 +109,7 @@ class Exchange:
         self._buffer: list[bytes] = []
         self._size = 0
         if boundary is not None:
-            boundary.exchange = self
+            boundary.wire_call = self
 
     def __enter__(self) -> None:
         self.call.enter()
@@ -204,7 +204,7 @@ class Exchange:
     def refused(self, kind: str) -> None:
         """The attempt has ended with a status that says so, other than HTTP's."""
         if not self.over:
-            if self.boundary is None or self.boundary.exchange is self:
+            if self.boundary is None or self.boundary.wire_call is self:
                 self.call.failure = kind
             self._finish(None)
 
@@ -234,7 +234,7 @@ class Exchange:
         self.over = True
         if error is None and self.status and self.status < 300:
             self._last()
-        if self.boundary is not None and (self.boundary.inside or self.boundary.exchange is not self):
+        if self.boundary is not None and (self.boundary.inside or self.boundary.wire_call is not self):
             return  # the boundary tells the end, or a later attempt does
         if self.judged and isinstance(error, Exception):
             return  # whoever reads the client's stream tells it
