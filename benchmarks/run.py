@@ -17,6 +17,7 @@ from pathlib import Path
 
 import calls
 import environment as e
+import followed
 import growth
 import instructions
 import load
@@ -58,6 +59,8 @@ def measured(rounds: int) -> Results:
     rates = load.rates(rounds, 4.0)
     say("an outage of the endpoint")
     away = outage.rows(max(3, rounds // 3), 6.0)
+    say("an app that a viewer follows")
+    looked_at = followed.rows(max(3, rounds // 3), 6.0)
     say("requests that ask no model")
     others = other_requests.rows(100)
     say("growth")
@@ -77,6 +80,7 @@ def measured(rounds: int) -> Results:
         *started,
         *load.rows(rates),
         *away,
+        *looked_at,
         *others,
     ]
     tables = {
