@@ -12,5 +12,5 @@ AI_CLIENTS: Final = ("openai", "anthropic", "groq", "together", "cohere", "litel
 AI_LIBRARIES: Final = (
     "httpx", "httpx2", "aiohttp", "urllib3", "requests", "grpc._channel", "grpc.aio._call",
     "openai", "anthropic", "groq", "together", "cerebras.cloud.sdk", "mistralai.client.basesdk", "mistralai.basesdk", "litellm", "google.genai", "cohere", "botocore.client",
-    "google.api_core.gapic_v1.method",
+    "google.api_core.gapic_v1.method", "langchain_mistralai.chat_models",
 )  # fmt: skip
