@@ -19,7 +19,7 @@ from ...semconv.attributes import GenAiProvider
 from ...semconv.spec import Source
 from ..common import told_messages
 from ..common.patching import Patches
-from . import boundaries, spans, stainless, stream_usage, unseen
+from . import boundaries, outermost, spans, stainless, stream_usage, unseen
 
 _patches: Final = Patches()
 
@@ -65,6 +65,7 @@ _FOLLOW: Final[dict[str, Follow]] = {
     "together": _stainless(GenAiProvider.TOGETHER),
     "cerebras.cloud.sdk": _stainless(GenAiProvider.CEREBRAS),
     **{row.library: _rows for row in boundaries.ROWS},
+    **dict.fromkeys(outermost.ROWS, outermost.follow),
 }
 """By the name that is imported."""
 

@@ -1,6 +1,6 @@
 """The libraries whose import switches the instrumentation of AI calls on: HTTP clients, and clients that try again by themselves.
 
-A list of names and nothing else, so that the distribution can wait for them without loading what follows them (`genai.hooks`).
+Lists of names and nothing else, so that the distribution can wait for them without loading what follows them (`genai.hooks`).
 """
 
 from __future__ import annotations
@@ -14,3 +14,5 @@ AI_LIBRARIES: Final = (
     "openai", "anthropic", "groq", "together", "cerebras.cloud.sdk", "mistralai.client.basesdk", "mistralai.basesdk", "litellm", "google.genai", "cohere", "botocore.client",
     "google.api_core.gapic_v1.method", "langchain_mistralai.chat_models",
 )  # fmt: skip
+BESIDE: Final = tuple(f"opentelemetry.instrumentation.{name}" for name in ("requests", "urllib3", "urllib"))
+"""Upstream's instrumentations of HTTP clients that replace the methods which ours replace (`genai.outermost`)."""
