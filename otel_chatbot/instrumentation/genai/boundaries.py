@@ -150,6 +150,8 @@ _MISTRAL: Final = ("mistralai.client.basesdk", "mistralai.basesdk")
 _LITELLM: Final = ("completion", "text_completion", "embedding", "responses")
 _GOOGLE: Final = ("google.genai._api_client",)
 _COHERE: Final = ("cohere.core.http_client",)
+_LANGCHAIN_MISTRAL: Final = "langchain_mistralai.chat_models"
+"""Has no client below it: it sends with httpx, and repeats what failed to connect (`create_base_retry_decorator`)."""
 ROWS: Final = (
     *(Row(name, (name,), "BaseSDK", "do_request", GenAiProvider.MISTRAL) for name in _MISTRAL),
     *(Row(name, (name,), "BaseSDK", "do_request_async", GenAiProvider.MISTRAL, is_async=True) for name in _MISTRAL),
@@ -157,6 +159,8 @@ ROWS: Final = (
     Row("google.genai", _GOOGLE, "BaseApiClient", "_async_request", is_async=True),
     Row("cohere", _COHERE, "HttpClient", "request", GenAiProvider.COHERE),
     Row("cohere", _COHERE, "AsyncHttpClient", "request", GenAiProvider.COHERE, is_async=True),
+    Row(_LANGCHAIN_MISTRAL, (_LANGCHAIN_MISTRAL,), "ChatMistralAI", "completion_with_retry", GenAiProvider.MISTRAL),
+    Row(_LANGCHAIN_MISTRAL, (_LANGCHAIN_MISTRAL,), "", "acompletion_with_retry", GenAiProvider.MISTRAL, is_async=True),
     Row("botocore.client", ("botocore.client",), "BaseClient", "_make_api_call"),
     *(Row("litellm", ("litellm",), "", name) for name in _LITELLM),
     *(Row("litellm", ("litellm",), "", f"a{name}", is_async=True) for name in _LITELLM),

@@ -19,7 +19,8 @@ from ...semconv.attributes import GenAiProvider
 from ...semconv.spec import Source
 from ..common import told_messages
 from ..common.patching import Patches
-from . import boundaries, spans, stainless, stream_usage, unseen
+from . import boundaries, outermost, spans, stainless, stream_usage, unseen
+from .libraries import AGENTS
 
 _patches: Final = Patches()
 
@@ -50,6 +51,11 @@ def _rows(module: ModuleType, patches: Patches, ignored: bool) -> None:
     boundaries.wrap(module.__name__, patches, ignored=ignored)
 
 
+def _agents(module: ModuleType, patches: Patches, ignored: bool) -> None:
+    name = "llama_index" if module.__name__.startswith("llama_index") else "langchain"
+    importlib.import_module(f".agents.{name}", __package__).follow(module, patches, ignored)
+
+
 _FOLLOW: Final[dict[str, Follow]] = {
     "httpx": _transport("httpx"),
     "httpx2": _transport("httpx"),
@@ -65,6 +71,8 @@ _FOLLOW: Final[dict[str, Follow]] = {
     "together": _stainless(GenAiProvider.TOGETHER),
     "cerebras.cloud.sdk": _stainless(GenAiProvider.CEREBRAS),
     **{row.library: _rows for row in boundaries.ROWS},
+    **dict.fromkeys(outermost.ROWS, outermost.follow),
+    **dict.fromkeys(AGENTS, _agents),
 }
 """By the name that is imported."""
 
