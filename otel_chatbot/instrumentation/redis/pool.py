@@ -212,7 +212,7 @@ def _ask(pool: Any) -> _Pool:
         state = _followed[pool] = _Pool(pool)
         weakref.finalize(pool, state.give_back).atexit = False
     with state.lock:
-        state.series.move(0, 0, 1)
+        state.series.waits()
     return state
 
 
