@@ -43,6 +43,15 @@ class ScopeCounts:
         finally:
             lock.release()
 
+    def measured(self) -> None:
+        """One automatic measurement; how much of it is new, nobody asks."""
+        lock = self._lock
+        lock.acquire()
+        try:
+            self.auto += 1.0
+        finally:
+            lock.release()
+
     def add_hand(self, amount: float) -> float:
         """How much of a hand call is new."""
         lock = self._lock
