@@ -67,6 +67,22 @@ class LightMaker:
         )
         return made
 
+    def drops(self, context: Context) -> bool:
+        """Whether the context's span is one of this process that is not sampled, and nothing below such a one is: told quickly."""
+        span: Any = context.get(SPAN_KEY)
+        if type(span) is not NonRecordingSpan:
+            return False
+        made = self._made
+        _, span_id, remote, flags, _, _ = span._context
+        return bool(
+            span_id
+            and not remote
+            and not flags & 1
+            and made.bounds
+            and not made.bounds[1]
+            and made.sampler is self._tracer.sampler
+        )
+
     def decide(self, context: Context) -> Decided | None:
         """What a span under this context is to be, and its parent; None where the SDK makes the span."""
         made, tracer = self._made, self._tracer

@@ -10,6 +10,7 @@ a message of the assistant.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
@@ -125,6 +126,16 @@ def stores() -> None:
     turn = running()
     if turn is not None:
         turn.stores = True
+
+
+def writes(conversation: object, says: Callable[[], bool]) -> None:
+    """The running request writes to this conversation, if it is known: see `met`; and messages, if it `says` any: see `stores`."""
+    turn = running()
+    if turn is not None:
+        if turn.conversation is None and conversation is not None:
+            turn.conversation = str(conversation)
+        if not turn.stores and says():
+            turn.stores = True
 
 
 def written_conversation(scope: deduplication.Scope) -> str | None:

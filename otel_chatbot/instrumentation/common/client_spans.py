@@ -91,7 +91,7 @@ class ClientSpans:
         try:
             maker = self._maker or self._begin()
             context = get_current()
-            if self._theirs.is_instrumented_by_opentelemetry:
+            if maker.drops(context) or self._theirs.is_instrumented_by_opentelemetry:
                 return None
             if (_SUPPRESSED[0] in context or _SUPPRESSED[1] in context) and is_suppressed(context):
                 return None
