@@ -54,7 +54,7 @@ def whole(found: dict[str, Any], answer: Answer) -> None:
 
 
 def _block(number: int, block: dict[str, Any], answer: Answer) -> None:
-    kind = block.get("type")
+    kind = name_of(block.get("type"))
     if kind in _CALLS:
         arguments = block.get("input")
         answer.tool(number, block.get("name"), block.get("id"), arguments or None)
