@@ -145,6 +145,23 @@ def test_an_error_leads_from_the_list_to_its_trace_to_its_log_line(page: Page) -
     expect(page.locator(".lines .details")).to_be_visible()
 
 
+def test_the_conversations_of_a_user_are_found_by_the_hash_that_stands_for_it(page: Page, viewer: Viewer, said: Said) -> None:
+    page.get_by_text(said.talk).click()
+    user = viewer.ask(f"conversations/{said.talk}")["user"]
+    assert user not in (None, "ada")
+    page.get_by_role("link", name=user).click()
+    expect(page.locator("#filter-user")).to_have_value(user)
+    expect(page.locator(".conversations a")).to_have_count(2)
+    assert {one["id"] for one in viewer.ask("conversations", user=user)["conversations"]} == {said.talk, said.hostile}
+
+
+def test_traces_are_narrowed_by_an_attribute(page: Page, viewer: Viewer, said: Said) -> None:
+    page.goto(f"{viewer.url}/traces?attribute=gen_ai.conversation.id&value={said.talk}")
+    expect(page.locator(".traces a")).to_have_count(3)
+    page.locator("#filter-value").fill("nobody's")
+    expect(page.get_by_text("No trace", exact=True)).to_be_visible()
+
+
 def test_two_traces_are_compared_by_what_each_did(page: Page, viewer: Viewer, said: Said) -> None:
     first, second, _ = viewer.ask(f"conversations/{said.talk}")["timeline"]
     page.goto(f"{viewer.url}/traces/{first['trace']}")
