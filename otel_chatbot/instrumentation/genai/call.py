@@ -52,8 +52,10 @@ class Call:
         asked: ModelRequest,
         place: Place | None = None,
         started: float = 0.0,
+        *,
+        spans: bool = True,
     ) -> None:
-        """Begin a call. `started`: on the clock `perf_counter`, if not now."""
+        """Begin a call. `started`: on the clock `perf_counter`, if not now. `spans`: false where another tool makes its span."""
         end_abandoned()
         current()  # so that nothing begins inside a block that has ended
         deduplication.current()  # where no request runs, the scope is made here rather than in the copy below
@@ -73,7 +75,7 @@ class Call:
             self._turn.calls += 1
             if self.operation is not a.GenAiOperation.EMBEDDINGS:
                 self._turn.model = Model(provider, self.model)
-        self.span = genai_spans.start(provider, asked, place)
+        self.span = genai_spans.start(provider, asked, place) if spans else None
         self._context = copy_context()  # the request's scope, also where a stream ends outside of it
         self._chunks = self._characters = 0
         self._first_chunk = self._last_chunk = 0.0

@@ -16,6 +16,12 @@ AI_LIBRARIES: Final = (
 )  # fmt: skip
 BESIDE: Final = tuple(f"opentelemetry.instrumentation.{name}" for name in ("requests", "urllib3", "urllib"))
 """Upstream's instrumentations of HTTP clients that replace the methods which ours replace (`genai.outermost`)."""
+OTHERS: Final = (
+    *(f"opentelemetry.instrumentation.{name}" for name in (*AI_CLIENTS[:5], "mistralai", "google_generativeai", "bedrock")),
+    "opentelemetry.instrumentation.genai.anthropic",
+    "openinference.instrumentation.anthropic", "openinference.instrumentation.google_genai",
+)  # fmt: skip
+"""Other tools' instrumentations of clients whose spans are not the current one while a model is asked (`genai.others`)."""
 AGENTS: Final = (
     "langchain_core.tools.base", "langchain_core.runnables.base", "langgraph.pregel", "langgraph.pregel.main",
     *(f"llama_index.core.tools.{name}" for name in ("function_tool", "query_engine", "retriever_tool")),

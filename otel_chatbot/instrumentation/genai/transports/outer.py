@@ -23,7 +23,7 @@ def ask(url: Any, said: Any, send: Callable[[], Any], answered: tuple[type[BaseE
     """Send a POST that may ask a model, as one call. `answered`: exceptions that stand for an answer, whose status is known."""
     outer = boundaries.current()
     boundary = outer or _enter(url)
-    if boundary is None or boundary.ignored:
+    if boundary is None or boundary.client.ignored:
         return send()
     call = boundary.call or _begin(boundary, url, said)
     try:
@@ -40,7 +40,7 @@ def ask(url: Any, said: Any, send: Callable[[], Any], answered: tuple[type[BaseE
 
 @never_raise
 def _enter(url: Any) -> Boundary | None:
-    return boundaries.enter(None) if isinstance(url, str) else None
+    return boundaries.enter() if isinstance(url, str) else None
 
 
 @never_raise
