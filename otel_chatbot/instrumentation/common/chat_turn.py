@@ -10,6 +10,7 @@ a message of the assistant.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
@@ -17,7 +18,8 @@ from typing import Any, Final
 from opentelemetry.trace import SpanContext
 
 from ... import _wiring
-from ...metrics import deduplication, record
+from ...metrics import deduplication
+from ...metrics.store import STORE, HistogramSeries
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from . import savings, seen, told_messages
@@ -189,8 +191,15 @@ def finish(
         return
     turn.phases[a.Phase.TOTAL] = seconds
     for phase, spent_seconds in turn.phases.items():
-        attributes[a.PHASE_SECONDS[phase]] = spent_seconds
-        record.observe(m.TURN_TIME, spent_seconds, {a.PHASE: phase.value}, context)
+        name, series = _times(phase)
+        attributes[name] = spent_seconds
+        series.observe(spent_seconds, context)
+
+
+@functools.lru_cache(maxsize=len(a.Phase))
+def _times(phase: a.Phase) -> tuple[str, HistogramSeries]:
+    """The attribute and the series that tell the time of a phase."""
+    return a.PHASE_SECONDS[phase], STORE.histogram(m.TURN_TIME).bind({a.PHASE: phase.value})
 
 
 def _save(turn: ChatTurn, wish: WantedModel, *, from_cache: bool) -> None:

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from opentelemetry import trace
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context, get_current
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
 
 from ..._clock import NANO
 from ..._guard import report
-from ...metrics.series import SPAN_KEY
+from ...metrics.series import SPAN_KEY, get_current
 from ...semconv import attributes as a
 from .patching import being_imported
 from .span_maker import Decided, SpanMaker, maker_of
