@@ -128,9 +128,13 @@ def test_the_thread_mirrors_and_exports_every_interval_and_a_last_time_and_start
     assert called == ["first", "second"], "what breaks at the start does not keep the rest from it"
     assert kept.threads == {"otel-chatbot-metrics"}
     assert refreshed.is_set()
-    count = len(kept.got)
+
+
+def test_what_has_ended_before_it_began_does_not_begin() -> None:
+    export = export_to(Kept())
+    export.begin_shutdown()
     export.start()
-    assert len(kept.got) == count, "what has ended does not begin again"
+    assert export._thread is None
 
 
 def test_an_end_before_the_interval_exports_once_on_the_thread_and_the_lead_is_given_up() -> None:

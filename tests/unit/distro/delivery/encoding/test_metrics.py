@@ -39,8 +39,8 @@ exemplar = st.builds(
     ATTRIBUTES,
     NUMBER,
     TIME,
-    st.one_of(st.none(), st.integers(0, 2**64 - 1)),
-    st.one_of(st.none(), st.integers(0, 2**128 - 1)),
+    st.one_of(st.none(), st.just(0), st.integers(0, 2**64 - 1)),
+    st.one_of(st.none(), st.just(0), st.integers(0, 2**128 - 1)),
 )
 exemplars = st.lists(exemplar, max_size=2)
 number = st.builds(NumberDataPoint, ATTRIBUTES, TIME, TIME, NUMBER, exemplars)
