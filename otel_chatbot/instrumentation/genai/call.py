@@ -1,8 +1,8 @@
 """One call of a model, from its request to the end of its answer: what is measured, counted and told of it, once.
 
-Fed by `genai.wire_call` (what the transports see), `genai.boundaries` (the clients' outer calls) and `genai.completion` (calls that
-the application tells of itself); feeds the metrics of AI calls, their span, and the request's turn. No figure comes from a span: all are right when nothing is
-sampled.
+Fed by `genai.wire_call` (what the transports see), `genai.boundaries` (the clients' outer calls) and `genai.completion` (calls
+that the application tells of itself); feeds the metrics of AI calls, their span, and the request's turn. No figure comes from a
+span: all figures are right when nothing is sampled.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def request(body: Body, path: str) -> ModelRequest:
 
 
 def usage(found: Any, answer: Answer) -> None:
-    """Tokens. `input_tokens` are those that no cache served; a stream tells the counts in two events, the later one goes first."""
+    """Tokens. `input_tokens` are those that no cache served. A stream tells the counts in two events; the later event is right."""
     told = dict_of(found)
     seen = answer.counts
     for name in _COUNTS:

@@ -23,13 +23,16 @@ def started(provider: TracerProvider = PROVIDER) -> RequestSpan:
     return span
 
 
-def test_it_is_the_current_one_until_it_is_left_and_ends_after_the_time_that_the_request_took() -> None:
+def test_it_is_the_current_one_until_it_is_left_and_ends_after_the_time_that_the_request_took(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     request = started()
     span: Any = request.span
     assert trace.get_current_span() is span
     for _ in range(2):
         request.leave()
         assert trace.get_current_span() is trace.INVALID_SPAN
+    assert caplog.records == [], "OpenTelemetry has nothing to say against it"
     request.attributes["chatbot.client_disconnected"] = True
     request.end(200, None, None, 1.5)
     assert (span.name, span.end_time - span.start_time) == ("GET /chat/<id>", 1_500_000_000)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask, Response, request, send_file, stream_with_context
-from opentelemetry import trace
+from opentelemetry import context, trace
 from opentelemetry.trace import StatusCode
 from support.flask_hooks import Watch, hooked
 from werkzeug.test import EnvironBuilder
@@ -169,15 +169,18 @@ def test_a_callback_at_the_close_of_a_whole_answer_runs_in_its_trace(watch: Watc
     assert len(watch.access) == 1
 
 
-def test_a_stream_inside_a_test_clients_block_runs_in_the_readers_context_and_gives_its_span_back(watch: Watch) -> None:
+def test_a_stream_inside_a_test_clients_block_runs_in_the_readers_context_and_keeps_the_span_that_it_made(watch: Watch) -> None:
     app, seen = Flask("streams"), []
+    readers = contextvars.ContextVar("readers", default=0)
 
     @app.route("/deep")
     def deep() -> Response:
         def chunks() -> Iterator[str]:
-            for number in range(2):
-                seen.append(trace.get_current_span().get_span_context())
-                yield str(number)
+            seen.append((trace.get_current_span().get_span_context().span_id, readers.get()))
+            context.attach(trace.set_span_in_context(trace.NonRecordingSpan(trace.SpanContext(1, 2, False))))
+            yield "0"
+            seen.append((trace.get_current_span().get_span_context().span_id, readers.get()))
+            yield "1"
 
         return Response(chunks())
 
@@ -185,8 +188,9 @@ def test_a_stream_inside_a_test_clients_block_runs_in_the_readers_context_and_gi
         answer = client.get("/deep", buffered=False)
         assert next(iter(answer.response)) == b"0"
         assert trace.get_current_span() is trace.INVALID_SPAN, "between two chunks the reader's own is back"
+        readers.set(7)
         assert b"".join(answer.response) == b"1"
-    assert seen == [watch.spans[0].context] * 2
+    assert seen == [(watch.spans[0].context.span_id, 0), (2, 7)]
 
 
 def test_a_file_whose_client_went_away_is_a_disconnect(watch: Watch) -> None:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from support.answers import whole
+from support.protocols import whole
 
 from otel_chatbot.instrumentation.genai import content
 from otel_chatbot.instrumentation.genai.protocols import anthropic, openai_chat

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.answers import said, tokens, tools
+from support.protocols import said, tokens, tools
 
 from otel_chatbot.instrumentation.genai.protocols.answer import (
     MOST_NAME,

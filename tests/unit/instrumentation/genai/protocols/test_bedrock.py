@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from support.answers import row, said, streamed, takes_any, tokens, tools, whole
+from support.protocols import row, said, streamed, takes_any, tokens, tools, whole
 
 from otel_chatbot.instrumentation.genai.protocols.bedrock import ROWS
 from otel_chatbot.semconv import attributes as a

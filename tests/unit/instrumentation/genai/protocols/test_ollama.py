@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.answers import row, said, streamed, takes_any, tokens, tools, whole
+from support.protocols import row, said, streamed, takes_any, tokens, tools, whole
 
 from otel_chatbot.instrumentation.genai.framing import Framing
 from otel_chatbot.instrumentation.genai.protocols.ollama import ROWS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.answers import row, streamed, takes_any, tokens, whole
+from support.protocols import row, streamed, takes_any, tokens, whole
 
 from otel_chatbot.instrumentation.genai.protocols.openai_embeddings import ROWS
 from otel_chatbot.semconv import attributes as a

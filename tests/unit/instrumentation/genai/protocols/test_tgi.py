@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.answers import row, said, streamed, takes_any, tokens, whole
+from support.protocols import row, said, streamed, takes_any, tokens, whole
 
 from otel_chatbot.instrumentation.genai.protocols.tgi import ROWS
 from otel_chatbot.semconv import attributes as a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from collections.abc import Iterator
@@ -34,19 +35,17 @@ class Wire(BaseAdapter):
     def send(self, request: Any, *_: Any, **__: Any) -> requests.Response:
         self.spans.append(trace.get_current_span())
         answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
+        place = Place("127.0.0.1", None, request.path_url, "http")
+        sent = wire_call.begin(place, lambda: request.body) if request.method == "POST" else None
+        with contextlib.nullcontext() if sent is None else sent:
+            if isinstance(answer, Exception):
+                raise answer
+        if sent is not None and sent.responded(answer, {"content-type": "application/json"}.get, decoded=True):
+            sent.whole(ANSWER)
         made = requests.Response()
         made.status_code, made.url, made.request, made.raw = answer, request.url, request, io.BytesIO(ANSWER)
         if answer == 307:
             made.headers["location"] = request.url + "?again"
-        place = Place("127.0.0.1", None, request.path_url, "http")
-        sent = wire_call.begin(place, lambda: request.body) if request.method == "POST" else None
-        if sent is not None:
-            with sent:
-                pass
-            if sent.responded(answer, {"content-type": "application/json"}.get, decoded=True):
-                sent.whole(ANSWER)
         return made
 
     def close(self) -> None:
@@ -91,8 +90,7 @@ def test_an_error_is_the_librarys_own_and_the_calls_failure(watch: AiWatch, by_h
     assert ask().status_code == 503
     with pytest.raises(requests.ConnectionError, match="nobody there"):
         ask()
-    expected = {("503",): 1.0} if by_hand else {("503",): 1.0, ("ConnectionError",): 1.0}
-    assert watch.counted(m.ERRORS) == expected, "of what was prepared by hand, the transport below begins the call"
+    assert watch.counted(m.ERRORS) == {("503",): 1.0, ("ConnectionError",): 1.0}
     assert boundaries.current() is None
 
 
@@ -111,5 +109,3 @@ def test_arguments_that_the_library_refuses_are_refused_by_it(watch: AiWatch) ->
         asking.post("/v1/chat/completions", json=ASKED)
     with pytest.raises(TypeError):
         asking.post()  # type: ignore[call-arg]
-    with pytest.raises(requests.exceptions.InvalidURL):
-        asking.post("http://127.0.0.1:port/v1/chat/completions", json=ASKED)
