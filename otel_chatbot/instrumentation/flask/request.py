@@ -143,7 +143,9 @@ class ServedRequest:
         if conversation is not None:
             self.tracing.attributes[a.GEN_AI_CONVERSATION_ID] = conversation
         if status < 400:
-            ACTIVE.see(Found(self.ids.user, conversation))
+            user = ACTIVE.see(Found(self.ids.user, conversation))
+            if user is not None:
+                self.tracing.attributes[a.USER_HASH] = user
 
     @never_raise
     def _finish_turn(self, status: int, elapsed: float, context: SpanContext) -> None:

@@ -66,16 +66,21 @@ def cost(provider: str, url: str, models: tuple[str, ...], usage: Usage) -> Deci
 
     `url` is the endpoint: it tells the provider where one client speaks to many.
     """
-    own = _own_prices(config.current().ai_prices)
-    for model in models:
-        price = own.get(f"{provider}/{model}") or own.get(model)
-        if price is not None:
-            return price.of(usage)
+    price = _own_price_of(config.current().ai_prices, provider, models)
+    if price is not None:
+        return price.of(usage)
     for model in models:
         found = _listed(provider, url, model, usage)
         if found is not None:
             return found
     return None
+
+
+@functools.lru_cache(maxsize=_MOST_KEPT)
+def _own_price_of(path: str, provider: str, models: tuple[str, ...]) -> Price | None:
+    own = _own_prices(path)
+    found = (own.get(f"{provider}/{model}") or own.get(model) for model in models)
+    return next((price for price in found if price is not None), None)
 
 
 def _listed(provider: str, url: str, model: str, usage: Usage) -> Decimal | None:

@@ -14,6 +14,7 @@ from support.ai import AiWatch, watched
 from otel_chatbot import chat_completion
 from otel_chatbot.instrumentation.common.patching import Patches
 from otel_chatbot.instrumentation.genai import boundaries, wire_call
+from otel_chatbot.instrumentation.genai.boundaries import NOBODY, Client
 from otel_chatbot.instrumentation.genai.recognise import Place
 from otel_chatbot.metrics import record
 from otel_chatbot.semconv import metrics as m
@@ -48,7 +49,7 @@ def test_two_attempts_inside_a_method_are_one_call_that_ends_with_it(watch: AiWa
         assert watch.total(m.AI_RESPONSE_TIME) == 0.0
         return "answer"
 
-    assert boundaries.following("mistral_ai")(ask)() == "answer"
+    assert boundaries.following(Client(provider="mistral_ai"))(ask)() == "answer"
     assert watch.counted(m.AI_RESPONSE_TIME) == {("openai", "m", None): 1.0}
     assert watch.tokens() == {"input": 3.0, "output": 2.0}
     assert watch.total(m.ERRORS) == 0.0
@@ -60,7 +61,7 @@ def test_what_leaves_the_method_is_the_calls_failure_and_reaches_the_app(watch: 
         raise TimeoutError("patience is over")
 
     with pytest.raises(TimeoutError, match="patience"):
-        boundaries.following(None)(ask)()
+        boundaries.following(NOBODY)(ask)()
     assert boundaries.current() is None
     assert watch.counted(m.ERRORS) == {("TimeoutError",): 1.0}
     assert watch.total(m.AI_RESPONSE_TIME) == 1.0
@@ -68,24 +69,24 @@ def test_what_leaves_the_method_is_the_calls_failure_and_reaches_the_app(watch: 
 
 def test_a_method_inside_of_another_is_a_part_of_it_and_afterwards_there_is_none() -> None:
     seen: list[Any] = []
-    inner = boundaries.following("inner")(lambda: seen.append(boundaries.current()))
-    boundaries.following("outer")(lambda: (inner(), seen.append(boundaries.current())))()
-    assert [boundary.provider for boundary in seen] == ["outer", "outer"]
+    inner = boundaries.following(Client(provider="inner"))(lambda: seen.append(boundaries.current()))
+    boundaries.following(Client(provider="outer"))(lambda: (inner(), seen.append(boundaries.current())))()
+    assert [boundary.client.provider for boundary in seen] == ["outer", "outer"]
     assert boundaries.current() is None
 
 
 def test_there_is_none_in_the_packages_own_traffic_and_in_a_call_that_is_told_by_hand() -> None:
     with record.own_traffic():
-        assert boundaries.enter("x") is None
+        assert boundaries.enter() is None
     with chat_completion("own", "llama"):
-        assert boundaries.enter("x") is None
+        assert boundaries.enter() is None
 
 
 def test_the_name_of_the_client_says_the_provider_where_the_address_does_not(
     watch: AiWatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("otel_chatbot.instrumentation.genai.recognise.named", lambda _place: None)
-    boundaries.following("mistral_ai")(attempt)()
+    boundaries.following(Client(provider="mistral_ai"))(attempt)()
     assert watch.counted(m.AI_RESPONSE_TIME) == {("mistral_ai", "m", None): 1.0}
 
 
@@ -93,7 +94,7 @@ def test_the_calls_of_a_client_that_is_switched_off_are_not_seen(watch: AiWatch)
     def ask() -> None:
         assert wire_call.begin(PLACE, lambda: BODY) is None
 
-    boundaries.following(None, ignored=True)(ask)()
+    boundaries.following(Client(ignored=True))(ask)()
     assert watch.total(m.AI_RESPONSE_TIME) == 0.0
 
 
@@ -107,7 +108,7 @@ def test_asynchronous_methods_and_methods_that_give_a_coroutine_are_one_call_unt
         return "answer"
 
     async def main() -> None:
-        for make in (boundaries.following_async("x"), boundaries.following("x")):
+        for make in (boundaries.following_async(Client(provider="x")), boundaries.following(Client(provider="x"))):
             assert await make(ask)() == "answer"
             with pytest.raises(OSError):
                 await make(ask)(fails=True)
@@ -131,6 +132,6 @@ def test_a_row_wraps_the_method_of_its_library_and_a_missing_part_of_a_library_i
     patches = Patches()
     boundaries.wrap("cohere", patches, ignored=False)
     boundaries.wrap("mistralai.basesdk", patches, ignored=False)  # not installed here
-    assert HttpClient().request().provider == "cohere"
+    assert HttpClient().request().client.provider == "cohere"
     patches.restore()
     assert HttpClient().request() is None

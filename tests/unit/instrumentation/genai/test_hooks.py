@@ -49,8 +49,8 @@ def groq(monkeypatch: pytest.MonkeyPatch) -> type[Base]:
 def test_a_library_is_followed_once_and_its_name_says_the_provider(groq: type[Base]) -> None:
     for _ in range(2):
         hooks.instrument("groq")
-    boundary = groq().request(None, None)
-    assert (boundary.provider, boundary.ignored) == ("groq", False)
+    client = groq().request(None, None).client
+    assert (client.provider, client.ignored) == ("groq", False)
     assert hooks.State.followed == {"groq"}
     assert record.is_active(m.AI_RESPONSE_TIME)
 
@@ -69,7 +69,7 @@ def test_switched_off_the_librarys_own_method_is_back_and_no_span_is_made(groq: 
 
 def test_a_client_that_the_user_has_switched_off_is_followed_so_that_its_calls_are_not_seen(groq: type[Base]) -> None:
     hooks.instrument("groq", ignored=True)
-    assert groq().request(None, None).ignored
+    assert groq().request(None, None).client.ignored
 
 
 def test_without_a_name_all_that_is_imported_is_followed_and_nothing_is_imported(groq: type[Base]) -> None:

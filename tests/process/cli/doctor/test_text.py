@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import pty
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from support.process import clean_env, free_port, program
+from support.process import clean_env, program
 
 from otel_chatbot.cli.doctor.findings import Section, failed, not_looked_at, warning, well
 from otel_chatbot.cli.doctor.text import Style, as_text, verdict
@@ -23,74 +18,6 @@ from otel_chatbot.cli.doctor.text import Style, as_text, verdict
 def run(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     command = [program("otel-chatbot", "install the package"), "doctor", *arguments]
     return subprocess.run(command, cwd=folder, env=clean_env(env), capture_output=True, text=True, timeout=120, check=False)
-
-
-def found(folder: Path, *arguments: str) -> dict[str, tuple[str, str]]:
-    """Status and words of each finding by name; what was not looked at has that as its status."""
-    done = json.loads(run(folder, "--json", *arguments).stdout)
-    looked = {one["name"]: (one["status"], one["message"] + " " + one["remedy"]) for one in done["findings"]}
-    return looked | {one["name"]: ("not looked at", one["message"] + " " + one["remedy"]) for one in done["not_looked_at"]}
-
-
-@contextmanager
-def answering(answer: str, status: int = 200) -> Iterator[str]:
-    """A server that answers everything alike."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(answer.encode())
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-OPTIONS = {"collector": "--collector", "prometheus": "--prometheus", "traces": "--traces"}
-
-
-@pytest.mark.parametrize("name", OPTIONS)
-def test_an_address_that_was_named_is_asked_without_an_endpoint_too(name: str, tmp_path: Path) -> None:
-    address = f"http://127.0.0.1:{free_port()}"
-    told = found(tmp_path, OPTIONS[name], address)
-    assert told[name][0] == "failed"
-    assert address in told[name][1]
-
-
-VECTOR = '{"status": "success", "data": {"resultType": "vector", "result": %s}}'
-
-
-@pytest.mark.parametrize(
-    ("name", "answer", "status", "expected", "words"),
-    [
-        ("collector", 'otelcol_receiver_accepted_spans_total{receiver="otlp"} 7\n', 200, "well", "7 traces"),
-        ("collector", "<html>", 200, "failed", "no collector"),
-        ("prometheus", VECTOR % '[{"metric": {}, "value": [1, "12"]}]', 200, "well", "12 series"),
-        ("prometheus", VECTOR % "[]", 200, "failed", "scrape the app's /metrics"),
-        ("traces", "", 404, "well", "answers"),
-        ("traces", "", 500, "failed", "does not answer"),
-    ],
-)
-def test_what_answers_is_judged_and_the_way_there_is_said_not_to_be_looked_at(
-    name: str, answer: str, status: int, expected: str, words: str, tmp_path: Path
-) -> None:
-    with answering(answer, status) as address:
-        told = found(tmp_path, OPTIONS[name], address)
-    assert told[name][0] == expected, told[name]
-    assert words in told[name][1]
-    if expected == "well":
-        assert told[f"{name}-trip"][0] == "not looked at"
-        assert "OTEL_EXPORTER_OTLP_ENDPOINT" in told[f"{name}-trip"][1]
 
 
 def test_what_was_not_looked_at_is_said_with_the_way_to_have_it_looked_at(tmp_path: Path) -> None:
