@@ -63,3 +63,8 @@ def test_what_the_page_and_its_scripts_ask_for_is_there() -> None:
         asked |= {f"/static/{name}" for name in re.findall(r'from "\./([^"]+)"', text(script))}
     assert asked >= {"/static/main.js", "/static/style.css"}
     assert [path for path in asked if PAGES.find(path) is None] == []
+
+
+def test_every_view_of_the_script_is_an_address_of_the_page() -> None:
+    [listed] = re.findall(r"const VIEWS = \{([^}]*)\}", text("/static/main.js"))
+    assert {name.strip() for name in listed.split(",")} == {*VIEWS}
