@@ -24,7 +24,7 @@ def twice(original: Any) -> Any:
 @pytest.fixture
 def library() -> ModuleType:
     made = ModuleType("tools")
-    made.Tool = type("Tool", (), {"run": Tool.run})  # type: ignore[attr-defined]
+    made.Tool = type("Tool", (), {"run": Tool.run, "walk": lambda _self: "walked"})  # type: ignore[attr-defined]
     made.tool = Tool()  # type: ignore[attr-defined] # an object by the name of a row's owner
     made.__getattr__ = lambda name: pytest.fail(f"{name} would be imported")  # type: ignore[attr-defined]
     return made
@@ -32,14 +32,14 @@ def library() -> ModuleType:
 
 def test_the_methods_of_this_module_are_replaced_and_put_back(library: Any) -> None:
     patches = Patches()
-    wrap((Row("tools", "Tool", "run", twice), Row("elsewhere", "Tool", "run", twice)), library, patches)
-    assert library.Tool().run() == "ranran"
+    wrap((Row("tools", "Tool", "run", twice), Row("elsewhere", "Tool", "walk", twice)), library, patches)
+    assert (library.Tool().run(), library.Tool().walk()) == ("ranran", "walked")
     patches.restore()
     assert library.Tool().run() == "ran"
 
 
 @pytest.mark.parametrize(
-    "row", [Row("tools", "Missing", "run", twice), Row("tools", "tool", "run", twice), Row("tools", "Tool", "walk", twice)]
+    "row", [Row("tools", "Missing", "run", twice), Row("tools", "tool", "run", twice), Row("tools", "Tool", "jump", twice)]
 )
 def test_what_another_release_does_not_have_is_left_out_and_nothing_is_imported_for_it(library: Any, row: Row) -> None:
     wrap((row,), library, Patches())

@@ -72,15 +72,20 @@ def test_an_exception_is_the_calls_failure_and_one_that_stands_for_an_answer_is_
 def test_inside_of_a_clients_own_call_it_is_a_part_of_that(watch: AiWatch) -> None:
     boundary = boundaries.enter()
     assert boundary is not None
-    assert outer.ask(URL, BODY, attempt) == "answer"
+    for _ in range(2):
+        assert outer.ask(URL, BODY, attempt) == "answer"
     assert watch.total(m.AI_RESPONSE_TIME) == 0.0, "the client's call goes on"
     boundary.leave()
     assert watch.total(m.AI_RESPONSE_TIME) == 1.0
+    assert len(watch.spans) == 1
 
 
 def test_a_call_that_is_told_by_hand_is_the_only_one(watch: AiWatch) -> None:
+    boundary = boundaries.enter()
     with chat_completion("own", "llama"):
         assert outer.ask(URL, BODY, lambda: "answer") == "answer"
+    assert boundary is not None
+    boundary.leave()
     assert watch.counted(m.AI_RESPONSE_TIME) == {("own", "llama", None): 1.0}
 
 
