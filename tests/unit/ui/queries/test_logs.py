@@ -69,7 +69,9 @@ def test_the_records_of_a_trace_are_its_own_and_a_text_that_is_no_trace_finds_no
 
 def test_what_is_newer_than_a_record_is_asked_for_by_its_number(kept: Store) -> None:
     newest = page(kept)["logs"][0]
-    assert page(kept, after=int(newest.get("id", 300)))["logs"] == []
+    assert page(kept, after=int(newest["id"]))["logs"] == []
+    assert page(kept, after=int(newest["id"]), text="line")["logs"] == []
+    assert len(page(kept, after=int(newest["id"]) - 2, text="line")["logs"]) == 2
 
 
 def test_problems_have_their_kind_and_how_often_they_were_seen(kept: Store) -> None:
