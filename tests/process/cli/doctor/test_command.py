@@ -118,7 +118,7 @@ def test_faults_of_the_way_out_are_found_by_name(tmp_path: Path, nobody: int) ->
 
 def test_a_configuration_file_that_is_not_there_is_found_by_name_also_where_all_is_off(tmp_path: Path) -> None:
     found = doctor(tmp_path, OTEL_SDK_DISABLED="true", OTEL_CONFIG_FILE="nowhere.yaml")
-    assert found.faults == {("sdk-disabled", "failed"), ("config-file", "failed")}, found.text
+    assert found.faults >= {("sdk-disabled", "failed"), ("config-file", "failed")}, found.text
     assert "nowhere.yaml" in found.says("config-file")
 
 
