@@ -324,6 +324,16 @@ def test_the_start_imports_no_library_that_the_app_has_not_imported(tmp_path: Pa
     assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
 
 
+def test_a_probe_of_an_app_without_databases_imports_no_client_of_one(tmp_path: Path) -> None:
+    source = (
+        "import sys; from otel_chatbot.health.checker import get_health_checker; "
+        "checks = get_health_checker().readiness()['checks']; "
+        "print([check['message'] for check in checks.values()], sorted({'pymongo', 'redis', 'cachelib'} & set(sys.modules)))"
+    )
+    done = run(tmp_path, source)
+    assert (done.stdout, done.returncode) == ("['not configured', 'not configured'] []\n", 0), done.stderr
+
+
 def test_secrets_are_masked_in_spans_and_records_before_they_leave(tmp_path: Path, otlp_sink: OtlpSink) -> None:
     source = APP.replace(
         '    log.info("hello from the app")', '    raise ValueError("mail jane@example.com failed, password=hunter2")'

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from support.answers import answering
+from support.http_answers import answering
 
 from otel_chatbot.cli.compare import FIGURES, Compared, Comparison, Lifetime, _last_run, _one_of, as_table, compare, life_of
 from otel_chatbot.cli.prometheus_api import PrometheusApi, PrometheusError

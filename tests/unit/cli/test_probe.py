@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.answers import answering
+from support.http_answers import answering
 from support.process import free_port
 
 from otel_chatbot.cli.probe import ask, probe

@@ -6,7 +6,7 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from support.answers import answering
+from support.http_answers import answering
 from support.process import free_port
 
 from otel_chatbot.cli.prometheus_api import PrometheusApi, PrometheusError

@@ -177,6 +177,15 @@ def test_the_first_check_is_not_charged_for_importing_the_client() -> None:
     assert (done.stdout, done.stderr) == ("[True]\n", "")
 
 
+def test_the_checks_of_an_app_without_databases_import_no_client() -> None:
+    code = (
+        "import sys; from otel_chatbot.health import get_health_checker; answer = get_health_checker().readiness(); "
+        "print(answer['status'], answer['checks']['database']['message'], sorted({'pymongo', 'redis'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=clean_env(), timeout=60)
+    assert (done.stdout, done.stderr) == ("healthy not configured []\n", "")
+
+
 def test_importing_health_imports_no_client_no_flask_and_starts_no_thread() -> None:
     code = (
         "import sys, threading; import otel_chatbot.health; "

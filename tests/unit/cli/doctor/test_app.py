@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from support.answers import answering
+from support.http_answers import answering
 from support.process import free_port
 
 from otel_chatbot import config

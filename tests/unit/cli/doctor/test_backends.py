@@ -6,7 +6,7 @@ import urllib.error
 from collections.abc import Callable, Iterator
 
 import pytest
-from support.answers import answering
+from support.http_answers import answering
 from support.process import free_port
 
 from otel_chatbot.cli.doctor import backends

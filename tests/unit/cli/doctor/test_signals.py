@@ -7,7 +7,7 @@ import os
 import socket
 
 import pytest
-from support.answers import answering
+from support.http_answers import answering
 from support.process import free_port
 
 from otel_chatbot.cli.doctor import signals as module

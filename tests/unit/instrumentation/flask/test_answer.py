@@ -16,6 +16,8 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.serving import make_server
 from werkzeug.test import create_environ, run_wsgi_app
 
+from otel_chatbot.instrumentation.flask.answer import Answer
+from otel_chatbot.instrumentation.flask.upgrade import Upgrade
 from otel_chatbot.semconv import metrics as m
 
 
@@ -298,3 +300,27 @@ def test_a_refused_websocket_has_its_status(watch: Watch) -> None:
         assert reply.status == 403
     assert watch.counted(m.RESPONSE_TIME) == {("GET", "/ws", 403): 1.0}
     assert watch.counted(m.ERRORS) == {}
+
+
+# the answer alone
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "has"),
+    [("GET", 200, True), ("HEAD", 200, False), ("GET", 204, False), ("GET", 304, False), ("POST", 500, True)],
+)
+def test_an_answer_has_a_body_where_http_lets_it_have_one(method: str, status: int, has: bool) -> None:
+    answer = Answer(method, Upgrade.NONE)
+    answer.begin(f"{status} SOMETHING", [("Content-Length", "7"), ("content-length", "many")])
+    assert (answer.has_body(), answer.expected, answer.end()) == (has, 7, status)
+
+
+def test_the_first_exception_is_the_one_and_an_app_that_answers_nothing_has_answered_500() -> None:
+    answer = Answer("GET", Upgrade.NONE)
+    answer.note_exception(LookupError())
+    answer.note_exception(OSError())
+    assert (answer.end(), answer.error_type) == (500, "LookupError")
+    failed = Answer("GET", Upgrade.NONE)
+    failed.fail(LookupError())
+    failed.fail_unsent(OSError())
+    assert (failed.end(), failed.error_type) == (500, "LookupError")

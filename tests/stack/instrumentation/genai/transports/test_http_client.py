@@ -8,12 +8,9 @@ from __future__ import annotations
 import gc
 import io
 import json
-import subprocess
-import sys
 import weakref
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection, HTTPResponse
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -24,7 +21,6 @@ import urllib3
 from support.ai import AiWatch, watched
 from support.clients.scenario import Prompt
 from support.clients.shapes import SHAPES, Shape
-from support.process import BIN, clean_env
 from support.wires.server import WiresServer
 
 from otel_chatbot.semconv import metrics as m
@@ -172,30 +168,3 @@ def test_no_other_request_is_touched(server: WiresServer, watch: AiWatch) -> Non
         answer.read()
     connection.close()
     assert watch.total(m.AI_RESPONSE_TIME) == 0.0
-
-
-LATE = """
-import json, sys
-from http.client import HTTPConnection
-from urllib.request import Request, urlopen
-import flask
-loaded = lambda: any(name.endswith("genai.call") for name in sys.modules)
-seen = [loaded()]
-url, body = sys.argv[1], json.dumps({"model": "m", "messages": [{"role": "user", "content": "Hi wires:plain:late"}]}).encode()
-urlopen(url, timeout=60).read()
-seen.append(loaded())
-for _ in range(2):
-    urlopen(Request(url, body, {"Content-Type": "application/json"}), timeout=60).read()
-from otel_chatbot.metrics.view import read
-from otel_chatbot.semconv import metrics as m
-calls = sum(sum(point.counts) for family in read() if family.spec is m.AI_RESPONSE_TIME for point in family.histograms)
-print(json.dumps([*seen, loaded(), calls]))
-"""
-
-
-def test_what_follows_is_loaded_with_the_first_post(server: WiresServer, tmp_path: Path) -> None:
-    command = [str(BIN / "opentelemetry-instrument"), sys.executable, "-c", LATE, server.url + WHOLE.path]
-    env = clean_env({"CHATBOT_OTEL_LOG_DIR": str(tmp_path / "logs"), "OTEL_SDK_DISABLED": "false"})
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env, cwd=tmp_path)
-    assert done.stdout, done.stderr[-3000:]
-    assert json.loads(done.stdout.splitlines()[-1]) == [False, False, True, 2], done.stderr[-3000:]
