@@ -15,7 +15,7 @@ from ...common.patching import Method, Patches
 from .. import boundaries, wire_call
 from ..boundaries import Boundary
 from ..call import Call
-from ..recognise import Place, may_ask
+from ..recognise import Place, asks_none, may_ask
 
 _POST: Final = ("POST", "post")
 
@@ -28,7 +28,7 @@ def instrument(module: ModuleType, patches: Patches) -> None:
 
 def _asking(original: Method) -> Method:
     def request(self: Any, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:
-        boundary = _enter(url) if method in _POST and may_ask(url) else None
+        boundary = _enter(url) if method in _POST and not asks_none(url) and may_ask(url) else None
         if boundary is None:
             return original(self, method, url, *args, **kwargs)
         # Begun here already: the spans of others for the HTTP request are to be below the model's.
@@ -50,7 +50,8 @@ def _asking(original: Method) -> Method:
 
 def _sending(original: Method) -> Method:
     def send(self: Any, request: Any, **kwargs: Any) -> Any:
-        boundary = _enter(request.url) if request.method == "POST" and may_ask(request.url) else None
+        url = request.url
+        boundary = _enter(url) if request.method == "POST" and not asks_none(url) and may_ask(url) else None
         if boundary is None:
             return original(self, request, **kwargs)
         try:
