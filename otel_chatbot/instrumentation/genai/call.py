@@ -1,8 +1,8 @@
 """One call of a model, from its request to the end of its answer: what is measured, counted and told of it, once.
 
-Fed by `genai.wire_call` (what the transports see), `genai.boundaries` (the clients' outer calls) and `genai.completion` (calls that
-the application tells of itself); feeds the metrics of AI calls, their span, and the request's turn. No figure comes from a span: all are right when nothing is
-sampled.
+Fed by `genai.wire_call` (what the transports see), `genai.boundaries` (the clients' outer calls) and `genai.completion` (calls
+that the application tells of itself); feeds the metrics of AI calls, their span, and the request's turn. No figure comes from a
+span: all figures are right when nothing is sampled.
 """
 
 from __future__ import annotations
@@ -53,8 +53,10 @@ class Call:
         asked: ModelRequest,
         place: Place | None = None,
         started: float = 0.0,
+        *,
+        spans: bool = True,
     ) -> None:
-        """Begin a call. `started`: on the clock `perf_counter`, if not now."""
+        """Begin a call. `started`: on the clock `perf_counter`, if not now. `spans`: false where another tool makes its span."""
         end_abandoned()
         current()  # so that nothing begins inside a block that has ended
         deduplication.current()  # where no request runs, the scope is made here rather than in the copy below
@@ -74,7 +76,7 @@ class Call:
             self._turn.calls += 1
             if self.operation is not a.GenAiOperation.EMBEDDINGS:
                 self._turn.model = Model(provider, self.model)
-        self.span = genai_spans.start(provider, asked, place)
+        self.span = genai_spans.start(provider, asked, place) if spans else None
         self._context = copy_context()  # the request's scope, also where a stream ends outside of it
         self._chunks = self._characters = 0
         self._first_chunk = self._last_chunk = 0.0

@@ -3,7 +3,7 @@
 Fed by the setting AI_PRICES (a file) and by the extra `genai`; feeds `genai.call`. Nothing is ever downloaded: the library
 would do so only through `UpdatePrices`, which is never used here.
 
-The file is a JSON object. Its keys are models, or `provider/model`; its values hold US dollars for a million tokens:
+The file is a JSON object. Its keys are models, or `provider/model`; its values hold US dollars per million tokens:
 `{"my-model": {"input": 0.5, "output": 1.5, "cached": 0.05}}`. `cached` is `input` where it is missing.
 """
 
@@ -45,7 +45,7 @@ class Usage:
 
 
 class Price(NamedTuple):
-    """US dollars for a million tokens, the same for each."""
+    """US dollars per million tokens, the same for each token."""
 
     input: Decimal
     output: Decimal

@@ -84,11 +84,7 @@ def start(provider: str, asked: ModelRequest, place: Place | None) -> Span | Non
     if not Spans.on:
         return None
     try:
-        maker = Spans.maker
-        if maker is None:
-            source = Spans.provider or trace.get_tracer_provider()
-            maker = Spans.maker = maker_of(source.get_tracer(SCOPE))
-            Spans.follows = follows(source)
+        maker = Spans.maker or _make()
         context = get_current()
         if (Spans.follows and is_unsampled(context)) or is_suppressed(context):
             return None
@@ -108,6 +104,22 @@ def start(provider: str, asked: ModelRequest, place: Place | None) -> Span | Non
     except Exception as error:
         report("starting the span of an AI call", error)
         return None
+
+
+def start_run(name: str, told: dict[str, Any]) -> Span | None:
+    """Begin the span of a run of a tool, an agent or a chain; None where there is to be none."""
+    maker = Spans.maker or _make()
+    context = get_current()
+    if is_suppressed(context) or (Spans.follows and is_unsampled(context)):
+        return None
+    return maker.start(name, context, SpanKind.INTERNAL, told)
+
+
+def _make() -> SpanMaker:
+    source = Spans.provider or trace.get_tracer_provider()
+    Spans.follows = follows(source)
+    Spans.maker = maker_of(source.get_tracer(SCOPE))
+    return Spans.maker
 
 
 @never_raise

@@ -200,7 +200,7 @@ def test_what_is_exported_of_a_light_span_is_what_upstream_exports_of_the_sdks(o
     processor.shutdown()
 
 
-@pytest.mark.parametrize("value", [("a", "b"), (), ("a", 1), ("a", None), (b"a",), (("a",),), ["a", "b"]], ids=repr)
+@pytest.mark.parametrize("value", [("a", "b"), (), ("a", 1), ("a", None), (b"a",), (("a",),), ["a", "b"], (["a"],)], ids=repr)
 def test_a_tuple_among_several_attributes_is_taken_as_the_sdk_takes_it(value: object) -> None:
     logging.disable(logging.CRITICAL)
     try:
