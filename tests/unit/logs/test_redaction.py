@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pymongo.errors import BulkWriteError, DuplicateKeyError, ServerSelectionTimeoutError
 from redis.exceptions import ResponseError
 
-from otel_chatbot.config import Settings
+from otel_chatbot.config import MASK, Settings
 from otel_chatbot.logs.errors import safe_exception_message, safe_stack
 from otel_chatbot.logs.patterns import RULES
 from otel_chatbot.logs.redaction import Redactor
@@ -349,3 +349,19 @@ def test_other_attributes_are_redacted_by_key_and_pattern() -> None:
     assert REDACTOR.attribute("url.query", "a=1&token=x") == "a=1&token=****"
     values: list[Any] = [1, 2.5, True, "trace"]
     assert REDACTOR.attribute("app.values", values) == values
+
+
+def test_a_short_text_in_which_nothing_was_found_is_searched_once_and_of_many_the_first_are_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    redactor, searched = Redactor(), []
+    monkeypatch.setattr(redactor, "suspicious", lambda text: searched.append(text) or True)
+    identity = "674812345678901234567890"
+    assert [redactor.text(identity) for _ in range(3)] == [identity] * 3
+    assert searched == [identity]
+    assert [redactor.text("call +49 170 1234567") for _ in range(2)] == [f"call {MASK}"] * 2
+    assert len(searched) == 3, "what is masked is searched each time"
+    for number in range(600):
+        redactor.text(f"conversation {number}")
+    assert redactor.text(identity) == identity
+    assert searched[-1] == identity
