@@ -1,4 +1,4 @@
-"""One request from its arrival to its last byte: what is counted, measured and told of it, once.
+"""One request from its arrival to its last byte: what is counted, measured and told of it, each once.
 
 Fed by `instrumentation.flask.hooks` (the hooks of an app) and `instrumentation.flask.streaming` (the last byte); feeds the metrics
 of requests, the request's span and the access record. No figure comes from a span: all are right when nothing is sampled.
