@@ -46,6 +46,8 @@ class Plan(NamedTuple):
     talk: bool
     ids: tuple[str, ...]
     """Fields that name its conversation, the best first."""
+    saying: tuple[str, ...]
+    """Fields that hold what it says, and who speaks."""
     telling: bool
     """It has a field that may make it a part of a chat."""
 
@@ -106,10 +108,12 @@ class Plans:
             ids=tuple(
                 n for n, p, v in sorted((f for f in fields if f[1] in _RANKS), key=lambda f: _RANKS[f[1]]) if _may_be_id(v)
             ),
+            saying=(),
             telling=False,
         )
+        who, sides = ((name for name, _ in (*plan.speakers, *plan.flags) if name in document), (name for name, _ in plan.sides))
         telling = bool(plan.speakers or plan.flags or plan.nested or plan.sides or plan.arrays)
-        return plan._replace(telling=telling)
+        return plan._replace(saying=(*who, *plan.texts, *plan.nested, *sides), telling=telling)
 
 
 def may_say(value: Any) -> bool:
@@ -119,3 +123,13 @@ def may_say(value: Any) -> bool:
 
 def _may_be_id(value: Any) -> bool:
     return value is not None and not isinstance(value, (bool, list, tuple, Mapping))
+
+
+def at(document: Any, path: str) -> Any:
+    """The value at a dotted path, or under the path written as one key (`{"$set": {"a.b": 1}}`)."""
+    if not isinstance(document, Mapping):
+        return None
+    if path in document:
+        return document[path]
+    head, dot, rest = path.partition(".")
+    return at(document.get(head), rest) if dot else None

@@ -25,7 +25,7 @@ from ...semconv import metrics as m
 from ..chats.current import count, current
 from ..common import chat_turn
 from ..common.client_spans import ClientSpans, Prepared, end, mark_failed
-from . import unrecognised, whole_arrays
+from . import rewritten, unrecognised, whole_arrays
 from .documents import WRITES, Write, write_of
 from .transactions import Transactions, identity_of, in_transaction
 
@@ -113,7 +113,10 @@ class CommandFigures(monitoring.CommandListener):
         if running.span is not None:
             end(running.span, seconds)
         if running.read is not None:
-            whole_arrays.read(*running.read[:2], _shown(reply), whole=running.read.whole)
+            space, query, whole = running.read
+            documents = _shown(reply)
+            whole_arrays.read(space, query, documents, whole=whole)
+            rewritten.shown(space, query, documents)
         if running.write is not None:
             _settle(running.write, reply, running.transaction)
         elif running.transaction is not None and event.command_name == "commitTransaction":

@@ -7,7 +7,6 @@ empty, as a reply says, or a read in the same request.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -24,8 +23,6 @@ from .keys import Key
 from .memory import KnownList
 from .values import arrays_of
 
-_logger = logging.getLogger("otel_chatbot")
-_warned: set[str] = set()
 _FIRST: Final = 8
 """Elements of an array by which it is known as a chat."""
 _MOST_NAMES: Final = 1024
@@ -69,7 +66,7 @@ class History:
         if new:
             return self.elements(new, began=began)
         if lost and self.elements(items, began=False) is not NOTHING:
-            _warn(_REPLACED)
+            current.warn_once(_REPLACED)
         return NOTHING
 
     def whole(self, field: str, value: Any, before: dict[str, Array] | None) -> Counts | None:
@@ -84,7 +81,7 @@ class History:
         counts = NOTHING
         for path in chats:
             if before is None:
-                _warn(_REPLACED)
+                current.warn_once(_REPLACED)
             else:
                 counts = counts.plus(self._grown(path or field, before.get(path, ()), arrays[path]))
         return counts
@@ -119,7 +116,7 @@ class History:
             return total(self._counts(item, path) for item in now[len(before) :])
         grown = growth(before, now, lambda item: self._counts(item, path))
         if grown is None:
-            _warn(_REPLACED)
+            current.warn_once(_REPLACED)
             return NOTHING
         return grown if before else grown.plus(CONVERSATION)
 
@@ -154,9 +151,3 @@ class History:
         self.memory.is_chat(self.place)
         if self.key.name and len(NAMES) < _MOST_NAMES:
             NAMES.add(self.key.name)
-
-
-def _warn(text: str) -> None:
-    if text not in _warned:
-        _warned.add(text)
-        _logger.warning("%s (said once)", text)

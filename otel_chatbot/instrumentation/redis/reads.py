@@ -94,11 +94,11 @@ def shows(address: Address, name: str, arguments: Sequence[Any], reply: Any) -> 
     elif not reply:
         for key in arguments if name == "EXISTS" else arguments[:1]:
             remembered, place = memory.current(), (address, keys.text_of(key))
-            if remembered.listed(place) is None and _from_the_start(name, arguments):
+            if remembered.unknown(place) and _from_the_start(name, arguments):
                 remembered.keep_list(place, KnownList())
     elif name == "LRANGE" and isinstance(reply, list) and list(map(keys.text_of, arguments[1:3])) == ["0", "-1"]:
         remembered, place = memory.current(), (address, keys.text_of(arguments[0]))
-        if remembered.listed(place) is None:
+        if remembered.unknown(place):
             remembered.keep_list(place, KnownList(reply))
 
 
