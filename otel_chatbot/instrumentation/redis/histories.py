@@ -16,7 +16,7 @@ from ..chats.counts import CONVERSATION, NOTHING, Counts, total
 from ..chats.growth import Array, growth
 from ..chats.recognise import Found, Recogniser
 from ..chats.shapes import Place
-from ..common import chat_turn
+from ..common import chat_turn, seen
 from ..common.redis_addresses import Address
 from . import keys, memory
 from .keys import Key
@@ -26,12 +26,14 @@ from .values import arrays_of
 _FIRST: Final = 8
 """Elements of an array by which it is known as a chat."""
 _MOST_NAMES: Final = 1024
+_MOST_TOLD: Final = 50
+"""Names that the other processes of the run are told."""
 _REPLACED = (
     "a chat in Redis was written as a whole, and no read in the same request showed what it held: what is new in it cannot be "
     "counted; push new messages, read the chat first, or count them with messages_sent and messages_received"
 )
 NAMES: Final[set[str]] = set()
-"""Names of keys whose values were chats."""
+"""Names of keys whose values were chats; the forms of those without a name."""
 
 
 class History:
@@ -149,5 +151,8 @@ class History:
 
     def _is_chat(self) -> None:
         self.memory.is_chat(self.place)
-        if self.key.name and len(NAMES) < _MOST_NAMES:
-            NAMES.add(self.key.name)
+        name = self.key.name or keys.form(self.key.text)
+        if name and name not in NAMES and len(NAMES) < _MOST_NAMES:
+            NAMES.add(name)
+            if len(NAMES) <= _MOST_TOLD:
+                seen.note(seen.HISTORY, name)
