@@ -113,7 +113,7 @@ class Plans:
         )
         who, sides = ((name for name, _ in (*plan.speakers, *plan.flags) if name in document), (name for name, _ in plan.sides))
         telling = bool(plan.speakers or plan.flags or plan.nested or plan.sides or plan.arrays)
-        return plan._replace(saying=(*who, *plan.texts, *plan.nested, *sides), telling=telling)
+        return plan._replace(saying=tuple(dict.fromkeys((*who, *plan.texts, *plan.nested, *sides))), telling=telling)
 
 
 def may_say(value: Any) -> bool:

@@ -87,9 +87,9 @@ def shows(address: Address, name: str, arguments: Sequence[Any], reply: Any) -> 
         return
     if name == "JSON.GET":
         path = keys.text_of(arguments[1]) if len(arguments) > 1 else ""
+        if path.startswith("$"):  # a list of what is found there, mostly of one
+            reply = (reply[0] if reply else None) if isinstance(reply, list) else reply and reply[1:-1]
         found = parsed(reply)
-        if path.startswith("$") and isinstance(found, list):
-            found = found[0] if found else None
         History(address, arguments[0]).shows(options.json_path(path), found)
     elif not reply:
         for key in arguments if name == "EXISTS" else arguments[:1]:
