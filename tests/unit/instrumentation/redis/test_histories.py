@@ -94,7 +94,7 @@ def test_a_key_names_the_conversation_unless_a_document_does() -> None:
 def test_names_and_forms_of_keys_with_chats_are_known_to_the_run() -> None:
     for key in ("chat:1", "5511@c.us", "alice"):
         history(key).whole("", [USER], {})
-    assert histories.NAMES == {"chat", "=0@a.a"}
+    assert {"chat", "=0@a.a"} == histories.NAMES
     assert FACTS.of(seen.HISTORY) == [("=0@a.a",), ("chat",)]
 
 
