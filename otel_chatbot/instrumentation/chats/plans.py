@@ -20,7 +20,6 @@ _MOST_FIELDS: Final = 200
 """Fields of a document that may be a part of a chat."""
 _LONGEST_NAME: Final = 64
 _SPEAKERS: Final = {name: number for number, name in enumerate((*shapes.SPEAKERS, *shapes.LOOSE_SPEAKERS))}
-_FLAGS: Final = shapes.USER_FLAGS | shapes.BOT_FLAGS
 _RANKS: Final = {name: number for number, name in enumerate(shapes.CONVERSATION_IDS)}
 
 
@@ -32,6 +31,8 @@ class Plan(NamedTuple):
     flags: tuple[tuple[str, bool], ...]
     nested: tuple[str, ...]
     sides: tuple[tuple[str, Side], ...]
+    asks: bool
+    """Its question is named so."""
     arrays: tuple[str, ...]
     chats: bool
     """It has an array that is named after a chat."""
@@ -91,10 +92,13 @@ class Plans:
         plan = Plan(
             speakers=((self._role, "role"),) if self._role else tuple(speakers),
             flags=tuple(
-                (n, p in shapes.USER_FLAGS) for n, p, v in fields if isinstance(v, bool) and p in _FLAGS and not self._role
+                (n, of_user)
+                for n, _, v in fields
+                if isinstance(v, bool) and not self._role and (of_user := shapes.flag(n)) is not None
             ),
             nested=tuple(n for n, p, v in fields if p in shapes.NESTED and isinstance(v, (str, Mapping))),
             sides=tuple((n, found) for n, _, v in fields if (found := self.side(n)) is not None and may_say(v)),
+            asks=any(shapes.asks(n) for n, _, v in fields if may_say(v)),
             arrays=tuple(n for n, _, v in fields if isinstance(v, (list, tuple))),
             chats=any(isinstance(v, (list, tuple)) and shapes.names_conversations(n) for n, _, v in fields),
             letter=tuple(n for n, p, _ in fields if p in shapes.ADDRESSED),

@@ -69,6 +69,8 @@ class Recogniser:
             return Found(CONVERSATION.plus(self._embedded(document, plan, collection)), chat=True, holds=True)
         if here.speaks and not plan.personal:
             said = self._said(document, plan, here.chat, sure=here.holds_messages, batch=batch)
+            if not said.chat and here.records and plan.asks and plan.sides:
+                said = self._exchange(document, plan, True, batch=batch)
             if said.chat:
                 return said
         return self._conversation(document, plan, collection, here.place) if here.converses else _NONE

@@ -39,6 +39,8 @@ def test_a_collection_that_settings_name_is_a_chats_and_the_others_do_not_speak(
     assert not known.collection("messages").speaks
     known = Places(Settings(conversations_collection="cases"))
     assert known.collection("cases").holds_conversations
+    assert known.array("messages", "cases").counts
+    assert not known.array("messages", "chats").counts
     assert not known.collection("chats").converses
 
 
@@ -48,6 +50,8 @@ def test_a_collection_that_settings_name_is_a_chats_and_the_others_do_not_speak(
         ("messages", "conversations", True, True),
         ("log", "chats", True, True),
         ("log", "store", True, False),
+        ("events", "conversations", True, True),
+        ("events", "store", False, False),
         ("comments", "store", False, False),
         ("tags", "chats", False, False),
         ("history", "users", True, False),

@@ -93,3 +93,47 @@ def test_a_name_speaks_of_conversations_by_its_last_word_of_a_chat(name: str, sp
 )
 def test_an_array_is_a_history_by_its_last_word(name: str, history: bool) -> None:
     assert shapes.is_history(name) is history
+
+
+@pytest.mark.parametrize(
+    ("name", "of_user"),
+    [
+        ("isUser", True),
+        ("isuser", True),
+        ("is_created_by_user", True),
+        ("sentByHuman", True),
+        ("bot", False),
+        ("isAI", False),
+        ("is_bot_response", False),
+        ("generated_by_assistant", False),
+        ("user", None),
+        ("isActiveUser", None),
+        ("user_bot", None),
+        ("is_message", None),
+        ("botched", None),
+        ("", None),
+    ],
+)
+def test_a_boolean_says_who_speaks_by_all_of_its_words(name: str, of_user: bool | None) -> None:
+    assert shapes.flag(name) is of_user
+
+
+@pytest.mark.parametrize(
+    ("name", "records"),
+    [
+        ("history", True),
+        ("query_logs", True),
+        ("audit_log", False),
+        ("chat_history", False),
+        ("log_levels", False),
+        ("", False),
+    ],
+)
+def test_a_collection_keeps_records_by_its_last_word(name: str, records: bool) -> None:
+    assert shapes.keeps_records(name) is records
+
+
+def test_a_question_or_a_prompt_asks_and_a_request_does_not() -> None:
+    assert [name for name in ("question", "userPrompt", "pregunta", "query", "request", "input") if shapes.asks(name)] == [
+        "question", "userPrompt", "pregunta",
+    ]  # fmt: skip
