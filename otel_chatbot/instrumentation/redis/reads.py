@@ -114,12 +114,7 @@ def _one(address: Address, key: Any, field: Any, value: Any) -> int:
     cache = other_keys.is_cache(key)
     if value is None:
         return _none(address, key, keys.text_of(field), cache=cache)
-    if (
-        value[:1] in STARTS
-        and may_chat(value)
-        and other_keys.may_be_chat(key)
-        and History(address, key).shows(keys.text_of(field), parsed(value))
-    ):
+    if value[:1] in STARTS and other_keys.may_be_chat(key) and History(address, key).shows(keys.text_of(field), parsed(value)):
         return 0
     return 1 if cache else 0
 

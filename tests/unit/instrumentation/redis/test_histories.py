@@ -56,6 +56,13 @@ def test_a_list_that_was_read_deleted_and_pushed_again_counts_by_what_is_new() -
     known = memory.current().keep_list((ADDRESS, "chat:1"), KnownList(text(USER)))
     known.clear()
     assert [history().pushed(text(item), n) for n, item in enumerate((USER, BOT), 1)] == [NOTHING, Counts(0, 0, 1)]
+    assert set() == WARNED
+
+
+def test_a_list_that_was_read_and_deleted_goes_on_with_what_is_new_and_begins_no_conversation() -> None:
+    known = memory.current().keep_list((ADDRESS, "chat:1"), KnownList(text(USER)))
+    known.clear()
+    assert history().pushed(text(BOT), 1) == Counts(0, 0, 1)
 
 
 def test_a_list_that_was_deleted_unread_is_not_guessed_and_that_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
