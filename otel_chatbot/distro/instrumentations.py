@@ -14,7 +14,7 @@ from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr
 from wrapt import when_imported
 
 from .._guard import report
-from ..instrumentation.genai.libraries import AI_CLIENTS, AI_LIBRARIES
+from ..instrumentation.genai.libraries import AGENTS, AI_CLIENTS, AI_LIBRARIES, BESIDE, OTHERS
 from .environment import SignalPlan
 
 
@@ -40,8 +40,14 @@ OURS: Final = (
     OwnInstrumentation("cachelib", "cachelib", "cachelib"),
     OwnInstrumentation("http.client", "genai.standard_library", "genai", by_name=True, shown=False),
     *(OwnInstrumentation(library, "genai.hooks", "genai", by_name=True) for library in AI_LIBRARIES),
+    *(
+        OwnInstrumentation(library, "genai.hooks", "genai", by_name=True, shown=False)
+        for library in (*BESIDE, *OTHERS, *AGENTS)
+    ),
 )
-_OF_AI_CLIENTS: Final = frozenset({*AI_CLIENTS, "bedrock", "google-genai", "google_genai", "mistralai", "ollama"})
+_OF_AI_CLIENTS: Final = frozenset(
+    {*AI_CLIENTS, "bedrock", "google-genai", "google_genai", "mistralai", "ollama", "langchain", "llama-index", "llama_index", "llamaindex"}
+)  # fmt: skip
 """Upstream's and others' instrumentors of AI clients, by entry point: ours see the calls of all."""
 REPLACED: Final = frozenset(ours.name for ours in OURS if not ours.by_name) | _OF_AI_CLIENTS
 """Upstream's instrumentors, by entry point, that ours replace."""

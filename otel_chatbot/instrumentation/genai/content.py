@@ -108,6 +108,11 @@ def _value(value: Any, room: _Budget) -> Any:
     return value if len(text) <= room.left else room.cut(text)
 
 
+def text(value: Any) -> str:
+    """Any value of the application, for an attribute."""
+    return (value if isinstance(value, str) else orjson.dumps(value, str, orjson.OPT_NON_STR_KEYS).decode())[:MOST_TEXT]
+
+
 def _tools(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     given = body.get("tools") or dict_of(body.get("toolConfig")).get("tools")
     found: list[Any] = []

@@ -13,7 +13,7 @@ from typing import Any, Final
 from ..._guard import never_raise
 from ..common.patching import Method
 from . import boundaries, stream_usage
-from .boundaries import Boundary
+from .boundaries import Boundary, Client
 from .stream_usage import StreamOptions, UsageReporting
 from .wire_call import WireCall
 
@@ -23,15 +23,23 @@ gets of a stream without giving it another object."""
 _AGAIN: Final = object()
 
 
-def following(provider: str | None, *, ignored: bool = False) -> Callable[[Method], Method]:
+def owners(base: type) -> Iterator[type]:
+    """The base, and the classes below it that have a `request` of their own: another tool's, which knows the base's from before ours."""
+    yield base
+    below: type
+    for below in base.__subclasses__():
+        yield from (kind for kind in owners(below) if "request" in vars(kind))
+
+
+def following(client: Client) -> Callable[[Method], Method]:
     """Make the method of the synchronous base."""
 
     def make(original: Method) -> Method:
         def request(self: Any, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
-            boundary = boundaries.enter(provider, ignored=ignored)
+            boundary = boundaries.enter(client)
             if boundary is None:
                 return original(self, cast_to, options, *args, **kwargs)
-            added = stream_usage.ask(self, options) if kwargs.get("stream") and not ignored else None
+            added = stream_usage.ask(self, options) if kwargs.get("stream") and not client.ignored else None
             asking = options if added is None or added.options is None else added.options
             try:
                 try:
@@ -56,15 +64,15 @@ def following(provider: str | None, *, ignored: bool = False) -> Callable[[Metho
     return make
 
 
-def following_async(provider: str | None, *, ignored: bool = False) -> Callable[[Method], Method]:
+def following_async(client: Client) -> Callable[[Method], Method]:
     """As `following`, of the asynchronous base."""
 
     def make(original: Method) -> Method:
         async def request(self: Any, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
-            boundary = boundaries.enter(provider, ignored=ignored)
+            boundary = boundaries.enter(client)
             if boundary is None:
                 return await original(self, cast_to, options, *args, **kwargs)
-            added = stream_usage.ask(self, options) if kwargs.get("stream") and not ignored else None
+            added = stream_usage.ask(self, options) if kwargs.get("stream") and not client.ignored else None
             asking = options if added is None or added.options is None else added.options
             try:
                 try:
@@ -98,12 +106,11 @@ def _remember_refusal(added: StreamOptions | None) -> None:
 @never_raise
 def _follow(answer: Any, boundary: Boundary, added: StreamOptions | None, follow: Callable[..., Any]) -> None:
     wire_call = boundary.wire_call
-    if (
-        wire_call is None
-        or wire_call.over
-        or _ITERATOR not in getattr(answer, "__dict__", ())
-        or not hasattr(answer, "__stream__")
-    ):
+    while not hasattr(type(answer), "__stream__"):
+        answer = getattr(answer, "__wrapped__", None)  # another tool's proxy around the stream, which it reads
+        if answer is None:
+            return
+    if wire_call is None or wire_call.over or _ITERATOR not in vars(answer):
         return
     # The generator that the client has made, and not begun, refers to its stream: a stream that is thrown away would stay until
     # the garbage collector comes, and its call with it. Anthropic's client makes it of a copy, for the same reason.
@@ -147,4 +154,5 @@ def _ended(wire_call: WireCall, added: StreamOptions | None) -> None:
     if added is not None and added.options is None and wire_call.answer.done:
         stream_usage.remember(added.key, UsageReporting.SILENT if wire_call.answer.usage is None else UsageReporting.TELLS)
     if wire_call.over:
-        wire_call.settle(wire_call.error)
+        # After the last event the client reads on to the end of the body, and says nothing of what goes wrong there.
+        wire_call.settle(None if wire_call.answer.done else wire_call.error)

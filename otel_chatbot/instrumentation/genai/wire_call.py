@@ -14,7 +14,7 @@ import orjson
 
 from ..._guard import never_raise
 from ...metrics import record
-from . import boundaries, decoding, runs, spans, unseen
+from . import boundaries, decoding, others, runs, spans, unseen
 from . import call as genai_call
 from .call import Call
 from .framing import Framing, Splitter, framing_of, splitter
@@ -26,7 +26,7 @@ from .recognise import Found, Place, candidates, may_ask, recognise
 MOST: Final = 16 * 1024 * 1024
 """Bytes of an answer that is one value."""
 _DONE: Final = b"[DONE]"
-"""What ends a stream of OpenAI's; no JSON."""
+"""What ends a stream of OpenAI's: this event is no JSON."""
 
 Headers = Callable[[str], "str | None"]
 """Gives a header of an answer by its name in small letters."""
@@ -40,7 +40,7 @@ def begin(place: Place, body: Callable[[], bytes | Body | None]) -> WireCall | N
     if record.is_own_traffic() or genai_call.current() is not None:
         return None
     boundary = boundaries.current()
-    if boundary is not None and boundary.ignored:
+    if boundary is not None and boundary.client.ignored:
         return None
     if boundary is not None and boundary.call is not None:
         # A further attempt; a client that falls back on another provider asks in another way.
@@ -58,7 +58,7 @@ def find(place: Place, body: Callable[[], bytes | Body | None], boundary: bounda
     """The call that a request is; None where it asks no model."""
     protocols = candidates(place)
     data = body() if protocols else None
-    return None if data is None else recognise(place, protocols, data, None if boundary is None else boundary.provider)
+    return None if data is None else recognise(place, protocols, data, None if boundary is None else boundary.client.provider)
 
 
 def begin_call(found: Found, boundary: boundaries.Boundary | None) -> Call:
@@ -66,7 +66,8 @@ def begin_call(found: Found, boundary: boundaries.Boundary | None) -> Call:
     if spans.captures_content():
         found.asked.body = found.body
     started = 0.0 if boundary is None else boundary.started
-    call = Call(found.provider, found.asked, found.place, started)
+    theirs = boundary is not None and boundary.client.library in others.TELLING
+    call = Call(found.provider, found.asked, found.place, started, spans=not theirs)
     if boundary is not None:
         boundary.call, boundary.found = call, found
     return call

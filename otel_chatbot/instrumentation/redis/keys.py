@@ -43,7 +43,11 @@ class Key(NamedTuple):
 
 def read(key: Any) -> Key:
     """What a key says."""
-    text = text_of(key)[:_LONGEST]
+    return _read((key if type(key) is str else text_of(key))[:_LONGEST])
+
+
+@functools.lru_cache(maxsize=1024)
+def _read(text: str) -> Key:
     words: list[str] = []
     runs: list[tuple[str, str]] = []
     """The parts that are no words, each with the word before it."""
@@ -66,6 +70,8 @@ def read(key: Any) -> Key:
 
 def text_of(value: Any) -> str:
     """A key, a field or a short value as text."""
+    if type(value) is str:
+        return value
     return bytes(value).decode("utf-8", "replace") if isinstance(value, (bytes, bytearray, memoryview)) else str(value)
 
 

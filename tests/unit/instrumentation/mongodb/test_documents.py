@@ -11,7 +11,7 @@ from otel_chatbot.config import Settings
 from otel_chatbot.instrumentation.chats.counts import BOTH, NOTHING, RECEIVED, SENT, Counts
 from otel_chatbot.instrumentation.chats.current import WARNED
 from otel_chatbot.instrumentation.chats.recognise import Recogniser
-from otel_chatbot.instrumentation.mongodb.documents import Write, write_of
+from otel_chatbot.instrumentation.mongodb.documents import WRITES, Write
 from otel_chatbot.metrics import deduplication
 
 USER, BOT = {"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}
@@ -25,7 +25,8 @@ def request_scope() -> Iterator[None]:
 
 
 def write(**command: Any) -> Write:
-    found = write_of(next(iter(command)), {**command, "$db": "db"}, Recogniser(Settings()))
+    name = next(iter(command))
+    found = WRITES[name.lower()](name, {**command, "$db": "db"}, Recogniser(Settings()))
     assert found is not None
     return found
 
@@ -116,7 +117,8 @@ def test_a_write_says_whether_it_stores_messages_and_which_conversation_it_is_of
 
 @pytest.mark.parametrize(
     "command",
-    [{"find": "messages"}, {"insert": 1, "documents": [USER]}, {"insert": "messages", "documents": []}, {"update": "chats"}],
+    [{"insert": 1, "documents": [USER]}, {"insert": "messages", "documents": []}, {"update": "chats"}],
 )
 def test_what_writes_no_chat_is_no_write(command: dict[str, Any]) -> None:
-    assert write_of(next(iter(command)), command, Recogniser(Settings())) is None
+    name = next(iter(command))
+    assert WRITES[name](name, command, Recogniser(Settings())) is None

@@ -10,7 +10,7 @@ import pytest
 from otel_chatbot.instrumentation.chats.counts import NOTHING, Counts
 from otel_chatbot.instrumentation.chats.current import WARNED, current
 from otel_chatbot.instrumentation.mongodb import rewritten
-from otel_chatbot.instrumentation.mongodb.documents import write_of
+from otel_chatbot.instrumentation.mongodb.documents import WRITES
 from otel_chatbot.metrics import deduplication
 
 SPACE = ("db", "sessions")
@@ -37,13 +37,13 @@ def message(number: int, chat: str = "c1", **more: Any) -> dict[str, Any]:
 
 def insert(*documents: dict[str, Any], collection: str = SPACE[1], reply: dict[str, Any] | None = None) -> Counts:
     command = {"insert": collection, "$db": SPACE[0], "documents": list(documents)}
-    write = write_of("insert", command, current())
+    write = WRITES["insert"]("insert", command, current())
     return NOTHING if write is None else write.settle(reply or {"ok": 1, "n": len(documents)})
 
 
 def delete(query: dict[str, Any], number: int, *, limit: int = 0) -> None:
     command = {"delete": SPACE[1], "$db": SPACE[0], "deletes": [{"q": query, "limit": limit}]}
-    write = write_of("delete", command, current())
+    write = WRITES["delete"]("delete", command, current())
     if write is not None:
         assert write.settle({"ok": 1, "n": number}) == NOTHING
 
@@ -156,6 +156,6 @@ def test_outside_of_a_request_a_single_message_behind_a_delete_is_new_and_a_whol
 
 def test_a_message_that_cannot_be_told_from_an_old_one_leaves_its_turn_to_the_models_answer() -> None:
     delete({"session_id": "c1"}, 5)
-    write = write_of("insert", {"insert": SPACE[1], "$db": SPACE[0], "documents": [message(6)]}, current())
+    write = WRITES["insert"]("insert", {"insert": SPACE[1], "$db": SPACE[0], "documents": [message(6)]}, current())
     assert write is not None
     assert not write.says()
