@@ -53,4 +53,8 @@ def test_a_librarys_store_counts_what_was_said_and_is_no_cache(ran: dict[str, An
 
 def test_checkpoints_of_a_graph_are_not_taken_for_messages(ran: dict[str, Any]) -> None:
     assert ran["langgraph"]["counted"] == [0, 0, 0, 0, 0]
-    assert len(ran) == len(PER_MESSAGE) + 1
+
+
+def test_the_books_of_memoized_functions_are_no_reads_of_the_cache(ran: dict[str, Any], scale: int) -> None:
+    assert ran["memoized"]["counted"] == [0, 0, 0, 4 * scale, 4 * scale]
+    assert set(ran) == {*PER_MESSAGE, "langgraph", "memoized"}, "each store was driven"

@@ -1,4 +1,4 @@
-"""The stores of chats of langchain, langgraph and llama-index, and RedisJSON, each driven in the requests of a Flask app.
+"""The stores of chats of langchain, langgraph and llama-index, RedisJSON and flask-caching, each driven in requests of a Flask app.
 
 The app holds no line of telemetry. What was really said is kept by what stands outside: a listener of pymongo's, and Redis's MONITOR
 over a socket of its own. Run as `opentelemetry-instrument python stores.py`; prints one line of JSON per store.
@@ -21,6 +21,7 @@ import llama_index.storage.chat_store.mongo.base as llama_mongo
 import redis
 from bson import encode
 from flask import Flask, request
+from flask_caching import Cache
 from langchain_community.chat_message_histories import RedisChatMessageHistory
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_mongodb import MongoDBChatMessageHistory
@@ -205,12 +206,24 @@ def langgraph(chat: str, question: str, answer: str) -> None:
     assert state["messages"][-1].content == answer
 
 
+def memoized(_chat: str, question: str, answer: str) -> None:
+    """flask-caching's memoize: a function's answer is asked for twice, and kept in Redis after the first time."""
+    assert [recite(question, answer) for _ in range(2)] == [len(answer)] * 2
+
+
 STORES: list[Talk] = [
     langchain_mongodb, langchain_mongodb_trimmed, langchain_redis_list, langchain_redis_json, llama_mongodb, llama_mongodb_set,
     llama_mongodb_set_unread, llama_mongodb_async, llama_redis, llama_redis_set, redis_json_append,
-    redis_json_whole, langgraph,
+    redis_json_whole, langgraph, memoized,
 ]  # fmt: skip
 app = Flask(__name__)
+cache = Cache(app, config={"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": REDIS})
+
+
+@cache.memoize(600)
+def recite(_question: str, answer: str) -> int:
+    """Something that takes long."""
+    return len(answer)
 
 
 @app.post("/<name>/<chat>")

@@ -108,6 +108,11 @@ def test_a_bulk_without_results_counts_by_its_totals() -> None:
     assert bulk(errorsOnly=True).settle({"nInserted": 1, "nModified": 0, "nUpserted": 1, "cursor": {}}) == Counts(1, 1, 1)
 
 
+def test_what_no_reply_can_acknowledge_counts_as_it_was_sent() -> None:
+    assert bulk(writeConcern={"w": 0}).settle({"ok": 1}) == SENT, "whether the update changed anything cannot be known"
+    assert write(update="chats", updates=[push(USER)], writeConcern={"w": 0}).settle({"ok": 1}) == NOTHING
+
+
 def test_a_write_says_whether_it_stores_messages_and_which_conversation_it_is_of() -> None:
     one = write(insert="messages", documents=[{**USER, "chat_id": "c"}])
     assert (one.says(), one.conversation) == (True, "c")
