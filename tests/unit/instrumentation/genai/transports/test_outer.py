@@ -1,25 +1,24 @@
-"""A call begins where the application asks: what is sent inside is one call, and what leaves it reaches the application."""
+"""A call that begins where the application asks: above the spans of others, one for all attempts, ended by what the app gets."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from opentelemetry import trace
 from support.ai import AiWatch, watched
 
+from otel_chatbot import chat_completion
 from otel_chatbot.instrumentation.genai import boundaries, wire_call
-from otel_chatbot.instrumentation.genai import call as genai_call
 from otel_chatbot.instrumentation.genai.recognise import Place
 from otel_chatbot.instrumentation.genai.transports import outer
 from otel_chatbot.semconv import metrics as m
 
 URL = "http://127.0.0.1/v1/chat/completions"
-PLACE = Place("127.0.0.1", None, "/v1/chat/completions", "http")
 BODY = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}]}
-SAID = json.dumps(BODY)
 ANSWER = b'{"usage": {"prompt_tokens": 3, "completion_tokens": 2}}'
-JSON = {"content-type": "application/json"}.get
 
 
 @pytest.fixture
@@ -29,87 +28,68 @@ def watch() -> Iterator[AiWatch]:
 
 
 def attempt(status: int = 200) -> str:
-    """Send the request, as the transport below sees it."""
-    sent = wire_call.begin(PLACE, lambda: BODY)
+    """What the transport below sees of one attempt."""
+    sent = wire_call.begin(Place("127.0.0.1", None, "/v1/chat/completions", "http"), lambda: BODY)
     assert sent is not None
     with sent:
         pass
-    if sent.responded(status, JSON, decoded=True):
+    if sent.responded(status, {"content-type": "application/json"}.get, decoded=True):
         sent.whole(ANSWER)
     return "answer"
 
 
-@pytest.mark.parametrize("said", [SAID, SAID.encode()])
-def test_attempts_below_are_one_call_that_ends_with_the_outer_one(watch: AiWatch, said: object) -> None:
+@pytest.mark.parametrize("said", [BODY, json.dumps(BODY), json.dumps(BODY).encode()], ids=["object", "text", "bytes"])
+def test_redirects_and_attempts_are_one_call_whose_span_is_above_what_others_make(watch: AiWatch, said: Any) -> None:
+    above: list[Any] = []
+
     def send() -> str:
-        attempt(503)
-        assert watch.total(m.AI_RESPONSE_TIME) == 0.0
+        above.append(trace.get_current_span().get_span_context())
+        attempt(307)
         return attempt()
 
     assert outer.ask(URL, said, send) == "answer"
     assert watch.counted(m.AI_RESPONSE_TIME) == {("openai", "gpt-4o-mini", None): 1.0}
-    assert watch.tokens() == {"input": 3.0, "output": 2.0}
-    assert (boundaries.current(), genai_call.current()) == (None, None)
+    assert (watch.tokens(), watch.total(m.ERRORS)) == ({"input": 3.0, "output": 2.0}, 0.0)
+    assert above == [watch.span.context]
+    assert boundaries.current() is None
+    assert not trace.get_current_span().get_span_context().is_valid
 
 
-def test_what_is_raised_is_the_calls_failure_and_the_applications_own_error(watch: AiWatch) -> None:
-    error = ConnectionError("gone")
+def test_an_exception_is_the_calls_failure_and_one_that_stands_for_an_answer_is_not(watch: AiWatch) -> None:
+    def send() -> None:
+        attempt(503)
+        raise KeyError("status")
 
-    def send() -> str:
-        raise error
-
-    with pytest.raises(ConnectionError) as raised:
-        outer.ask(URL, SAID, send)
-    assert raised.value is error
-    assert watch.total(m.ERRORS) == 1.0
-    assert (boundaries.current(), genai_call.current()) == (None, None)
-
-
-def test_an_exception_that_stands_for_an_answer_does_not_replace_what_the_answer_says(watch: AiWatch) -> None:
-    class Status(Exception):  # noqa: N818 - as urllib's own
-        pass
-
-    def send() -> str:
-        attempt()
-        raise Status
-
-    with pytest.raises(Status):
-        outer.ask(URL, SAID, send, (Status,))
-    assert (watch.total(m.ERRORS), watch.total(m.AI_RESPONSE_TIME)) == (0.0, 1.0)
-
-
-@pytest.mark.parametrize(
-    ("url", "said"),
-    [
-        ("http://127.0.0.1:port/v1/chat/completions", SAID),
-        ("http://127.0.0.1/hello", SAID),
-        (URL, None),
-        (URL, object()),
-        (b"http://127.0.0.1/v1/chat/completions", SAID),
-    ],
-    ids=["a port that is none", "no model", "nothing said", "a file", "bytes"],
-)
-def test_what_is_no_call_of_a_model_is_sent_once_and_counted_nowhere(watch: AiWatch, url: object, said: object) -> None:
-    sent: list[object] = []
-    assert outer.ask(url, said, lambda: sent.append(genai_call.current()) or "answer") == "answer"
-    assert sent == [None]
-    assert watch.total(m.AI_RESPONSE_TIME) == 0.0
+    with pytest.raises(KeyError):
+        outer.ask(URL, BODY, send, (KeyError,))
+    assert watch.counted(m.ERRORS) == {("503",): 1.0}
+    with pytest.raises(KeyError):
+        outer.ask(URL, BODY, send)
+    assert watch.counted(m.ERRORS) == {("503",): 1.0, ("KeyError",): 1.0}
     assert boundaries.current() is None
 
 
-def test_inside_of_a_clients_own_method_the_call_ends_with_that(watch: AiWatch) -> None:
+def test_inside_of_a_clients_own_call_it_is_a_part_of_that(watch: AiWatch) -> None:
     boundary = boundaries.enter()
     assert boundary is not None
-    assert outer.ask(URL, SAID, attempt) == "answer"
-    assert boundaries.current() is boundary
-    assert watch.total(m.AI_RESPONSE_TIME) == 0.0, "the client may ask again"
+    assert outer.ask(URL, BODY, attempt) == "answer"
+    assert watch.total(m.AI_RESPONSE_TIME) == 0.0, "the client's call goes on"
     boundary.leave()
     assert watch.total(m.AI_RESPONSE_TIME) == 1.0
 
 
-def test_a_client_that_is_not_to_be_followed_is_left_alone(watch: AiWatch) -> None:
-    boundary = boundaries.enter(boundaries.Client(ignored=True))
-    assert boundary is not None
-    assert outer.ask(URL, SAID, lambda: boundary.call) is None
-    boundary.leave()
-    assert watch.total(m.AI_RESPONSE_TIME) == 0.0
+def test_a_call_that_is_told_by_hand_is_the_only_one(watch: AiWatch) -> None:
+    with chat_completion("own", "llama"):
+        assert outer.ask(URL, BODY, lambda: "answer") == "answer"
+    assert watch.counted(m.AI_RESPONSE_TIME) == {("own", "llama", None): 1.0}
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [(URL, {"question": 1}), (URL, b"no json"), (URL, iter([b"piece"])), (URL, None), (None, BODY), ("http://127.0.0.1:port/v1/chat/completions", BODY)],
+    ids=["another body", "no JSON", "a stream", "nothing", "no address", "no port"],
+)  # fmt: skip
+def test_what_asks_no_model_that_can_be_told_is_sent_without_a_call(watch: AiWatch, url: Any, said: Any) -> None:
+    assert outer.ask(url, said, lambda: "sent") == "sent"
+    assert (watch.total(m.AI_RESPONSE_TIME), watch.spans) == (0.0, [])
+    assert boundaries.current() is None

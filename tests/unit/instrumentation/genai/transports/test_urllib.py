@@ -1,69 +1,75 @@
-"""A POST through `urllib.request` that may ask a model begins its call above the opener; any other one is left alone."""
+"""Openers of the standard library: a POST to a model is one call above what others make, and nothing else is touched."""
 
 from __future__ import annotations
 
+import io
+import json
+from collections.abc import Iterator
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import OpenerDirector, Request
 
 import pytest
+from support.ai import AiWatch, addresses, watched
 
-from otel_chatbot import config
 from otel_chatbot.instrumentation.common.patching import Patches
-from otel_chatbot.instrumentation.genai.transports import outer, urllib
+from otel_chatbot.instrumentation.genai import boundaries
+from otel_chatbot.instrumentation.genai.transports import urllib
+from otel_chatbot.semconv import metrics as m
 
 URL = "http://127.0.0.1/v1/chat/completions"
+BODY = json.dumps({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}]}).encode()
 
 
-class Opener(OpenerDirector):
+class Openers(OpenerDirector):
+    """Answers without a connection, and says whether a call of a model was running."""
+
     def open(self, fullurl: Any, data: Any = None, timeout: Any = None) -> Any:
-        return fullurl, data, timeout
+        """As `OpenerDirector` has it."""
+        url = fullurl if isinstance(fullurl, str) else fullurl.full_url
+        if "fails" in url:
+            raise HTTPError(url, 500, "no", {}, io.BytesIO())  # type: ignore[arg-type]
+        if "breaks" in url:
+            raise ConnectionResetError
+        return boundaries.current() is not None, timeout
+
+
+@pytest.fixture(autouse=True)
+def followed() -> Iterator[None]:
+    patches = Patches()
+    urllib.instrument(Openers, patches)
+    yield
+    patches.restore()
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """What was taken for a call of a model, and which errors stand for an answer; no further address is a model's."""
-    monkeypatch.setattr(config, "current", config.Settings)
-    taken: list[tuple[Any, ...]] = []
-
-    def ask(url: Any, said: Any, send: Any, answered: tuple[type[BaseException], ...]) -> Any:
-        taken.append((url, said, answered))
-        return send()
-
-    monkeypatch.setattr(outer, "ask", ask)
-    return taken
-
-
-@pytest.fixture
-def opener() -> type[Opener]:
-    made = type("Followed", (Opener,), {"open": Opener.open})
-    urllib.instrument(made, Patches())
-    return made
+def watch() -> Iterator[AiWatch]:
+    with watched() as made:
+        yield made
 
 
 @pytest.mark.parametrize(
-    ("request_", "data", "said"),
-    [
-        (URL, b"{}", b"{}"),
-        (Request(URL, b"{}"), None, b"{}"),
-        (Request(URL, b"old"), b"new", b"new"),
-        (Request(URL, method="POST"), None, None),
-        (Request(URL, method="GET"), b"{}", b"{}"),
-    ],
-    ids=["an address", "a request", "a request and other data", "a POST of nothing", "data goes by POST"],
+    "arguments",
+    [(URL, BODY, 7), (Request(URL, BODY), None, 7), (Request(URL), BODY, 7), (Request(URL, BODY, method="POST"), None, 7)],
 )
-def test_a_post_to_a_place_that_may_be_a_models_is_asked_with_what_it_says(
-    request_: Any, data: Any, said: Any, opener: type[Opener], asked: list[tuple[Any, ...]]
-) -> None:
-    assert opener().open(request_, data, 5) == (request_, data, 5), "the library gets what the application gave"
-    assert asked == [(URL, said, (HTTPError,))]
+def test_a_post_is_one_call_however_it_is_said(watch: AiWatch, arguments: tuple[Any, ...]) -> None:
+    assert Openers().open(*arguments) == (True, 7)
+    assert watch.counted(m.AI_RESPONSE_TIME) == {("openai", "gpt-4o-mini", None): 1.0}
 
 
 @pytest.mark.parametrize(
-    ("request_", "data"),
-    [(URL, None), (Request(URL), None), (Request(URL, b"{}", method="PUT"), None), ("http://127.0.0.1/hello", b"{}")],
-    ids=["a GET by address", "a GET", "a PUT", "another place"],
+    "arguments", [(URL,), (Request(URL),), (Request("http://127.0.0.1/orders", BODY),), ("http://127.0.0.1/orders", BODY)]
 )
-def test_any_other_request_is_left_alone(request_: Any, data: Any, opener: type[Opener], asked: list[tuple[Any, ...]]) -> None:
-    assert opener().open(request_, data) == (request_, data, None)
-    assert asked == []
+def test_other_requests_are_no_calls(watch: AiWatch, arguments: tuple[Any, ...]) -> None:
+    with addresses(""):
+        assert Openers().open(*arguments) == (False, None)
+    assert watch.total(m.AI_RESPONSE_TIME) == 0.0
+
+
+def test_a_status_is_an_answer_and_any_other_exception_the_calls_failure(watch: AiWatch) -> None:
+    with pytest.raises(HTTPError):
+        Openers().open(URL.replace("/v1", "/fails/v1"), BODY)
+    assert watch.counted(m.ERRORS) == {}, "of a status, the transport below knows"
+    with pytest.raises(ConnectionResetError):
+        Openers().open(URL.replace("/v1", "/breaks/v1"), BODY)
+    assert watch.counted(m.ERRORS) == {("ConnectionResetError",): 1.0}
