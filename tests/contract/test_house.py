@@ -15,7 +15,6 @@ SMALL = {
     "distro/delivery/tls.py": "requests is imported with the first post alone",
     "distro/delivery/otlp_values.py": "three rooms of distro/ need it, none of them the others",
     "instrumentation/flask/probes.py": "imported where Flask is not installed",
-    "instrumentation/genai/libraries.py": "imported before any of the libraries, and without the instrumentation",
     "logs/escapes.py": "the one place that knows control characters, for formatters and console alike",
     "metrics/chatbot.py": "written by `otel-chatbot render`",
     "render/dashboards.py": "the boards import what it would be joined to",
