@@ -26,6 +26,9 @@ LOCKS = {
     "beside": "3.11",
     "clients": "3.11",
     "clients-older": "3.11",
+    "seen-upstream": "3.11",
+    "seen-openllmetry": "3.11",
+    "seen-openlit": "3.11",
     "docs": "3.11",
     "extensions": "3.11",
 }

@@ -51,6 +51,11 @@ def _run(options: argparse.Namespace) -> int:  # noqa: PLR0911 - one line per co
         from .ui import ui
 
         return ui(_fields(Viewing, options))
+    if options.command == "top":
+        from .top import Asked as Topping
+        from .top import top
+
+        return top(_fields(Topping, options))
     from .spool import spool
 
     return spool(options.action)
@@ -136,6 +141,22 @@ def parser() -> argparse.ArgumentParser:
     spool.add_argument(
         "action", choices=("status", "replay", "purge"), help="show how much there is, send it now, or delete it"
     )
+    _viewing(commands)
+    render = commands.add_parser("render", help="write the rules, dashboards and tables that follow from the metrics' names")
+    render.add_argument("folder", nargs="?", default="", help="where to write; without it, it is shown what would change here")
+    render.add_argument("--root", default="", help="the same as FOLDER")
+    render.add_argument("--check", action="store_true", help="write nothing; 1 when a file differs, and its name (for CI)")
+    render.add_argument("--force", action="store_true", help="overwrite files that are there and differ")
+    render.add_argument(
+        "--runbooks",
+        default="",
+        help="absolute address of the alerts' pages, with {page} for a page's name or without (default: CHATBOT_OTEL_RUNBOOKS)",
+    )
+    return found
+
+
+def _viewing(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The commands that show what is going on."""
     ui = commands.add_parser("ui", help="the viewer: chats, traces, logs and figures of the apps here, in a browser")
     ui.add_argument(
         "folder", nargs="?", default="", help="look at the apps that write here alone (default: all of this user's)"
@@ -148,14 +169,9 @@ def parser() -> argparse.ArgumentParser:
         "--max-mib", type=number(int, 16), default=512, help="size of that file, the oldest goes first (default 512)"
     )
     ui.add_argument("--max-days", type=number(float, 0.01), default=7.0, help="age of what is kept (default 7)")
-    render = commands.add_parser("render", help="write the rules, dashboards and tables that follow from the metrics' names")
-    render.add_argument("folder", nargs="?", default="", help="where to write; without it, it is shown what would change here")
-    render.add_argument("--root", default="", help="the same as FOLDER")
-    render.add_argument("--check", action="store_true", help="write nothing; 1 when a file differs, and its name (for CI)")
-    render.add_argument("--force", action="store_true", help="overwrite files that are there and differ")
-    render.add_argument(
-        "--runbooks",
-        default="",
-        help="absolute address of the alerts' pages, with {page} for a page's name or without (default: CHATBOT_OTEL_RUNBOOKS)",
+    top = commands.add_parser("top", help="the same in a terminal: figures, the last turns, errors (needs otel-chatbot[top])")
+    top.add_argument("folder", nargs="?", default="", help="look at the apps that write here alone (default: ask the viewer)")
+    top.add_argument(
+        "--viewer", default="", help="address of a viewer to ask (default: http://127.0.0.1:4390 when it runs, else none)"
     )
-    return found
+    top.add_argument("--token", default="", help="the viewer's token")

@@ -157,17 +157,24 @@ def _head(status: HealthStatus) -> dict[str, Any]:
     return {"status": status.value, "timestamp": utc(), "uptime_seconds": round(uptime(), 3), "version": version()}
 
 
+def _may_use_mongodb() -> bool:
+    """Whether there may be a MongoDB to check; an app that has imported no pymongo has no client."""
+    return bool(config.current().mongodb_uri) or "pymongo" in sys.modules
+
+
 def _import_clients() -> None:
     """Import what the built-in checks need, before their budgets begin: on a busy machine it takes most of a second."""
     settings = config.current()
     with contextlib.suppress(ImportError):  # the check that needs it says so
-        if settings.mongodb_uri or "pymongo" in sys.modules:
+        if _may_use_mongodb():
             importlib.import_module(f"{__package__}.mongo")
         if settings.redis_url or "redis" in sys.modules:
             importlib.import_module(f"{__package__}.redis_connection")
 
 
 def _database() -> HealthResult:
+    if not _may_use_mongodb():
+        return HealthResult(HealthStatus.HEALTHY, "not configured")
     from .mongo import check_database
 
     return check_database(config.current().health_timeout * _REPORTED)

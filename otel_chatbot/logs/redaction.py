@@ -42,9 +42,9 @@ _ENDINGS = frozenset(
 )
 _TEXT_HINTS = ("pass", "pwd", "secret", "token", "auth", "cookie", "key", "credential", "jwt", "cvv", "cvc", "ssn")
 
-# `key=value`, `"key": "value"`, `key: value`; the key is judged by `Redactor.sensitive`.
+# `key=value`, `"key": "value"`, `key: value`, `--key=value`; the key is judged by `Redactor.sensitive`.
 _ASSIGNMENT = re.compile(
-    r"(?<![\w.-])(?P<key>[A-Za-z][\w.-]{1,63})(?P<gap>\\?[\"']?(?:\s{0,3}[=:]|%3D)\s{0,3})"
+    r"(?<![\w.-])(?P<option>-{0,2})(?P<key>[A-Za-z][\w.-]{1,63})(?P<gap>\\?[\"']?(?:\s{0,3}[=:]|%3D)\s{0,3})"
     r"(?P<value>[rbuf]{0,2}(?:\\?\"(?:[^\"\\]|\\.){0,4096}\\?\"|'(?:[^'\\]|\\.){0,4096}')|[^\s,;&)}\]\"']{1,4096})"
 )
 _HEADERS = re.compile(r"((?i:\b(?:proxy-)?authorization|\b(?:set-)?cookie)\s{0,3}[:=]\s{0,3})([^\r\n\"'}]{1,4096})")
@@ -155,7 +155,7 @@ class Redactor:
             return match[0]
         value = match["value"]
         quote = value[-1] if value[-1] in "\"'" else ""
-        return f"{match['key']}{match['gap']}{quote}{MASK}{quote}"
+        return f"{match['option']}{match['key']}{match['gap']}{quote}{MASK}{quote}"
 
     def bounded(self, text: str) -> str:
         """A text redacted and of at most 32 Ki characters; says how many were left out."""

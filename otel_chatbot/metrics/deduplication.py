@@ -34,17 +34,34 @@ class ScopeCounts:
 
     def add_auto(self, amount: float) -> float:
         """How much of an automatic event is new."""
-        with self._lock:
+        lock = self._lock
+        lock.acquire()
+        try:
             before = self.auto
             self.auto = after = before + amount
             return amount if before >= self.hand else max(after - self.hand, 0.0)
+        finally:
+            lock.release()
+
+    def measured(self) -> None:
+        """One automatic measurement; how much of it is new, nobody asks."""
+        lock = self._lock
+        lock.acquire()
+        try:
+            self.auto += 1.0
+        finally:
+            lock.release()
 
     def add_hand(self, amount: float) -> float:
         """How much of a hand call is new."""
-        with self._lock:
+        lock = self._lock
+        lock.acquire()
+        try:
             before = self.hand
             self.hand = after = before + amount
             return amount if before >= self.auto else max(after - self.auto, 0.0)
+        finally:
+            lock.release()
 
 
 class Ending(Protocol):

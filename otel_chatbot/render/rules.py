@@ -1,7 +1,7 @@
-"""Prometheus' rules: what is recorded, and what wakes somebody.
+"""Prometheus' rules: what is recorded, and what alerts.
 
 Fed by `render.objectives` and `render.alerts`; feeds `prometheus/rules/*.yml`. The same rules serve both scrape
-configurations: they look at rates, keep services and environments apart, and never ask which way a figure came.
+configurations: they look at rates, keep services and environments apart, and do not depend on the way a figure came.
 """
 
 from __future__ import annotations

@@ -50,6 +50,9 @@ GEN_AI_REQUEST_MODEL = "gen_ai.request.model"
 GEN_AI_RESPONSE_MODEL = "gen_ai.response.model"
 GEN_AI_TOKEN_TYPE = "gen_ai.token.type"  # noqa: S105 - a name, no password
 GEN_AI_CONVERSATION_ID = "gen_ai.conversation.id"
+USER_HASH = "user.hash"
+USERS = (USER_HASH, "user.id", "enduser.pseudo.id", "enduser.id")
+"""Under which of these an app may say for whom a span was; the viewer takes the first."""
 GEN_AI_REQUEST_STREAM = "gen_ai.request.stream"
 GEN_AI_TEMPERATURE = "gen_ai.request.temperature"
 GEN_AI_TOP_P = "gen_ai.request.top_p"

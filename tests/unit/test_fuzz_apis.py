@@ -29,7 +29,7 @@ from otel_chatbot.logs.formatters import ColoredFormatter
 from otel_chatbot.metrics import exposition, view
 from otel_chatbot.metrics.store import STORE
 
-SERIES = 30
+SERIES = 20
 READ_BACK_EVERY = 100
 """The parsers take a hundred times as long as all that is tested: series stay, so that what one reads back is of many cases."""
 

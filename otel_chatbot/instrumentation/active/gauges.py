@@ -83,16 +83,19 @@ class ActiveWindows:
         sources = Sources(request)
         return Found(sources.first(self._user_places), sources.first(self._conversation_places), sources.model())
 
-    def see(self, found: Found) -> None:
-        """Note the ids of a request that ended well."""
+    def see(self, found: Found) -> str | None:
+        """Note the ids of a request that ended well; what stands for its user on spans, which nobody can turn back."""
         now = monotonic()
+        user: str | None = None
         for kind, text in zip((USERS, CONVERSATIONS), found[:2], strict=True):
             if text is not None:
-                self._ids[kind].see(text, now)
+                digest = self._ids[kind].see(text, now)
+                user = digest.hex() if kind is USERS else user
                 self._redis.offer(kind, text, now)
                 if kind not in self._noted:
                     self._noted.add(kind)
                     seen.note(seen.ACTIVE, kind)
+        return user
 
     def count(self, kind: str) -> int:
         """Distinct ids in the window, over the processes of this run and, where Redis answers, over all machines.

@@ -93,8 +93,8 @@ class ActiveIds:
         self._folder: Path | None = None
         self._key = b""
 
-    def see(self, text: str, now: float | None = None) -> None:
-        """Note that an id is active."""
+    def see(self, text: str, now: float | None = None) -> bytes:
+        """Note that an id is active; its digest, which is the same in all processes of the run."""
         now = monotonic() if now is None else now
         with self._lock:
             if not self._key:
@@ -108,6 +108,7 @@ class ActiveIds:
                 sight.time = now
                 self._seen.move_to_end(digest)
             self._publish(sight.slot, digest, now)
+        return digest
 
     def count(self, now: float | None = None) -> int:
         """How many distinct ids were seen within the window, by this process and the others of its run."""

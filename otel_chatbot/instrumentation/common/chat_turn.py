@@ -10,13 +10,16 @@ a message of the assistant.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
 from opentelemetry.trace import SpanContext
 
 from ... import _wiring
-from ...metrics import deduplication, record
+from ...metrics import deduplication
+from ...metrics.store import STORE, HistogramSeries
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from . import savings, seen, told_messages
@@ -127,6 +130,16 @@ def stores() -> None:
         turn.stores = True
 
 
+def writes(conversation: object, says: Callable[[], bool]) -> None:
+    """The running request writes to this conversation, if it is known: see `met`; and messages, if it `says` any: see `stores`."""
+    turn = running()
+    if turn is not None:
+        if turn.conversation is None and conversation is not None:
+            turn.conversation = str(conversation)
+        if not turn.stores and says():
+            turn.stores = True
+
+
 def written_conversation(scope: deduplication.Scope) -> str | None:
     """The conversation that a request has written to; None where it wrote to none that is known."""
     turn = scope.turn
@@ -178,8 +191,15 @@ def finish(
         return
     turn.phases[a.Phase.TOTAL] = seconds
     for phase, spent_seconds in turn.phases.items():
-        attributes[a.PHASE_SECONDS[phase]] = spent_seconds
-        record.observe(m.TURN_TIME, spent_seconds, {a.PHASE: phase.value}, context)
+        name, series = _times(phase)
+        attributes[name] = spent_seconds
+        series.observe(spent_seconds, context)
+
+
+@functools.lru_cache(maxsize=len(a.Phase))
+def _times(phase: a.Phase) -> tuple[str, HistogramSeries]:
+    """The attribute and the series that tell the time of a phase."""
+    return a.PHASE_SECONDS[phase], STORE.histogram(m.TURN_TIME).bind({a.PHASE: phase.value})
 
 
 def _save(turn: ChatTurn, wish: WantedModel, *, from_cache: bool) -> None:

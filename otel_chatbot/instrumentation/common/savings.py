@@ -10,6 +10,7 @@ asked since the app started has saved nothing that is known.
 
 from __future__ import annotations
 
+import functools
 import json
 from decimal import Decimal
 from typing import NamedTuple
@@ -44,7 +45,7 @@ def cost_of(model: Model, dollars: Decimal) -> None:
 @never_raise
 def asked(wish: WantedModel, model: Model) -> None:
     """A turn with this wish has asked this model."""
-    name, text = _asked(wish), json.dumps(model)
+    name, text = _asked(wish), _text(model)
     if NOTES.get(name) != text:
         NOTES.put(name, text)
 
@@ -64,8 +65,13 @@ def count(wish: WantedModel) -> None:
 
 
 def _cost(model: Model) -> str:
-    return "cost " + json.dumps(model)
+    return "cost " + _text(model)
 
 
 def _asked(wish: WantedModel) -> str:
-    return "asked " + json.dumps(wish)
+    return "asked " + _text(wish)
+
+
+@functools.lru_cache(maxsize=1024)
+def _text(named: Model | WantedModel) -> str:
+    return json.dumps(named)

@@ -61,7 +61,7 @@ class ChatCompletion:
             self._call.response_model = model
 
     def fail(self, error_type: str) -> None:
-        """Say that the call failed without an exception, and how: a short name out of few."""
+        """Say that the call failed without an exception, and how: by a short name. Use few different names."""
         if self._call is not None:
             self._call.failure = error_type
 

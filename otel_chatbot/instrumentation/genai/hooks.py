@@ -1,4 +1,4 @@
-"""Instrumentation of AI calls: which library is followed how, each when it is imported. Nothing is imported for it.
+"""Instrumentation of AI calls: which libraries are followed, and how. Each is followed when the application imports it.
 
 Fed by the distribution, which calls `instrument` with each library of the table that the application imports; feeds the
 transports, which see the calls, and the boundaries, which see what an application calls one call.

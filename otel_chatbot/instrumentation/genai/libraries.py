@@ -1,4 +1,4 @@
-"""The libraries whose import switches the instrumentation of AI calls on: HTTP clients, and clients that try again by themselves.
+"""The libraries whose import switches the instrumentation of AI calls on: HTTP clients, and clients that retry by themselves.
 
 Lists of names and nothing else, so that the distribution can wait for them without loading what follows them (`genai.hooks`).
 """

@@ -1,4 +1,4 @@
-"""Runs of assistants: calls that have been answered with "wait", until somebody asks how they are and hears that they have ended.
+"""Runs of assistants: the first answer says only that a run has begun; the call ends when somebody asks and hears of its end.
 
 Fed by `genai.wire_call` (the request that starts a run) and the transports (the answers to the polls); feeds `genai.call`.
 """
@@ -20,7 +20,7 @@ _MOST: Final = 1024
 _EXPIRE: Final = 600.0
 """Seconds after which a run has expired at the provider; nobody will hear of its end then."""
 WAITING: Final[dict[str, tuple[float, Call]]] = {}
-"""Runs that we wait for, and since when."""
+"""Runs whose end nobody has heard of yet, and since when."""
 
 
 def pending(run_id: str, call: Call) -> None:
@@ -60,7 +60,7 @@ def heard(body: bytes) -> None:
 
 
 class Poll:
-    """The answer to such a question, which a transport reads along as it does with an `WireCall`."""
+    """The answer to such a question, which a transport reads along as it does with a `WireCall`."""
 
     __slots__ = ("_decoder", "_parts", "over")
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
-from opentelemetry.context import get_current
 from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, StatusCode, TraceFlags, TracerProvider
 
 from ... import config
 from ..._guard import never_raise, report
+from ...metrics.series import get_current
 from ...semconv import attributes as a
 from ...semconv.spec import SCOPE
 from ..common import chat_turn
@@ -86,14 +86,14 @@ def start(provider: str, asked: ModelRequest, place: Place | None) -> Span | Non
     try:
         maker = Spans.maker or _make()
         context = get_current()
-        if is_suppressed(context) or (Spans.follows and is_unsampled(context)):
+        if (Spans.follows and is_unsampled(context)) or is_suppressed(context):
             return None
         if is_theirs(trace.get_current_span(context)):
             return None
         decided = maker.decide(context)
         if decided is not None and not decided[0].trace_flags & TraceFlags.SAMPLED:
             return NonRecordingSpan(decided[0])
-        operation = asked.operation.value
+        operation = asked.operation._value_
         told: dict[str, Any] = {a.GEN_AI_OPERATION: operation, a.GEN_AI_PROVIDER: provider, a.GEN_AI_REQUEST_MODEL: asked.model}
         if place is not None and place.host:
             told[a.SERVER_ADDRESS] = place.host

@@ -154,4 +154,5 @@ def _ended(wire_call: WireCall, added: StreamOptions | None) -> None:
     if added is not None and added.options is None and wire_call.answer.done:
         stream_usage.remember(added.key, UsageReporting.SILENT if wire_call.answer.usage is None else UsageReporting.TELLS)
     if wire_call.over:
-        wire_call.settle(wire_call.error)
+        # After the last event the client reads on to the end of the body, and says nothing of what goes wrong there.
+        wire_call.settle(None if wire_call.answer.done else wire_call.error)

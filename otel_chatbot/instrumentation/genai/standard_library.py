@@ -1,4 +1,4 @@
-"""Calls of models through the standard library: nearly every process has `http.client`, so the rest is loaded at its first POST.
+"""Calls of models through the standard library. Nearly every process imports `http.client`: the rest is loaded at its first POST.
 
 Fed by the distribution, at once in most processes; feeds `genai.transports.http_client`, by way of `genai.hooks`.
 """

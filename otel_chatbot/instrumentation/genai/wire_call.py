@@ -26,7 +26,7 @@ from .recognise import Found, Place, candidates, may_ask, recognise
 MOST: Final = 16 * 1024 * 1024
 """Bytes of an answer that is one value."""
 _DONE: Final = b"[DONE]"
-"""What ends a stream of OpenAI's; no JSON."""
+"""What ends a stream of OpenAI's: this event is no JSON."""
 
 Headers = Callable[[str], "str | None"]
 """Gives a header of an answer by its name in small letters."""

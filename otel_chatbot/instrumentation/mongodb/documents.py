@@ -16,7 +16,7 @@ from ..chats.recognise import Found, Recogniser
 from . import whole_arrays
 from .statements import RememberedDocument, Space, Statement, StatementCounts
 
-__all__ = ["NOTHING", "Counts", "StatementCounts", "Write", "write_of"]
+__all__ = ["NOTHING", "WRITES", "Counts", "StatementCounts", "Write"]
 
 _logger = logging.getLogger("otel_chatbot")
 _warned: set[str] = set()
@@ -140,12 +140,6 @@ class Write:
         errors = set(failed)
         stop = min(errors) if errors and self._command.get("ordered", True) else len(self._changes)
         return {index: change for index, change in enumerate(self._changes[:stop]) if index not in errors}
-
-
-def write_of(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:
-    """The write that a command is, or None when it is none."""
-    make = WRITES.get(name.lower())
-    return None if make is None else make(name, command, recogniser)
 
 
 def _insert(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from otel_chatbot.distro.environment import DEFAULTS, SignalPlan, set_defaults
-from otel_chatbot.distro.providers.resource import service_name
 from otel_chatbot.semconv.attributes import Signal
 
 TRACES, METRICS, LOGS = Signal.TRACES, Signal.METRICS, Signal.LOGS
@@ -71,21 +70,3 @@ def test_disabled_instrumentations_are_those_named_or_all() -> None:
 def test_an_unusable_interval_leaves_the_default() -> None:
     assert SignalPlan.from_env({"OTEL_METRIC_EXPORT_INTERVAL": "soon"}).export_interval == 60
     assert SignalPlan.from_env({"OTEL_METRIC_EXPORT_INTERVAL": "250"}).export_interval == 0.25
-
-
-@pytest.mark.parametrize(
-    ("command", "name"),
-    [
-        (["app.py"], "app"),
-        (["-W", "ignore", "src/bot.py", "serve"], "bot"),
-        (["-m", "bot.web"], "bot.web"),
-        (["-m", "flask", "--app", "chat:create_app()", "run"], "chat"),
-        (["/usr/bin/flask", "run", "--debug"], "fallback"),
-        (["/usr/bin/gunicorn", "-w", "4", "-b", "127.0.0.1:8000", "shop.wsgi:app"], "shop.wsgi"),
-        (["/usr/bin/gunicorn", "-c", "python:otel_chatbot.gunicorn", "chat:app"], "chat"),
-        (["-c", "print()"], "python"),
-        ([], "python"),
-    ],
-)
-def test_the_service_is_named_after_the_app(command: list[str], name: str) -> None:
-    assert service_name(command, "fallback.py") == name

@@ -43,6 +43,8 @@ def name_of(value: Any) -> str | None:
 
 def count_of(value: Any) -> int | None:
     """The value, if it is a count of something."""
+    if value is None:
+        return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < _LARGEST:
         return None
     return int(value)

@@ -30,7 +30,7 @@ def request(body: Body, path: str) -> ModelRequest:
 
 
 def usage(found: Any, answer: Answer) -> None:
-    """Tokens. `input_tokens` are those that no cache served; a stream tells the counts in two events, the later one goes first."""
+    """Tokens. `input_tokens` are those that no cache served. A stream tells the counts in two events; the later event is right."""
     told = dict_of(found)
     seen = answer.counts
     for name in _COUNTS:
@@ -54,7 +54,7 @@ def whole(found: dict[str, Any], answer: Answer) -> None:
 
 
 def _block(number: int, block: dict[str, Any], answer: Answer) -> None:
-    kind = block.get("type")
+    kind = name_of(block.get("type"))
     if kind in _CALLS:
         arguments = block.get("input")
         answer.tool(number, block.get("name"), block.get("id"), arguments or None)

@@ -66,7 +66,7 @@ def whole(found: dict[str, Any], answer: Answer) -> None:
 
 
 def whole_embedding(found: dict[str, Any], answer: Answer) -> None:
-    """An answer with embeddings; the vectors are of no interest."""
+    """An answer with embeddings; the vectors are not read."""
     answer.by(None, found.get("id"))
     usage(found.get("meta"), answer)
 

@@ -86,7 +86,7 @@ def whole(found: dict[str, Any], answer: Answer) -> None:
 
 
 def whole_embedding(found: dict[str, Any], answer: Answer) -> None:
-    """An answer with embeddings; the vectors are of no interest, and only some of the interfaces tell tokens."""
+    """An answer with embeddings; the vectors are not read, and only some of the interfaces tell tokens."""
     answer.used(dict_of(found.get("usageMetadata")).get("promptTokenCount"))
     tokens = [
         count_of(dict_of(dict_of(item.get("embeddings")).get("statistics")).get("token_count"))

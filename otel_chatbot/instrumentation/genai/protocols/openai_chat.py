@@ -1,4 +1,4 @@
-"""OpenAI's chat completions and completions, and all who speak the same, as Azure, Mistral, Groq, xAI, DeepSeek, vLLM.
+"""OpenAI's chat completions and completions, and every provider with the same interface: Azure, Mistral, Groq, xAI, DeepSeek, vLLM.
 
 https://platform.openai.com/docs/api-reference/chat
 """

@@ -1,4 +1,4 @@
-"""OpenAI's embeddings, and all who speak the same.
+"""OpenAI's embeddings, and every provider with the same interface.
 
 https://platform.openai.com/docs/api-reference/embeddings
 """
@@ -31,7 +31,7 @@ def request(body: Body, path: str) -> ModelRequest:
 
 
 def whole(found: dict[str, Any], answer: Answer) -> None:
-    """An answer; the vectors are of no interest."""
+    """An answer; the vectors are not read."""
     answer.by(found.get("model"))
     usage(found.get("usage"), answer)
 

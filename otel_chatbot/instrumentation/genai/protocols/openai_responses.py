@@ -80,13 +80,14 @@ def _frame(found: dict[str, Any], answer: Answer) -> None:
         reason = name_of(dict_of(found.get("incomplete_details")).get("reason"))
         answer.finished("length" if reason == "max_output_tokens" else reason or "incomplete")
     elif status == "completed":
-        reasons = [_REASONS[item["type"]] for item in dicts_of(found.get("output")) if item.get("type") in _REASONS]
+        kinds = [name_of(item.get("type")) for item in dicts_of(found.get("output"))]
+        reasons = [_REASONS[kind] for kind in kinds if kind in _REASONS]
         for number, reason in enumerate(dict.fromkeys(reasons or ["stop"])):
             answer.finished(reason, number)
 
 
 def _called(item: dict[str, Any], key: int, answer: Answer, arguments: Any = None) -> None:
-    if item.get("type") in _CALLS:
+    if name_of(item.get("type")) in _CALLS:
         answer.tool(key, item.get("name"), item.get("call_id"), arguments)
 
 

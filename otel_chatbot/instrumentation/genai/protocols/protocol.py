@@ -69,6 +69,8 @@ NUMBERS: Final = {
 
 def numbers(body: Body, names: Mapping[str, str], into: dict[str, Any]) -> None:
     """Put parameters that are numbers under their attributes; a later name goes before an earlier one."""
+    if names.keys().isdisjoint(body):
+        return
     for name, attribute in names.items():
         value = body.get(name)
         if isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -46,7 +46,10 @@ def _enter(url: Any) -> Boundary | None:
 @never_raise
 def _begin(boundary: Boundary, url: str, said: Any) -> Call | None:
     parts = urlsplit(url)
-    port = parts.port if parts.port not in (80, 443) else None
+    try:
+        port = parts.port if parts.port not in (80, 443) else None
+    except ValueError:  # no number: the library itself refuses such an address
+        return None
     place = Place(parts.hostname or "", port, parts.path or "/", parts.scheme)
     body = said.encode() if isinstance(said, str) else said
     if genai_call.current() is not None or not isinstance(body, (bytes, Mapping)):

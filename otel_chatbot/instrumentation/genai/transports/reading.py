@@ -1,6 +1,6 @@
 """What the transports share that follow an answer by replacing its reading methods: `http.client` and urllib3.
 
-The response's class is replaced by one of the same name whose methods are ours; what they read goes to the exchange.
+The response's class is replaced by one of the same name whose methods are ours; what they read goes to the `WireCall`.
 """
 
 from __future__ import annotations

@@ -61,6 +61,14 @@ def test_another_process_sees_every_one_of_many_ids(tmp_path: Path) -> None:
     assert here.count() == there.count() == 10_001
 
 
+def test_what_stands_for_a_user_is_the_same_in_a_run_and_another_one_in_the_next(tmp_path: Path) -> None:
+    here, there = (ActiveIds("users", 300.0, lambda: tmp_path) for _ in range(2))
+    (tmp_path / "next").mkdir()
+    later = ActiveIds("users", 300.0, lambda: tmp_path / "next")
+    assert here.see("ada") == there.see("ada") != here.see("eve")
+    assert later.see("ada") not in (here.see("ada"), here.see("eve"))
+
+
 def test_a_full_disk_is_told_once_and_the_ids_are_counted_in_this_process(tmp_path: Path, caplog) -> None:
     ids = ActiveIds("users", 300.0, lambda: tmp_path)
     ids.see("ada")
@@ -132,7 +140,7 @@ def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple
     )
     replaced = ActiveWindows(settings, lambda: None)
     for kind, ids in replaced._ids.items():
-        monkeypatch.setattr(ids, "see", lambda text, now=None, kind=kind: found.append((kind, text)))
+        monkeypatch.setattr(ids, "see", lambda text, now=None, kind=kind: found.append((kind, text)) or b"")
     for module in (hooks, flask_request):
         monkeypatch.setattr(module, "ACTIVE", replaced)
     with hooked():

@@ -27,7 +27,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
     found: Seen = []
     replaced = ActiveWindows(Settings(), lambda: None)
     for kind, ids in replaced._ids.items():
-        monkeypatch.setattr(ids, "see", lambda text, now=None, kind=kind: found.append((kind, text)))
+        monkeypatch.setattr(ids, "see", lambda text, now=None, kind=kind: found.append((kind, text)) or b"")
     for module in (hooks, flask_request):
         monkeypatch.setattr(module, "ACTIVE", replaced)
     monkeypatch.setattr(_wiring, "NAMED_CONVERSATION", replaced.conversation)
