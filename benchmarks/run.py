@@ -17,6 +17,7 @@ from pathlib import Path
 
 import calls
 import environment as e
+import followed
 import growth
 import instructions
 import load
@@ -68,6 +69,8 @@ def measured(rounds: int, *, quick: bool = False) -> Results:
     rates = load.rates(rounds, 4.0)
     say("an outage of the endpoint")
     away = outage.rows(max(3, rounds // 3), 6.0)
+    say("an app that a viewer follows")
+    looked_at = followed.rows(max(3, rounds // 3), 6.0)
     say("growth")
     curves = growth.curves(rounds)
     rows = [
@@ -86,6 +89,7 @@ def measured(rounds: int, *, quick: bool = False) -> Results:
         *started,
         *load.rows(rates),
         *away,
+        *looked_at,
     ]
     tables = {
         "A request": hello,

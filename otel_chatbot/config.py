@@ -109,7 +109,7 @@ class Settings:
     capture_content: bool = setting(False, "capture prompts and answers", _parsing.flag)
     ai_prices: str = setting(
         "",
-        "JSON file of further model prices: by model, US dollars for a million input, output, cached tokens",
+        "JSON file of further model prices: by model, US dollars per million input, output, cached tokens",
         _parsing.price_file,
     )
     ai_addresses: tuple[str, ...] = setting(
@@ -206,12 +206,13 @@ def env_name(field: dataclasses.Field[Any]) -> str:
 
 
 def _unknown(environ: Mapping[str, str]) -> list[str]:
-    known = [env_name(field) for field in fields()]
+    # Compared without the prefix: with it, any two names are much alike.
+    known = {env_name(field).removeprefix(PREFIX): env_name(field) for field in fields()}
     found = []
     for name in environ:
-        if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]}?" if near else "see the settings page for the names"
+        if name.startswith(PREFIX) and name not in known.values():
+            near = difflib.get_close_matches(name.removeprefix(PREFIX), known, 1)
+            hint = f"did you mean {known[near[0]]}?" if near else "see the settings page for the names"
             found.append(f"{name} is not a setting of otel-chatbot and is ignored; {hint}")
     return found
 

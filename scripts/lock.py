@@ -23,6 +23,7 @@ LOCKS = {
     "test": "3.11",
     "bench": "3.11",
     "peers": "3.11",
+    "beside": "3.11",
     "clients": "3.11",
     "clients-older": "3.11",
     "seen-upstream": "3.11",

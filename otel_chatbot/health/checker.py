@@ -20,7 +20,7 @@ from .._fork import at_fork
 from .._wiring import ensure_configured
 from .clock import uptime, utc
 from .results import HealthResult, HealthStatus, overall
-from .runner import Check, Finding
+from .runner import Check, TimedResult
 from .system import system
 from .version import version
 
@@ -105,7 +105,7 @@ class HealthChecker:
     def _report(self, chosen: Iterable[Check]) -> dict[str, Any]:
         ensure_configured()
         if _State.draining:
-            finding = Finding(HealthResult(HealthStatus.UNHEALTHY, "draining"), 0.0)
+            finding = TimedResult(HealthResult(HealthStatus.UNHEALTHY, "draining"), 0.0)
             return {**_head(HealthStatus.UNHEALTHY), "checks": {_DRAINING: finding.payload()}}
         _import_clients()
         running = [(check, check.begin()) for check in chosen]
@@ -157,17 +157,24 @@ def _head(status: HealthStatus) -> dict[str, Any]:
     return {"status": status.value, "timestamp": utc(), "uptime_seconds": round(uptime(), 3), "version": version()}
 
 
+def _may_use_mongodb() -> bool:
+    """Whether there may be a MongoDB to check; an app that has imported no pymongo has no client."""
+    return bool(config.current().mongodb_uri) or "pymongo" in sys.modules
+
+
 def _import_clients() -> None:
     """Import what the built-in checks need, before their budgets begin: on a busy machine it takes most of a second."""
     settings = config.current()
     with contextlib.suppress(ImportError):  # the check that needs it says so
-        if settings.mongodb_uri or "pymongo" in sys.modules:
+        if _may_use_mongodb():
             importlib.import_module(f"{__package__}.mongo")
         if settings.redis_url or "redis" in sys.modules:
             importlib.import_module(f"{__package__}.redis_connection")
 
 
 def _database() -> HealthResult:
+    if not _may_use_mongodb():
+        return HealthResult(HealthStatus.HEALTHY, "not configured")
     from .mongo import check_database
 
     return check_database(config.current().health_timeout * _REPORTED)

@@ -20,7 +20,7 @@ from ..semconv import attributes as a
 from .errors import encodable, printable
 from .escapes import CSI, ESCAPE, without_escapes
 from .patterns import DIGIT_RUN, RULES, marked
-from .traversal import LONGEST_TEXT, Walk
+from .traversal import LONGEST_TEXT, Traversal
 
 _REMEMBERED_KEYS = 4_096
 _FEW = 16
@@ -42,9 +42,9 @@ _ENDINGS = frozenset(
 )
 _TEXT_HINTS = ("pass", "pwd", "secret", "token", "auth", "cookie", "key", "credential", "jwt", "cvv", "cvc", "ssn")
 
-# `key=value`, `"key": "value"`, `key: value`; the key is judged by `Redactor.sensitive`.
+# `key=value`, `"key": "value"`, `key: value`, `--key=value`; the key is judged by `Redactor.sensitive`.
 _ASSIGNMENT = re.compile(
-    r"(?<![\w.-])(?P<key>[A-Za-z][\w.-]{1,63})(?P<gap>\\?[\"']?(?:\s{0,3}[=:]|%3D)\s{0,3})"
+    r"(?<![\w.-])(?P<option>-{0,2})(?P<key>[A-Za-z][\w.-]{1,63})(?P<gap>\\?[\"']?(?:\s{0,3}[=:]|%3D)\s{0,3})"
     r"(?P<value>[rbuf]{0,2}(?:\\?\"(?:[^\"\\]|\\.){0,4096}\\?\"|'(?:[^'\\]|\\.){0,4096}')|[^\s,;&)}\]\"']{1,4096})"
 )
 _HEADERS = re.compile(r"((?i:\b(?:proxy-)?authorization|\b(?:set-)?cookie)\s{0,3}[:=]\s{0,3})([^\r\n\"'}]{1,4096})")
@@ -155,7 +155,7 @@ class Redactor:
             return match[0]
         value = match["value"]
         quote = value[-1] if value[-1] in "\"'" else ""
-        return f"{match['key']}{match['gap']}{quote}{MASK}{quote}"
+        return f"{match['option']}{match['key']}{match['gap']}{quote}{MASK}{quote}"
 
     def bounded(self, text: str) -> str:
         """A text redacted and of at most 32 Ki characters; says how many were left out."""
@@ -189,7 +189,7 @@ class Redactor:
             return printable(value)
         if kind is float:
             return value if math.isfinite(value) else str(value)
-        return Walk(self).plain(value, 0)
+        return Traversal(self).plain(value, 0)
 
     def leaves(self, attributes: Mapping[str, Any]) -> bool:
         """Whether `attribute` would give all of these back as they are, fit to be sent: quick for values that come again."""
@@ -226,7 +226,7 @@ class Redactor:
 
     def mapping(self, mapping: Mapping[Any, Any]) -> dict[str, Any]:
         """A mapping, redacted deep; see `value`."""
-        plain = Walk(self).plain(mapping, 0)
+        plain = Traversal(self).plain(mapping, 0)
         return plain if isinstance(plain, dict) else {"value": plain}
 
 

@@ -31,6 +31,7 @@ from .series import (
     Series,
     Value,
     cell_count,
+    renew_gauges,
 )
 from .shared.segment import MemorySegment, Segment
 
@@ -225,6 +226,7 @@ class Store:
         self._lock = threading.RLock()
         segment, self._segment = self._segment, None
         self.attached = []
+        renew_gauges()
         for instrument in (*self.instruments.values(), *self.variants.values()):
             instrument.after_fork()
         if segment is not None:

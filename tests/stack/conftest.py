@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.extensions import environment
+from support.venvs import environment
 
 
 @pytest.fixture(scope="session")
-def extensions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def extensions() -> Path:
     """The `bin` of an environment with Flask's usual extensions and other tools, beside the package."""
-    return environment(tmp_path_factory.mktemp("wheel"))
+    return environment("extensions")

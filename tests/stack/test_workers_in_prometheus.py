@@ -54,10 +54,10 @@ def test_prometheus_has_the_truth_in_a_series_each_however_many_workers_there_we
                     os.kill(killed[0], signal.SIGKILL)
 
                 def reload() -> None:
-                    wait_for(lambda: leader(folder) not in (0, *killed), "another worker that leads")
+                    wait_for(lambda: leader(folder) not in (0, *killed), "another worker that leads", 60)
                     app.popen.send_signal(signal.SIGHUP)
 
-                load = Load(app.port, requests, {requests // 3: kill, 2 * requests // 3: reload})
+                load = Load(app.port, requests // 3, [kill, reload])
                 load.run()
                 shown = growing(ask(app.port, "/metrics")[1])
                 counted = shown[f"chatbot_api_requests_total{LABELS}"]

@@ -1,4 +1,4 @@
-"""An app with other tools in a process of its own, under the distribution, in the environment of `support.extensions`."""
+"""An app with other tools in a process of its own, under the distribution, in an environment of `support.venvs`."""
 
 from __future__ import annotations
 

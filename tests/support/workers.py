@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,6 +132,11 @@ class Evidence:
     def views_by_pid(self) -> Counter[int]:
         return Counter(int(view.partition(":")[0]) for view in self.views)
 
+    def export_times(self, after: float = 0.0) -> set[float]:
+        """When the points of the exports were made (unix seconds)."""
+        times = {point.time_unix_nano / 1e9 for _, metric in self.sink.metrics() for point in points_of(metric)}
+        return {one for one in times if one > after}
+
     def exported(self, name: str) -> list[Any]:
         """The points of a metric in the last export that has it."""
         found = [metric for _, metric in self.sink.metrics() if metric.name == name]
@@ -224,41 +229,42 @@ def leader(folder: Path) -> int:
 
 
 class Load:
-    """Clients that ask until a number of requests has been answered; `at` says what is done after how many."""
+    """Clients that ask all the time; each action is taken after so many more good answers, and so many follow the last one.
 
-    def __init__(self, port: int, total: int, at: Mapping[int, Callable[[], None]]) -> None:
-        self.answered = self.failed = self._under_way = 0
-        self._port, self._total = port, total
-        self._at = sorted(at.items())
+    An action may wait for what it needs: the clients go on asking meanwhile, so that it is always taken under load.
+    """
+
+    def __init__(self, port: int, answers: int, actions: Sequence[Callable[[], None]]) -> None:
+        self.answered = self.failed = 0
+        self._port, self._answers, self._actions = port, answers, actions
         self._lock = threading.Lock()
-        self._end = time.monotonic() + 600
+        self._enough = threading.Event()
 
     def run(self) -> None:
         threads = [threading.Thread(target=self._ask_on) for _ in range(CLIENTS)]
         for thread in threads:
             thread.start()
         try:
-            for count, action in self._at:
-                wait_for(lambda count=count: self.answered >= count, f"{count} answers", 600)
+            for action in self._actions:
+                self._wait_for_answers()
                 action()
-        except BaseException:
-            self._end = 0.0
-            raise
-        for thread in threads:
-            thread.join()
+            self._wait_for_answers()
+        finally:
+            self._enough.set()
+            for thread in threads:
+                thread.join()
+
+    def _wait_for_answers(self) -> None:
+        wanted = self.answered + self._answers
+        wait_for(lambda: self.answered >= wanted, f"{wanted} answers", 600)
 
     def _ask_on(self) -> None:
-        while time.monotonic() < self._end:
-            with self._lock:
-                if self.answered + self._under_way >= self._total:
-                    return
-                self._under_way += 1
+        while not self._enough.is_set():
             good = False
             with suppress(OSError, http.client.HTTPException):
                 status, text, pid = ask(self._port, "/work")
                 good = status == 200 and text.startswith(f"{pid}:")
             with self._lock:
-                self._under_way -= 1
                 self.answered += good
                 self.failed += not good
 
@@ -300,7 +306,7 @@ class Poller:
 
 
 def run(folder: Path, shape: Shape, total: int) -> Evidence:
-    """Run an app in a shape through its whole life."""
+    """Run an app in a shape through its whole life, with at least so many requests."""
     folder.mkdir(parents=True)
     (folder / "tmp").mkdir()
     log_bytes = max(30_000, total * 50)
@@ -314,17 +320,19 @@ def run(folder: Path, shape: Shape, total: int) -> Evidence:
             began = time.monotonic()
 
             def kill() -> None:
-                app.wait(lambda: leader(folder) in children(app.pid), "a worker that leads")
+                app.wait(lambda: any(sink.metrics()), "the first export", 60)
+                app.wait(lambda: leader(folder) in workers_of(folder, app), "a worker that leads and has run a view", 60)
                 found.killed = leader(folder)
                 found.killed_at = time.time()
                 os.kill(found.killed, signal.SIGKILL)
 
             def reload() -> None:
-                wait_for(lambda: leader(folder) not in (0, found.killed), "another worker that leads")
+                wait_for(lambda: leader(folder) not in (0, found.killed), "another worker that leads", 60)
                 found.leader_after = leader(folder)
+                wait_for(lambda: len(found.export_times(after=found.killed_at)) > 1, "its exports", 60)
                 app.popen.send_signal(signal.SIGHUP)
 
-            load = Load(app.port, total, {total // 3: kill, 2 * total // 3: reload})
+            load = Load(app.port, total // 3, [kill, reload])
             text, figures = Poller(app.port, "/metrics", growing), Poller(app.port, "/metrics/json", growing_json)
             with text, figures:
                 load.run()
@@ -344,6 +352,12 @@ def run(folder: Path, shape: Shape, total: int) -> Evidence:
             found.views[name] = float(when)
         found.pids = set(found.views_by_pid())
     return found
+
+
+def workers_of(folder: Path, app: App) -> set[int]:
+    """The workers of now that have run a view to its end."""
+    views = (folder / "truth").read_text().split()
+    return {int(view.partition(":")[0]) for view in views}.intersection(children(app.pid))
 
 
 def replay(folder: Path, env: Mapping[str, str]) -> int:

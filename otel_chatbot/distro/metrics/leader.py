@@ -14,7 +14,7 @@ from pathlib import Path
 from ...metrics.shared import run
 
 
-class Lead:
+class Leader:
     """The lead of this process's run."""
 
     def __init__(self) -> None:

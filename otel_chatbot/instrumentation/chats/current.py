@@ -5,10 +5,14 @@ Fed by the instrumentations of databases; feeds the three metrics of conversatio
 
 from __future__ import annotations
 
+import functools
+from typing import Final
+
 from ... import config
-from ...metrics import record
+from ...metrics import deduplication, record
+from ...metrics.record import AutomaticCounter
 from ...semconv import metrics as m
-from .counts import Counts
+from .counts import NOTHING, Counts
 from .recognise import Recogniser
 
 
@@ -30,9 +34,23 @@ def current() -> Recogniser:
 
 def count(counts: Counts) -> None:
     """Count what was written."""
-    if counts.conversations:
-        record.count(m.CONVERSATIONS_CREATED, counts.conversations)
-    if counts.sent:
-        record.count(m.MESSAGES_SENT, counts.sent)
-    if counts.received:
-        record.count(m.MESSAGES_RECEIVED, counts.received)
+    if counts is NOTHING:
+        return
+    scope = deduplication.current()
+    if scope.ends:
+        for counter, number in zip(_kept(), counts, strict=True):
+            if number:
+                counter.add(number, scope)
+        return
+    for spec, number in zip(_SPECS, counts, strict=True):  # outside of a request, `record.count` asks who else may count it
+        if number:
+            record.count(spec, number)
+
+
+_SPECS: Final = (m.CONVERSATIONS_CREATED, m.MESSAGES_SENT, m.MESSAGES_RECEIVED)
+"""The metrics, in the order of the counts."""
+
+
+@functools.lru_cache(maxsize=1)
+def _kept() -> tuple[AutomaticCounter, ...]:
+    return tuple(AutomaticCounter(spec, {}) for spec in _SPECS)

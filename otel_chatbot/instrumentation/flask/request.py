@@ -1,4 +1,4 @@
-"""One request from its arrival to its last byte: what is counted, measured and told of it, once.
+"""One request from its arrival to its last byte: what is counted, measured and told of it, each once.
 
 Fed by `instrumentation.flask.hooks` (the hooks of an app) and `instrumentation.flask.streaming` (the last byte); feeds the metrics
 of requests, the request's span and the access record. No figure comes from a span: all are right when nothing is sampled.
@@ -143,7 +143,9 @@ class ServedRequest:
         if conversation is not None:
             self.tracing.attributes[a.GEN_AI_CONVERSATION_ID] = conversation
         if status < 400:
-            ACTIVE.see(Found(self.ids.user, conversation))
+            user = ACTIVE.see(Found(self.ids.user, conversation))
+            if user is not None:
+                self.tracing.attributes[a.USER_HASH] = user
 
     @never_raise
     def _finish_turn(self, status: int, elapsed: float, context: SpanContext) -> None:

@@ -14,9 +14,9 @@ from typing import Any, Final
 from ..chats.counts import BOTH, NOTHING, RECEIVED, SENT, Counts, total
 from ..chats.recognise import Found, Recogniser
 from . import whole_arrays
-from .statements import Change, Memory, Space, Statement
+from .statements import RememberedDocument, Space, Statement, StatementCounts
 
-__all__ = ["NOTHING", "Change", "Counts", "Write", "write_of"]
+__all__ = ["NOTHING", "WRITES", "Counts", "StatementCounts", "Write"]
 
 _logger = logging.getLogger("otel_chatbot")
 _warned: set[str] = set()
@@ -41,7 +41,7 @@ class Write:
     def __init__(
         self,
         kind: str,
-        changes: Sequence[Change],
+        changes: Sequence[StatementCounts],
         command: Mapping[str, Any],
         conversation: object = None,
         unread: tuple[str, tuple[str, ...]] | None = None,
@@ -104,7 +104,7 @@ class Write:
     def _remember(self) -> None:
         for change in self._changes:
             memory = change.memory
-            if isinstance(memory, Memory):
+            if isinstance(memory, RememberedDocument):
                 whole_arrays.written(memory.space, memory.fields, memory.arrays, whole=memory.whole)
             elif memory is not None:
                 whole_arrays.keep(memory)
@@ -135,17 +135,11 @@ class Write:
             return counts.plus(_by_totals(list(updates.values()), reply))
         return counts.plus(_by_results(updates, results))
 
-    def _ran(self, failed: Iterable[int]) -> dict[int, Change]:
+    def _ran(self, failed: Iterable[int]) -> dict[int, StatementCounts]:
         """The statements that ran without an error: an ordered batch stops at the first one."""
         errors = set(failed)
         stop = min(errors) if errors and self._command.get("ordered", True) else len(self._changes)
         return {index: change for index, change in enumerate(self._changes[:stop]) if index not in errors}
-
-
-def write_of(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:
-    """The write that a command is, or None when it is none."""
-    make = WRITES.get(name.lower())
-    return None if make is None else make(name, command, recogniser)
 
 
 def _insert(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:
@@ -210,7 +204,7 @@ def _bulk(_name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Wri
             statement = Statement(op.get("filter"), op.get("updateMods"), bool(op.get("upsert")), bool(op.get("multi")))
             changes.append(statement.change(spaces[op["update"]], recogniser))
         else:
-            changes.append(Change(deletes=True))
+            changes.append(StatementCounts(deletes=True))
     return Write("bulkwrite", changes, command)
 
 
@@ -223,16 +217,16 @@ WRITES: Final[dict[str, Callable[[str, Mapping[str, Any], Recogniser], Write | N
 """How the commands are read that may write, by name in lower case."""
 
 
-def _made(found: Found, document: Mapping[str, Any], space: Space) -> Change:
+def _made(found: Found, document: Mapping[str, Any], space: Space) -> StatementCounts:
     if not found.holds:
-        return _INSERTS.get(found.counts) or Change(found.counts, inserts=True)
-    return Change(found.counts, inserts=True, memory=whole_arrays.made(space, document))
+        return _INSERTS.get(found.counts) or StatementCounts(found.counts, inserts=True)
+    return StatementCounts(found.counts, inserts=True, memory=whole_arrays.made(space, document))
 
 
-_INSERTS: Final = {counts: Change(counts, inserts=True) for counts in (NOTHING, SENT, RECEIVED, BOTH)}
+_INSERTS: Final = {counts: StatementCounts(counts, inserts=True) for counts in (NOTHING, SENT, RECEIVED, BOTH)}
 
 
-def _changed(changes: Sequence[Change], modified: int) -> Counts:
+def _changed(changes: Sequence[StatementCounts], modified: int) -> Counts:
     """What `modified` documents changed by some of these statements count for."""
     if modified <= 0:
         return NOTHING
@@ -244,7 +238,7 @@ def _changed(changes: Sequence[Change], modified: int) -> Counts:
     return _spread([change.changed for change in changes], modified)
 
 
-def _by_results(updates: Mapping[int, Change], results: Sequence[Mapping[str, Any]]) -> Counts:
+def _by_results(updates: Mapping[int, StatementCounts], results: Sequence[Mapping[str, Any]]) -> Counts:
     """What the updates of a bulk write count for, where the reply has a result per statement."""
     made = {item.get("idx") for item in results if item.get("upserted") is not None}
     counts = total(change.created for index, change in updates.items() if index in made)
@@ -255,7 +249,7 @@ def _by_results(updates: Mapping[int, Change], results: Sequence[Mapping[str, An
     return counts
 
 
-def _by_totals(updates: Sequence[Change], reply: Mapping[str, Any]) -> Counts:
+def _by_totals(updates: Sequence[StatementCounts], reply: Mapping[str, Any]) -> Counts:
     """The same, where the reply has totals alone, or only its first results."""
     upserted = int(reply.get("nUpserted", 0))
     may = [change for change in updates if change.upserts]

@@ -20,7 +20,7 @@ _MOST_READ: Final = 8
 """A read of more documents is a list of them, not the one that will be written."""
 
 
-class Seen:
+class ReadDocument:
     """One document: where it lies, its simple fields, its arrays."""
 
     __slots__ = ("arrays", "fields", "space", "whole")
@@ -45,16 +45,18 @@ def read(space: tuple[str, str], query: Mapping[str, Any], documents: Sequence[A
     for document in documents:
         if isinstance(document, Mapping):
             keep(
-                Seen(space, {**document, **simple(query)} if len(documents) == 1 else document, _arrays(document), whole=whole)
+                ReadDocument(
+                    space, {**document, **simple(query)} if len(documents) == 1 else document, _arrays(document), whole=whole
+                )
             )
 
 
-def made(space: tuple[str, str], document: Mapping[str, Any]) -> Seen:
+def made(space: tuple[str, str], document: Mapping[str, Any]) -> ReadDocument:
     """What to remember of a document once it is inserted."""
-    return Seen(space, document, _arrays(document), whole=True)
+    return ReadDocument(space, document, _arrays(document), whole=True)
 
 
-def keep(seen: Seen) -> None:
+def keep(seen: ReadDocument) -> None:
     """Remember a document."""
     memory = deduplication.current().documents
     if memory is None:
@@ -66,7 +68,9 @@ def written(space: tuple[str, str], fields: Mapping[str, Any], arrays: Mapping[s
     """A document was written: `arrays` by path, None for one that is no longer known."""
     known = find(space, fields)
     if known is None:
-        keep(Seen(space, dict(fields), {path: array for path, array in arrays.items() if array is not None}, whole=whole))
+        keep(
+            ReadDocument(space, dict(fields), {path: array for path, array in arrays.items() if array is not None}, whole=whole)
+        )
         return
     for path, array in arrays.items():
         if array is None:
@@ -76,7 +80,7 @@ def written(space: tuple[str, str], fields: Mapping[str, Any], arrays: Mapping[s
             known.arrays[path] = array
 
 
-def find(space: tuple[str, str], query: Mapping[str, Any]) -> Seen | None:
+def find(space: tuple[str, str], query: Mapping[str, Any]) -> ReadDocument | None:
     """What is known of the document that a query means."""
     wanted = simple(query)
     if not wanted:
@@ -103,5 +107,5 @@ def _arrays(document: Mapping[str, Any]) -> dict[str, Array]:
     return {name: tuple(value) for name, value in document.items() if isinstance(value, list)}
 
 
-def _memory() -> deque[Seen] | None:
+def _memory() -> deque[ReadDocument] | None:
     return deduplication.current().documents  # type: ignore[return-value]

@@ -21,7 +21,7 @@ from ..common import chat_turn
 from ..common.redis_addresses import Address
 from . import keys, memory
 from .keys import Key
-from .memory import Listed
+from .memory import KnownList
 from .values import arrays_of
 
 _logger = logging.getLogger("otel_chatbot")
@@ -61,7 +61,7 @@ class History:
         known = self.memory.listed(self.place)
         if known is None:
             if began:
-                self.memory.keep_list(self.place, Listed(items))
+                self.memory.keep_list(self.place, KnownList(items))
             return self.elements(items, began=began)
         began = began and known.empty
         lost = known.lost

@@ -5,6 +5,7 @@ Fed by `redis.histories`; reads names by the table of `chats.shapes`. `user:42:c
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any, Final, NamedTuple
 
@@ -41,7 +42,11 @@ class Key(NamedTuple):
 
 def read(key: Any) -> Key:
     """What a key says."""
-    text = text_of(key)[:_LONGEST]
+    return _read((key if type(key) is str else text_of(key))[:_LONGEST])
+
+
+@functools.lru_cache(maxsize=1024)
+def _read(text: str) -> Key:
     words: list[str] = []
     runs: list[tuple[str, str]] = []
     """The parts that are no words, each with the word before it."""
@@ -64,6 +69,8 @@ def read(key: Any) -> Key:
 
 def text_of(value: Any) -> str:
     """A key, a field or a short value as text."""
+    if type(value) is str:
+        return value
     return bytes(value).decode("utf-8", "replace") if isinstance(value, (bytes, bytearray, memoryview)) else str(value)
 
 

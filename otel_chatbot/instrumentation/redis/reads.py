@@ -18,7 +18,7 @@ from ..common import other_keys
 from ..common.redis_addresses import Address
 from . import keys, memory, options
 from .histories import NAMES, History
-from .memory import Listed
+from .memory import KnownList
 from .values import STARTS, may_chat, parsed
 
 READS: Final = frozenset({"GET", "GETEX", "GETDEL", "HGET", "HGETALL", "MGET", "HMGET"})
@@ -95,11 +95,11 @@ def shows(address: Address, name: str, arguments: Sequence[Any], reply: Any) -> 
         for key in arguments if name == "EXISTS" else arguments[:1]:
             remembered, place = memory.current(), (address, keys.text_of(key))
             if remembered.listed(place) is None and _from_the_start(name, arguments):
-                remembered.keep_list(place, Listed())
+                remembered.keep_list(place, KnownList())
     elif name == "LRANGE" and isinstance(reply, list) and list(map(keys.text_of, arguments[1:3])) == ["0", "-1"]:
         remembered, place = memory.current(), (address, keys.text_of(arguments[0]))
         if remembered.listed(place) is None:
-            remembered.keep_list(place, Listed(reply))
+            remembered.keep_list(place, KnownList(reply))
 
 
 def _from_the_start(name: str, arguments: Sequence[Any]) -> bool:
@@ -127,7 +127,7 @@ def _one(address: Address, key: Any, field: Any, value: Any) -> int:
 def _all(address: Address, key: Any, reply: Any) -> int:
     cache = other_keys.is_cache(key)
     if not reply:
-        memory.current().keep_list((address, keys.text_of(key)), Listed())
+        memory.current().keep_list((address, keys.text_of(key)), KnownList())
         return _none(address, key, "", cache=cache)
     if isinstance(reply, Mapping):
         chats = [name for name, value in reply.items() if may_chat(value)]

@@ -5,12 +5,8 @@ Feeds tests/stack/instrumentation/genai/test_model_clients.py. Nothing of a clie
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +16,7 @@ from urllib.request import Request, urlopen
 from prometheus_client.parser import text_string_to_metric_families
 
 from support.process import Process, free_port, get, wait_for
+from support.venvs import environment
 from support.wires.ledger import Record
 
 from .scenario import Scenario
@@ -35,25 +32,6 @@ QUIET = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LANGSMITH_TRACING": "false", "ANONYMIZED_TELEMETRY": "false", "PYTHONWARNINGS": "ignore",
     "PYTHONHASHSEED": "0",  # botocore writes a set into its user agent
 }  # fmt: skip
-
-
-def environment(name: str) -> Path:
-    """The Python of an environment with the locked clients and this package; made at its first use, and anew when the lock or the package's entry points change."""
-    home = ROOT / ".cache" / f"{name}-venv"
-    python = home / "bin" / "python"
-    locked = ROOT / "requirements" / f"{name}.txt"
-    stamp = home / "installed"
-    now = locked.read_text() + (ROOT / "pyproject.toml").read_text()  # which names the package's entry points
-    with (ROOT / ".cache" / f"{name}-venv.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # test modules on several workers want it at the same time
-        if not stamp.exists() or stamp.read_text() != now:
-            shutil.rmtree(home, ignore_errors=True)
-            subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-            install = [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(python), "--no-deps"]
-            subprocess.run([*install, "--require-hashes", "-r", str(locked)], check=True, timeout=900)
-            subprocess.run([*install, "-e", str(ROOT)], check=True, timeout=300)
-            stamp.write_text(now)
-    return python
 
 
 @dataclass(frozen=True)
@@ -102,7 +80,7 @@ class World:
     """A model server and an app beside it; `watched`: the app runs under the package."""
 
     def __init__(self, folder: Path, name: str, *, watched: bool, settings: dict[str, str] | None = None) -> None:
-        python = environment(name)
+        python = environment(name) / "python"
         self.watched = watched
         self.wires = Process([str(python), "-m", "support.wires"], folder, {"PYTHONPATH": str(TESTS)}, name="wires")
         self.wires.wait(lambda: self.wires.stdout.endswith("\n"), "the model server")

@@ -82,6 +82,7 @@ MASKED = {
     ],
     "key and value": [
         ("password=hunter2, n=1", "password=****, n=1"),
+        ("serve --token=abc -password='x y' --no-cache=1", "serve --token=**** -password='****' --no-cache=1"),
         ("{'api_key': 'a b', 'n': 1}", "{'api_key': '****', 'n': 1}"),
         ('{"access_token":"abc","n":1}', '{"access_token":"****","n":1}'),
         ("/x?q=1&token=abc&page=2", "/x?q=1&token=****&page=2"),

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from otel_chatbot.variables import resource
 from otel_chatbot.variables.mending import Mending
 from otel_chatbot.variables.table import faults
 
@@ -121,17 +120,3 @@ def test_a_certificate_that_can_be_read_is_none_of_our_business(tmp_path: Path) 
     path = tmp_path / "ca.pem"
     path.write_text("")
     assert not list(faults({"OTEL_EXPORTER_OTLP_CERTIFICATE": str(path)}, sdk=True))
-
-
-@pytest.mark.parametrize(
-    ("text", "attributes"),
-    [
-        ("a=%C3%A9,b=1%2B2, c = d ", {"a": "é", "b": "1+2", "c": "d"}),
-        ("a=%2525", {"a": "%25"}),
-        ("a=b=c,,d", {"a": "b=c"}),
-        ("a=100%,b=%zz", {"a": "100%", "b": "%zz"}),
-        ("", {}),
-    ],
-)
-def test_resource_attributes_are_decoded_once(text: str, attributes: dict[str, str]) -> None:
-    assert resource.attributes(text) == attributes

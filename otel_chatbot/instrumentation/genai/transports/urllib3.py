@@ -1,6 +1,6 @@
 """Calls of models that leave through urllib3: requests, botocore, google-generativeai, and applications that use it themselves.
 
-Fed by `HTTPConnectionPool.urlopen`; feeds `genai.exchange`. Of an answer that is read later, the reading methods are ours, on
+Fed by `HTTPConnectionPool.urlopen`; feeds `genai.wire_call`. Of an answer that is read later, the reading methods are ours, on
 the response itself, and give what they give without us.
 """
 
@@ -13,10 +13,10 @@ from typing import Any
 
 from ...._guard import never_raise
 from ...common.patching import Method, Patches
-from .. import exchange as exchanges
 from .. import runs
-from ..exchange import Exchange
+from .. import wire_call as exchanges
 from ..recognise import Place, may_ask
+from ..wire_call import WireCall
 from .reading import Reader, read_along, reader_of
 
 
@@ -27,22 +27,22 @@ def instrument(module: ModuleType, patches: Patches) -> None:
 
 def _opening(original: Method) -> Method:
     def urlopen(self: Any, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> Any:
-        exchange = _begin(self, url, body) if method == "POST" and may_ask(url, self.host, looks=True) else None
-        if exchange is None:
+        wire_call = _begin(self, url, body) if method == "POST" and may_ask(url, self.host, looks=True) else None
+        if wire_call is None:
             response = original(self, method, url, body, *args, **kwargs)
             if runs.WAITING and method == "GET" and runs.asks(url):
                 _follow(runs.Poll(), response)
             return response
-        with exchange:
+        with wire_call:
             response = original(self, method, url, body, *args, **kwargs)
-        _follow(exchange, response)
+        _follow(wire_call, response)
         return response
 
     return urlopen
 
 
 @never_raise
-def _begin(pool: Any, url: str, body: Any) -> Exchange | None:
+def _begin(pool: Any, url: str, body: Any) -> WireCall | None:
     path = url if url.startswith("/") else "/" + url.partition("://")[2].partition("/")[2]  # whole, for a proxy
     port = pool.port if pool.port not in (80, 443) else None
     return exchanges.begin(Place(pool.host or "", port, path, pool.scheme), lambda: _body(body))
@@ -55,15 +55,15 @@ def _body(body: Any) -> bytes | None:
 
 
 @never_raise
-def _follow(exchange: Exchange | runs.Poll, response: Any) -> None:
+def _follow(wire_call: WireCall | runs.Poll, response: Any) -> None:
     # The body that urllib3 has read before it returned (urllib3/response.py); there is no public way to ask without reading.
     body = getattr(response, "_body", None)
-    if not exchange.responded(response.status, response.headers.get, decoded=isinstance(body, bytes)):
+    if not wire_call.responded(response.status, response.headers.get, decoded=isinstance(body, bytes)):
         return
     if isinstance(body, bytes):
-        exchange.whole(body)
+        wire_call.whole(body)
     else:
-        read_along(response, Reader(exchange), _methods)
+        read_along(response, Reader(wire_call), _methods)
 
 
 def _methods(kind: Any) -> dict[str, Method]:
@@ -79,9 +79,9 @@ def _reading(original: Method) -> Method:
             return original(self, amt, decode_content, *args, **kwargs)
         with reader:
             data = original(self, amt, decode_content, *args, **kwargs)
-        _took(reader.exchange, data, decoded=_decodes(self, decode_content))
+        _took(reader.wire_call, data, decoded=_decodes(self, decode_content))
         if amt is None or amt < 0 or (amt and not data):
-            reader.exchange.finish()
+            reader.wire_call.finish()
         return data
 
     return read
@@ -104,13 +104,13 @@ def _streaming(original: Method) -> Method:
             except StopIteration:
                 break
             except BaseException as error:
-                reader.exchange.fail(error)
+                reader.wire_call.fail(error)
                 raise
             finally:
                 reader.inside = False
-            _took(reader.exchange, piece, decoded=bool(decoded))
+            _took(reader.wire_call, piece, decoded=bool(decoded))
             yield piece
-        reader.exchange.finish()
+        reader.wire_call.finish()
 
     return stream
 
@@ -124,6 +124,6 @@ def _is_chunked(response: Any) -> bool:
 
 
 @never_raise
-def _took(exchange: Exchange | runs.Poll, data: Any, *, decoded: bool) -> None:
+def _took(wire_call: WireCall | runs.Poll, data: Any, *, decoded: bool) -> None:
     if isinstance(data, bytes) and data:
-        exchange.feed(data, decoded=decoded)
+        wire_call.feed(data, decoded=decoded)

@@ -23,7 +23,7 @@ from support.servers import RedisServer
 
 from otel_chatbot.config import Settings
 from otel_chatbot.instrumentation.active import gauges
-from otel_chatbot.instrumentation.active.gauges import CONVERSATIONS, USERS, Active
+from otel_chatbot.instrumentation.active.gauges import CONVERSATIONS, USERS, ActiveWindows
 from otel_chatbot.instrumentation.active.ids import ActiveIds
 from otel_chatbot.instrumentation.active.redis_sets import PREFIX, ActiveInRedis
 from otel_chatbot.instrumentation.flask import hooks
@@ -59,6 +59,14 @@ def test_another_process_sees_every_one_of_many_ids(tmp_path: Path) -> None:
     assert there.count() == 10_000
     there.see("user1"), there.see("another")
     assert here.count() == there.count() == 10_001
+
+
+def test_what_stands_for_a_user_is_the_same_in_a_run_and_another_one_in_the_next(tmp_path: Path) -> None:
+    here, there = (ActiveIds("users", 300.0, lambda: tmp_path) for _ in range(2))
+    (tmp_path / "next").mkdir()
+    later = ActiveIds("users", 300.0, lambda: tmp_path / "next")
+    assert here.see("ada") == there.see("ada") != here.see("eve")
+    assert later.see("ada") not in (here.see("ada"), here.see("eve"))
 
 
 def test_a_full_disk_is_told_once_and_the_ids_are_counted_in_this_process(tmp_path: Path, caplog) -> None:
@@ -130,9 +138,9 @@ def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple
         user_id_from=("json:user_id", "form:user", "query:u", "header:X-User-Id", "cookie:uid", "session:user_id"),
         conversation_id_from=("json:conversation_id", "path:conversation_id"),
     )
-    replaced = Active(settings, lambda: None)
+    replaced = ActiveWindows(settings, lambda: None)
     for kind, ids in replaced._ids.items():
-        monkeypatch.setattr(ids, "see", lambda text, now=None, kind=kind: found.append((kind, text)))
+        monkeypatch.setattr(ids, "see", lambda text, now=None, kind=kind: found.append((kind, text)) or b"")
     for module in (hooks, flask_request):
         monkeypatch.setattr(module, "ACTIVE", replaced)
     with hooked():
@@ -258,7 +266,7 @@ def test_without_redis_no_thread_is_started() -> None:
 
 
 def test_the_gauge_is_fed(tmp_path: Path) -> None:
-    made = Active(Settings(), lambda: tmp_path)
+    made = ActiveWindows(Settings(), lambda: tmp_path)
     made._ids[USERS].see("x")
     assert (made.count(USERS), made.count(CONVERSATIONS)) == (1, 0)
     assert gauges.ACTIVE is not made

@@ -12,7 +12,7 @@ from support.flask_hooks import hooked
 
 from otel_chatbot import _wiring
 from otel_chatbot.config import Settings
-from otel_chatbot.instrumentation.active.gauges import CONVERSATIONS, USERS, Active
+from otel_chatbot.instrumentation.active.gauges import CONVERSATIONS, USERS, ActiveWindows
 from otel_chatbot.instrumentation.active.places import id_of
 from otel_chatbot.instrumentation.common import chat_turn
 from otel_chatbot.instrumentation.flask import hooks
@@ -25,9 +25,9 @@ Seen = list[tuple[str, str]]
 def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
     """What was noted with the default settings, by kind and id, in order."""
     found: Seen = []
-    replaced = Active(Settings(), lambda: None)
+    replaced = ActiveWindows(Settings(), lambda: None)
     for kind, ids in replaced._ids.items():
-        monkeypatch.setattr(ids, "see", lambda text, now=None, kind=kind: found.append((kind, text)))
+        monkeypatch.setattr(ids, "see", lambda text, now=None, kind=kind: found.append((kind, text)) or b"")
     for module in (hooks, flask_request):
         monkeypatch.setattr(module, "ACTIVE", replaced)
     monkeypatch.setattr(_wiring, "NAMED_CONVERSATION", replaced.conversation)
