@@ -26,6 +26,7 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
+	$(BIN)/python scripts/page_types.py
 
 layers: setup
 	$(BIN)/lint-imports

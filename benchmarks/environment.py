@@ -25,9 +25,16 @@ BIN = VENV / "bin"
 ASIDE = CACHE / "bench-aside"
 LOCK = ROOT / "requirements" / "bench.txt"
 
-PACKAGE, STOCK_DISTRO, ELASTIC_DISTRO, LOGFIRE_FOLDER = "otel-chatbot", "stock", "elastic", "logfire"
+PACKAGE, STOCK_DISTRO, STOCK_MODELS, ELASTIC_DISTRO, LOGFIRE_FOLDER = (
+    "otel-chatbot",
+    "stock",
+    "stock-models",
+    "elastic",
+    "logfire",
+)
 DISTRIBUTIONS = {
     STOCK_DISTRO: ("opentelemetry-distro",),
+    STOCK_MODELS: ("opentelemetry-instrumentation-genai-openai", "opentelemetry-util-genai"),
     ELASTIC_DISTRO: ("elastic-opentelemetry", "opentelemetry-instrumentation-system-metrics"),
     LOGFIRE_FOLDER: ("logfire",),  # its plugin of pydantic would import OpenTelemetry's SDK into every side that imports openai
 }
@@ -43,8 +50,8 @@ class Side:
     env: Mapping[str, str] = field(default_factory=dict)
     instrument: bool = False
     """Whether `opentelemetry-instrument` starts it."""
-    folder: str = ""
-    """Its folder on PYTHONPATH."""
+    folders: tuple[str, ...] = ()
+    """Its folders on PYTHONPATH."""
     set_up: str = ""
     """What is done in the program itself; see `apps/plain.py`."""
     expects: str = ""
@@ -68,8 +75,8 @@ class Side:
         }
         if self.instrument or self.set_up == "logfire":
             env["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoint
-        if self.folder:
-            env["PYTHONPATH"] = str(ASIDE / self.folder)
+        if self.folders:
+            env["PYTHONPATH"] = os.pathsep.join(str(ASIDE / folder) for folder in self.folders)
         return {**env, **self.env, **more}
 
 
@@ -78,7 +85,7 @@ OURS = Side(
     "otel-chatbot",
     {**OTLP_HTTP, "OTEL_LOGS_EXPORTER": "none"},
     instrument=True,
-    folder=PACKAGE,
+    folders=(PACKAGE,),
     expects="otel_chatbot.instrumentation.flask.request",
     how="`opentelemetry-instrument`; all 16 metrics, exemplars, JSON access record to a file, redaction; traces and metrics over OTLP",
 )
@@ -86,7 +93,7 @@ OURS_WITH_LOGS = Side(
     "otel-chatbot, log records over OTLP too",
     OTLP_HTTP,
     instrument=True,
-    folder=PACKAGE,
+    folders=(PACKAGE,),
     expects="otel_chatbot.instrumentation.flask.request",
     how="the same, and the access records leave over OTLP as well (the default where an endpoint is set)",
 )
@@ -99,9 +106,16 @@ STOCK = Side(
     "stock",
     OTLP_HTTP,
     instrument=True,
-    folder=STOCK_DISTRO,
+    folders=(STOCK_DISTRO,),
     expects="opentelemetry.instrumentation.flask",
     how="`opentelemetry-instrument` of opentelemetry-distro: traces, the instrumentations' own metrics, log records over OTLP",
+)
+STOCK_WITH_MODELS = replace(
+    STOCK,
+    name="stock with its openai instrumentation",
+    folders=(STOCK_DISTRO, STOCK_MODELS),
+    expects="opentelemetry.instrumentation.genai.openai",
+    how="as stock, with opentelemetry-instrumentation-genai-openai, for the cost of a model call alone",
 )
 PROMETHEUS = Side(
     "prometheus_flask_exporter",
@@ -112,7 +126,7 @@ PROMETHEUS = Side(
 LOGFIRE = Side(
     "logfire",
     OTLP_HTTP,
-    folder=LOGFIRE_FOLDER,
+    folders=(LOGFIRE_FOLDER,),
     set_up="logfire",
     expects="opentelemetry.instrumentation.flask",
     how="`logfire.configure(send_to_logfire=False, console=False)` and `logfire.instrument_flask(app)`, OTLP to another backend",
@@ -121,7 +135,7 @@ ELASTIC = Side(
     "elastic-opentelemetry",
     OTLP_HTTP,
     instrument=True,
-    folder=ELASTIC_DISTRO,
+    folders=(ELASTIC_DISTRO,),
     expects="elasticotel.distro",
     how="`opentelemetry-instrument` of elastic-opentelemetry as it comes, metrics of the host included",
 )

@@ -1,6 +1,6 @@
 """How many instructions of the processor a request costs under each side: a figure that no other load can blur.
 
-    python benchmarks/instructions.py [--requests 20] [--only hello line chat]
+    python benchmarks/instructions.py [--requests 20] [--only hello line chat model stream]
 
 Needs valgrind and a C compiler (`scripts/system-packages.sh proof` installs both). `apps/under_callgrind.py` runs N requests and
 then 2 N under callgrind; what the second N cost more is what they cost, all threads and all exports included, without what
@@ -44,6 +44,13 @@ WHATS: Mapping[str, tuple[str, e.Side, float, float]] = {
     "chat": ("a chat turn: 4 MongoDB commands, 3 of Redis, 1 model call", e.OURS_WITH_LOGS, 0.5, 0.7),
 }
 """By view: what it is called, our side, and the most that ours should add beside stock, sampled and unsampled."""
+
+
+MODEL_CALLS: Mapping[str, tuple[str, float]] = {
+    "model": ("a model call", 0.5),
+    "stream": ("a streamed model call", 0.5),
+}
+"""By view: what it is called, and the most that ours should add to the call beside upstream's instrumentation of openai."""
 
 
 def possible() -> bool:
@@ -106,13 +113,37 @@ def rows(requests: int = 20, views: Iterable[str] = tuple(WHATS)) -> list[Row]:
     return found
 
 
+def model_calls(requests: int = 20, views: Iterable[str] = tuple(MODEL_CALLS)) -> list[Row]:
+    """What we add to a model call, beside what upstream's instrumentation of openai adds: what the request itself costs is off."""
+    found = []
+    sides = (e.BARE, e.OURS, e.STOCK_WITH_MODELS)
+    with ExitStack() as stack:
+        addresses = stack.enter_context(servers(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+        endpoint = stack.enter_context(sink())
+        for how, name in ((lambda side: side, ""), (e.unsampled, ", unsampled")):
+            requested = [per_request(how(side), "hello", requests, endpoint, addresses) for side in sides]
+            for view in views:
+                what, most = MODEL_CALLS[view]
+                asked = [per_request(how(side), view, requests, endpoint, addresses) for side in sides]
+                bare, ours, peer = (call - request for call, request in zip(asked, requested, strict=True))
+                added = ((ours - bare) / 1000, (peer - bare) / 1000)
+                found.append(row(what + name, "thousand instructions added", e.STOCK_WITH_MODELS.name, [added], most))
+                print(
+                    f"{what + name:90} {added[0]:9.0f} {added[1]:9.0f} k  {added[0] / added[1]:.2f}",
+                    file=sys.stderr,
+                    flush=True,
+                )
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=20)
-    parser.add_argument("--only", nargs="+", choices=tuple(WHATS), default=tuple(WHATS))
+    parser.add_argument("--only", nargs="+", choices=(*WHATS, *MODEL_CALLS), default=(*WHATS, *MODEL_CALLS))
     chosen = parser.parse_args()
     e.prepare()
-    rows(chosen.requests, chosen.only)
+    rows(chosen.requests, [view for view in chosen.only if view in WHATS])
+    model_calls(chosen.requests, [view for view in chosen.only if view in MODEL_CALLS])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What a request that asks no model costs more under the package, in instructions of the processor: `valgrind` counts them.
 
-    python benchmarks/other_requests.py [--calls 40]
+    python benchmarks/other_requests.py [--calls 40] [--clients httpx aiohttp]
 
 Instructions do not depend on what else the machine does. Each client posts JSON to a server in another process, bare and with
 the instrumentation of AI calls in, each side in a process of its own; only the calls are counted, after some to warm up.
@@ -11,15 +11,14 @@ from __future__ import annotations
 import argparse
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import environment as e
 from figures import Row
 
-CLIENTS = ("httpx", "requests", "urllib3", "http.client")
-"""Those of the tests' environment; `--clients aiohttp` needs one that has it."""
+CLIENTS = ("httpx", "requests", "aiohttp", "urllib3", "http.client")
 GOAL = 1.01
 BODY = b'{"order": 1}'
 
@@ -120,8 +119,9 @@ def instructions(client: str, side: str, url: str, calls: int) -> float:
     """Instructions per call."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/out"]
-        own = [sys.executable, __file__, "--child", client, "--side", side, "--url", url, "--calls", str(calls)]
+        own = [str(e.BIN / "python"), __file__, "--child", client, "--side", side, "--url", url, "--calls", str(calls)]
         env = {"PYTHONHASHSEED": "0", "PATH": "/usr/bin:/bin", "CHATBOT_OTEL_LOG_DIR": folder, "HOME": folder}
+        env |= {"PYTHONPATH": str(e.ASIDE / e.PACKAGE)} if side == "ours" else {}
         done = subprocess.run([*command, *own], env=env, capture_output=True, text=True, timeout=600, check=False)
     found = re.search(r"Collected : (\d+)", done.stderr)
     if done.returncode or found is None:
@@ -157,6 +157,7 @@ def main() -> None:
     if chosen.child:
         child(chosen.child, chosen.side, chosen.url, chosen.calls)
         return
+    e.prepare()
     for row in rows(chosen.calls, tuple(chosen.clients)):
         print(f"{row.what:48} {row.ours:9.1f} {row.peer:9.1f} {row.unit}  {row.ratio:.4f}")
 

@@ -4,12 +4,14 @@
 
 Ours is an insert as chatbots make it, recognised by its shape; the peer is the same insert into a collection that the
 settings name, which needs no recognising. Both count. The last row has no peer's document: there the peer counts a message.
+Prints a line of JSON per row, for `run.py`.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -62,12 +64,20 @@ def rows(rounds: int) -> list[Row]:
         for what, collection, document, named, peer, number in TABLE:
             ours, theirs = insert(BY_SHAPE, collection, [document] * number), insert(BY_NAME, named, [peer] * number)
             times = 2_000 // number + 100
-            found.append(compare(f"Insert of {what}", ours, "named by settings", theirs, rounds=rounds, times=times, goal=1.2))
+            found.append(
+                compare(
+                    f"recognising an insert of {what}", ours, "named by settings", theirs, rounds=rounds, times=times, goal=1.2
+                )
+            )
     return found
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15)
+    for row in rows(parser.parse_args().rounds):
+        print(json.dumps(row.as_dict()), flush=True)
+
+
 if __name__ == "__main__":
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--rounds", type=int, default=15)
-    for line in rows(arguments.parse_args().rounds):
-        print(f"{line.what:42} {line.ours:8.2f} µs, {line.peer_name} {line.peer:8.2f} µs, ratio {line.ratio:.2f}")
+    main()

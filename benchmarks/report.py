@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import environment as e
 from calls import Calls
@@ -38,6 +39,7 @@ class Results:
     rates: Mapping[str, list[float]]
     calls: Calls
     curves: Sequence[Curve]
+    viewer: Sequence[Mapping[str, Any]]
 
 
 def write(results: Results) -> str:
@@ -49,6 +51,7 @@ def write(results: Results) -> str:
         _starts(results.starts),
         _rates(results.rates),
         *map(_curve, results.curves),
+        _viewer(results.viewer),
         _configuration(),
     ]
     notes = e.HERE / "notes.md"
@@ -81,9 +84,10 @@ def _rows(rows: Iterable[Row]) -> str:
             if row.goal is None
             else f"{'at least' if row.at_least else 'at most'} {row.goal:g}: {'reached' if row.reached else '**not reached**'}"
         )
+        places = 3 if row.goal is not None and 1 < row.goal < 1.05 else 2
         lines.append(
-            f"| {row.what} | {_number(row.ours)} | {_number(row.peer)} {row.unit} | {row.peer_name} | {row.ratio:.2f} "
-            f"| {row.low:.2f} to {row.high:.2f} | {goal} |"
+            f"| {row.what} | {_number(row.ours)} | {_number(row.peer)} {row.unit} | {row.peer_name} | {row.ratio:.{places}f} "
+            f"| {row.low:.{places}f} to {row.high:.{places}f} | {goal} |"
         )
     return "\n".join(lines)
 
@@ -150,6 +154,18 @@ def _curve(curve: Curve) -> str:
         more = "" if before is None else f"{(point.cost - before.cost) / (point.size - before.size):.5f}"
         lines.append(f"| {point.size:,} | {_number(point.cost)} | {more} |")
         before = point
+    return "\n".join(lines)
+
+
+def _viewer(points: Sequence[Mapping[str, Any]]) -> str:
+    lines = ["## The viewer", "", "Spans and log records posted to it, beside sqlite3 alone with the same rows."]
+    lines += ["", "| | " + " | ".join(f"{point['spans and records']:,} rows" for point in points) + " |"]
+    lines += ["|---|" + "---:|" * len(points)]
+    for what in ("rows a second", "sqlite3 alone", "ratio", "memory in MiB", "bytes a row"):
+        lines.append(f"| {what} | " + " | ".join(f"{point[what]:,}" for point in points) + " |")
+    for question in points[0]["p95 in ms"]:
+        values = " | ".join(f"{point['p95 in ms'][question]:,}" for point in points)
+        lines.append(f"| {question}: 95th percentile, ms | {values} |")
     return "\n".join(lines)
 
 

@@ -1,9 +1,9 @@
-"""Measure everything and write docs/performance.md: `make bench`, or
+"""Measure everything and write docs/performance.md and docs/who-sees-what.md: `make bench`, or
 
     python benchmarks/run.py [--quick] [--output docs/performance.md]
 
 Runs every benchmark of this folder, one after the other, in the environment that `environment.prepare` makes. Takes about
-a quarter of an hour, and wants a quiet machine; --quick takes a tenth of the rounds, to see that all runs.
+an hour, and wants a quiet machine; --quick takes a tenth of the rounds, to see that all runs, and leaves who-sees-what.md alone.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import calls
 import environment as e
+import followed
 import growth
 import instructions
 import load
@@ -24,12 +25,14 @@ import other_requests
 import outage
 import request_cost as requests
 import startup
+import who_sees_what
 from figures import Row
 from report import Results, write
 
 
-def measured(rounds: int) -> Results:
+def measured(rounds: int, *, quick: bool = False) -> Results:
     """Every figure."""
+    instructed, sizes = (4, "2000") if quick else (20, "10000,100000")
     say("requests")
     hello = requests.measure(requests.HELLO, 2 * rounds, 400)
     say("requests, unsampled")
@@ -46,20 +49,28 @@ def measured(rounds: int) -> Results:
     say("scrapes")
     reading = from_lines(growth.small_process("reading.py", "--rounds", str(rounds)))
     reading += from_lines(growth.small_process("reading.py", "--rounds", str(rounds), "--workers", "8"))
+    say("recognising")
+    recognising = from_lines(growth.small_process("recognising.py", "--rounds", str(rounds)))
+    say("the viewer")
+    viewer = [json.loads(line) for line in growth.small_process("viewer.py", "--sizes", sizes)]
     say("calls of functions")
     counted = calls.added()
     counted_rows: list[Row] = []
     if instructions.possible():
         say("instructions")
-        counted_rows = instructions.rows()
+        counted_rows = instructions.rows(instructed)
+        say("instructions of a model call")
+        counted_rows += instructions.model_calls(instructed)
+        say("instructions of requests that ask no model")
+        counted_rows += other_requests.rows(5 * instructed)
     say("starts")
     started, starts = startup.rows(rounds)
     say("load")
     rates = load.rates(rounds, 4.0)
     say("an outage of the endpoint")
     away = outage.rows(max(3, rounds // 3), 6.0)
-    say("requests that ask no model")
-    others = other_requests.rows(100)
+    say("an app that a viewer follows")
+    looked_at = followed.rows(max(3, rounds // 3), 6.0)
     say("growth")
     curves = growth.curves(rounds)
     rows = [
@@ -74,10 +85,11 @@ def measured(rounds: int) -> Results:
         *counted_rows,
         *small,
         *reading,
+        *recognising,
         *started,
         *load.rows(rates),
         *away,
-        *others,
+        *looked_at,
     ]
     tables = {
         "A request": hello,
@@ -87,7 +99,7 @@ def measured(rounds: int) -> Results:
         "A chat turn": chat,
         "A chat turn, unsampled": chat_unsampled,
     }
-    return Results(rows, tables, starts, rates, counted, curves)
+    return Results(rows, tables, starts, rates, counted, curves, viewer)
 
 
 def as_it_comes(what: str, found: Mapping[str, list[float]], goal: float) -> Row:
@@ -110,12 +122,14 @@ def main() -> None:
     chosen = parser.parse_args()
     say("the peers' environment")
     e.prepare()
-    results = measured(2 if chosen.quick else chosen.rounds)
+    results = measured(2 if chosen.quick else chosen.rounds, quick=chosen.quick)
     chosen.output.write_text(write(results))
     print(f"written to {chosen.output}")
     for row in results.rows:
         reached = {None: "", True: "reached", False: "NOT reached"}[row.reached]
         print(f"{row.what:70} {row.ours:10.2f} {row.peer:10.2f}  {row.ratio:.2f} ({row.low:.2f} to {row.high:.2f}) {reached}")
+    say("who sees which model calls")
+    who_sees_what.write(quick=chosen.quick)
 
 
 if __name__ == "__main__":

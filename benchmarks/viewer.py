@@ -1,224 +1,238 @@
-"""What the viewer takes: spans and log records posted to it, beside sqlite3 alone with the same rows, and questions at sizes.
+"""What the viewer takes beside sqlite3 alone with the same rows, and how its questions fare as its tables grow.
 
-    python benchmarks/viewer.py [--sizes 10000,100000,1000000] [--folder /tmp]
+    python benchmarks/viewer.py [--sizes 10000,100000,1000000] [--folder /tmp] [--output docs/viewer-curve.md]
 
-Prints one JSON line per size: rows each second through the viewer and by sqlite3 alone (same tables, same indexes, rows made
-before), their ratio, the 95th percentile of each question in milliseconds, memory and disk. Bodies are OTLP as an exporter
-packs it, 500 spans or records each, sent by four threads.
+A real `otel-chatbot ui` gets spans and log records, as many of each, over HTTP from four connections, 20,000 rows at a time;
+then sqlite3 in this process writes the same rows, made before, into the same tables, in one transaction. So both are measured
+in turn, under the same load of the machine. Afterwards viewers with little and with much are asked the same in turn.
+Prints one JSON line per size.
 """
 
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
-import os
-import resource
 import sqlite3
 import statistics
+import subprocess
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from typing_extensions import Self
+from viewer_rows import BODY, QUESTIONS, bodies, log_body, question, trace_body
 
 from otel_chatbot.ui import schema
-from otel_chatbot.ui.figures import Recorder
-from otel_chatbot.ui.ingest import PROTOBUF, Ingest
+from otel_chatbot.ui.ingest import PROTOBUF
 from otel_chatbot.ui.otlp import add_logs, add_traces
-from otel_chatbot.ui.queries import conversations, logs, traces
 from otel_chatbot.ui.rows import Batch
-from otel_chatbot.ui.store import _LOG, _SPAN, Store
+from otel_chatbot.ui.store import _LOG, _SPAN
 
-BODY = 500
-SPANS = 8
-"""Spans of a trace."""
-START = 1_800_000_000_000_000_000
-ROUNDS = 40
+ROUNDS = 60
 SENDERS = 4
 AT_ONCE = 20_000
-"""Rows of a transaction of sqlite3 alone: as many as the viewer puts into one when it has a backlog."""
+"""Rows of one turn: as many as the viewer puts into one transaction when it has a backlog."""
+MIB = 1024 * 1024
 
 
-def attributes(**values: object) -> list[KeyValue]:
-    def value(one: object) -> AnyValue:
-        return AnyValue(int_value=one) if isinstance(one, int) else AnyValue(string_value=str(one))
+class Viewer:
+    """`otel-chatbot ui` as a process with a limit of so many MiB; a context manager."""
 
-    return [KeyValue(key=key.replace("__", "."), value=value(one)) for key, one in values.items()]
+    def __init__(self, folder: Path, max_mib: int) -> None:
+        self.data = folder / "viewer.sqlite"
+        command = [sys.executable, "-c", "import sys; from otel_chatbot.cli import main; sys.exit(main())", "ui"]
+        more = [
+            str(folder / "nowhere"),
+            "--port",
+            "0",
+            "--data",
+            str(self.data),
+            "--max-mib",
+            str(max_mib),
+            "--max-days",
+            "36500",
+        ]
+        self.process = subprocess.Popen([*command, *more], stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.port = int(self.process.stdout.readline().rstrip("/\n").rpartition(":")[2])
+        self.asking = http.client.HTTPConnection("127.0.0.1", self.port)
+        self.connections = [http.client.HTTPConnection("127.0.0.1", self.port) for _ in range(SENDERS)]
 
+    def __enter__(self) -> Self:
+        return self
 
-def trace_body(first: int) -> ExportTraceServiceRequest:
-    message = ExportTraceServiceRequest()
-    group = message.resource_spans.add()
-    group.resource.attributes.extend(attributes(service__name="bench", service__instance__id="bench-1"))
-    scope = group.scope_spans.add()
-    for number in range(first, first + BODY):
-        turn, place = divmod(number, SPANS)
-        span = scope.spans.add(
-            trace_id=(turn * 0x9E3779B97F4A7C15 % 2**64 + 1).to_bytes(16, "big"), span_id=(number + 1).to_bytes(8, "big"),
-            start_time_unix_nano=START + number * 1000, end_time_unix_nano=START + number * 1000 + (number % 997) * 1_000_000,
-        )  # fmt: skip
-        if place == 0:
-            route = f"/chat/{turn % 20}"
-            span.name, span.kind = f"POST {route}", 2
-            span.attributes.extend(attributes(
-                http__request__method="POST", http__route=route, http__response__status_code=500 if turn % 100 == 0 else 200,
-                url__path=route, url__scheme="http", server__address="127.0.0.1", server__port=5000,
-                gen_ai__conversation__id=f"conversation-{turn // 5}",
-            ))  # fmt: skip
-            span.status.code = 2 if turn % 100 == 0 else 0
-        elif place == 1:
-            span.name, span.kind = "chat gpt-4o-mini", 3
-            span.attributes.extend(attributes(
-                gen_ai__operation__name="chat", gen_ai__request__model="gpt-4o-mini", gen_ai__usage__input_tokens=100,
-                gen_ai__usage__output_tokens=50, gen_ai__conversation__id=f"conversation-{turn // 5}", word=f"word{number % 5000}",
-            ))  # fmt: skip
-        else:
-            span.name, span.kind = "shop.find", 3
-            span.attributes.extend(attributes(
-                db__system__name="mongodb", db__namespace="shop", db__operation__name="find", db__collection__name="messages",
-                server__address="127.0.0.1", server__port=27017,
-            ))  # fmt: skip
-        if place:
-            span.parent_span_id = (number - place + 1).to_bytes(8, "big")
-    return message
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.process.terminate()
+        self.process.wait(60)
+        for path in self.data.parent.glob("viewer.sqlite*"):
+            path.unlink()
 
+    def take(self, waiting: list[tuple[str, bytes]]) -> float:
+        """Post bodies from all connections at once; the seconds until the last one was acknowledged."""
 
-def log_body(first: int) -> ExportLogsServiceRequest:
-    message = ExportLogsServiceRequest()
-    group = message.resource_logs.add()
-    group.resource.attributes.extend(attributes(service__name="bench"))
-    scope = group.scope_logs.add()
-    scope.scope.name = "bench.views"
-    for number in range(first, first + BODY):
-        scope.log_records.add(
-            time_unix_nano=START + number * 1000, severity_number=17 if number % 1000 == 0 else 9,
-            body=AnyValue(string_value=f"Answered question {number} about word{number % 5000} in {number % 800} ms"),
-            trace_id=(number // SPANS * 0x9E3779B97F4A7C15 % 2**64 + 1).to_bytes(16, "big"), span_id=(number + 1).to_bytes(8, "big"),
-            attributes=attributes(user="ada", cached=number % 2),
-        )  # fmt: skip
-    return message
+        def send(connection: http.client.HTTPConnection) -> None:
+            while waiting:
+                try:
+                    path, body = waiting.pop()
+                except IndexError:
+                    return
+                status = 503
+                while status == 503:  # it is busy: an exporter comes again, too
+                    connection.request("POST", path, body, {"Content-Type": PROTOBUF})
+                    answer = connection.getresponse()
+                    told = answer.read()
+                    status = answer.status
+                assert status == 200, told
 
-
-def make(path: Path, size: int) -> None:
-    """Put the bodies into a file, spans and records as many of each: to make them is no part of what is measured."""
-    with path.open("wb") as file:
-        for first in range(0, size, BODY):
-            for kind, message in ((b"t", trace_body(first)), (b"l", log_body(first))):
-                body = message.SerializeToString()
-                file.write(kind + len(body).to_bytes(4, "big") + body)
-
-
-def bodies(path: Path) -> Iterator[tuple[str, bytes]]:
-    """The bodies of a file, each with the path that it is posted to."""
-    with path.open("rb") as file:
-        while kind := file.read(1):
-            yield "/v1/traces" if kind == b"t" else "/v1/logs", file.read(int.from_bytes(file.read(4), "big"))
-
-
-def posted(folder: Path, size: int) -> tuple[Store, float]:
-    """The rows through the viewer's endpoint; the store, and rows each second."""
-    store = Store(str(folder / "viewer.sqlite"), 1 << 40, 1e9)
-    taking = Ingest(store, Recorder())
-    make(folder / "bodies", size)
-    waiting = bodies(folder / "bodies")
-    lock = threading.Lock()
-
-    def send() -> None:
-        while True:
-            with lock:
-                body = next(waiting, None)
-            if body is None:
-                return
-            taking.take(*body, PROTOBUF, "")
-
-    threads = [threading.Thread(target=send) for _ in range(SENDERS)]
-    began = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    rate = 2 * size / (time.perf_counter() - began)
-    (folder / "bodies").unlink()
-    return store, rate
-
-
-def alone(folder: Path, size: int) -> float:
-    """The same rows by sqlite3 alone, into the same tables; rows each second."""
-    db = sqlite3.connect(folder / "alone.sqlite", isolation_level=None)
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -32000"):
-        db.execute(f"PRAGMA {pragma}")
-    db.executescript(schema.TABLES)
-    seconds = 0.0
-    for first in range(0, size, AT_ONCE // 2):
-        batch = Batch()
-        for start in range(first, min(size, first + AT_ONCE // 2), BODY):
-            add_traces(trace_body(start), batch)
-            add_logs(log_body(start), batch)
+        threads = [threading.Thread(target=send, args=(one,)) for one in self.connections]
         began = time.perf_counter()
-        db.execute("BEGIN IMMEDIATE")
-        db.executemany(_SPAN, batch.spans)
-        db.executemany(_LOG, batch.logs)
-        db.execute("COMMIT")
-        seconds += time.perf_counter() - began
-    db.close()
-    return 2 * size / seconds
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return time.perf_counter() - began
+
+    def ask(self, path: str) -> float:
+        """Ask for something; the seconds until it was answered in whole."""
+        self.asking.close()
+        self.asking.connect()  # the viewer ends connections that are idle, and others are asked meanwhile
+        began = time.perf_counter()
+        self.asking.request("GET", f"/api/{path}")
+        answer = self.asking.getresponse()
+        told = answer.read()
+        seconds = time.perf_counter() - began
+        assert answer.status == 200, told
+        return seconds
+
+    def memory(self) -> float:
+        """The most memory that it has had, in MiB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+    def disk(self) -> float:
+        """What its file and the log beside it take, in MiB."""
+        return sum(path.stat().st_size for path in self.data.parent.glob("viewer.sqlite*")) / MIB
 
 
-QUESTIONS: dict[str, Callable[[sqlite3.Connection, int], object]] = {
-    "traces": lambda db, _: traces.traces(db, traces.Wanted()),
-    "failed traces": lambda db, _: traces.traces(db, traces.Wanted(failed=True)),
-    "traces of a route": lambda db, n: traces.traces(db, traces.Wanted(route=f"/chat/{n % 20}")),
-    "slow traces": lambda db, _: traces.traces(db, traces.Wanted(least_ms=900)),
-    "traces by text": lambda db, n: traces.traces(db, traces.Wanted(text=f"word{n}")),
-    "conversations": lambda db, _: conversations.conversations(db, conversations.Wanted()),
-    "a conversation": lambda db, n: conversations.conversation(db, f"conversation-{n}"),
-    "log records": lambda db, _: logs.logs(db, logs.Wanted()),
-    "errors in the log": lambda db, _: logs.logs(db, logs.Wanted(level=17)),
-    "log records by text": lambda db, n: logs.logs(db, logs.Wanted(text=f"answered word{n}")),
-}
+class Alone:
+    """The same rows by sqlite3 alone."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._db = sqlite3.connect(path, isolation_level=None)
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -32000"):
+            self._db.execute(f"PRAGMA {pragma}")
+        self._db.executescript(schema.TABLES)
+
+    def take(self, batch: Batch) -> float:
+        """Write a batch; the seconds."""
+        began = time.perf_counter()
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany(_SPAN, batch.spans)
+        self._db.executemany(_LOG, batch.logs)
+        self._db.execute("COMMIT")
+        return time.perf_counter() - began
+
+    def close(self) -> None:
+        self._db.close()
+        for path in self.path.parent.glob(self.path.name + "*"):
+            path.unlink()
 
 
-def asked(store: Store) -> dict[str, float]:
-    """The 95th percentile of each question, in milliseconds."""
-    found = {}
-    for name, ask in QUESTIONS.items():
-        seconds = []
+def fill(viewer: Viewer, folder: Path, size: int, *, both: bool) -> tuple[float, float]:
+    """So many spans and records into a viewer and, in turn, into sqlite3 alone; rows each second of both."""
+    alone = Alone(folder / "alone.sqlite")
+    ours = theirs = 0.0
+    for first in range(0, size, AT_ONCE // 2):
+        last = min(size, first + AT_ONCE // 2)
+        ours += viewer.take(list(bodies(first, last))[::-1])
+        if not both:
+            continue
+        batch = Batch()
+        for number in range(first, last, BODY):
+            add_traces(trace_body(number), batch)
+            add_logs(log_body(number), batch)
+        theirs += alone.take(batch)
+    alone.close()
+    return 2 * size / ours, 2 * size / theirs if both else float("nan")
+
+
+def asked(viewers: dict[int, Viewer]) -> dict[int, dict[str, tuple[float, float]]]:
+    """Of each viewer, by question, the median and the 95th percentile in milliseconds; all are asked in turn."""
+    found: dict[int, dict[str, tuple[float, float]]] = {size: {} for size in viewers}
+    for name in QUESTIONS:
+        seconds: dict[int, list[float]] = {size: [] for size in viewers}
         for number in range(ROUNDS):
-            began = time.perf_counter()
-            with store.reading() as db:
-                ask(db, 7 * number)
-            seconds.append(time.perf_counter() - began)
-        found[name] = round(1000 * statistics.quantiles(seconds, n=20)[-1], 2)
+            for size, viewer in viewers.items():
+                seconds[size].append(1000 * viewer.ask(question(name, number, size)))
+        for size in viewers:
+            median, p95 = statistics.median(seconds[size]), statistics.quantiles(seconds[size], n=20)[-1]
+            found[size][name] = round(median, 2), round(p95, 2)
     return found
 
 
-def measured(folder: Path, size: int) -> dict[str, object]:
-    store, rate = posted(folder, size)
-    p95 = asked(store)
-    store.close()
-    disk = os.path.getsize(folder / "viewer.sqlite")
-    (folder / "viewer.sqlite").unlink()
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    bare = alone(folder, size)
-    (folder / "alone.sqlite").unlink()
-    return {
-        "spans and records": 2 * size, "rows a second": round(rate), "sqlite3 alone": round(bare), "ratio": round(rate / bare, 2),
-        "p95 in ms": p95, "memory in MiB": round(memory), "bytes a row": round(disk / size / 2),
-    }  # fmt: skip
+def bounded(folder: Path, mib: int, size: int) -> dict[str, object]:
+    """The most that a viewer with a limit takes on the disk while more comes than it may keep."""
+    most = 0.0
+    with Viewer(folder, mib) as viewer:
+        for first in range(0, size, AT_ONCE // 2):
+            viewer.take(list(bodies(first, first + AT_ONCE // 2)))
+            most = max(most, viewer.disk())
+    return {"limit in MiB": mib, "rows": 2 * size, "most on the disk in MiB": round(most, 1)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="What the viewer takes, beside sqlite3 alone.")
     parser.add_argument("--sizes", default="10000,100000,1000000", help="spans, and as many log records")
     parser.add_argument("--folder", default=tempfile.gettempdir())
+    parser.add_argument("--output", type=Path, help="a Markdown file for the curve")
+    parser.add_argument("--questions", action="store_true", help="leave sqlite3 alone out: half the time")
     options = parser.parse_args()
-    for size in map(int, options.sizes.split(",")):
-        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-            print(json.dumps(measured(Path(folder), size)), flush=True)
+    results: dict[int, dict[str, object]] = {}
+    with ExitStack() as open_, tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        viewers: dict[int, Viewer] = {}
+        for size in map(int, options.sizes.split(",")):
+            place = Path(folder, str(size))
+            place.mkdir()
+            viewers[size] = open_.enter_context(Viewer(place, 8192))
+            rate, bare = fill(viewers[size], place, size, both=not options.questions)
+            results[size] = {
+                "spans and records": 2 * size, "rows a second": round(rate), "sqlite3 alone": bare if options.questions else round(bare),
+                "ratio": round(rate / bare, 2), "bytes a row": round(viewers[size].disk() * MIB / size / 2),
+            }  # fmt: skip
+            print(json.dumps(results[size]), flush=True)
+        for size, times in asked(viewers).items():
+            results[size] |= {"median and p95 in ms": times, "memory in MiB": round(viewers[size].memory())}
+            print(json.dumps(results[size]), flush=True)
+        open_.close()
+        Path(folder, "bounded").mkdir()
+        limit = bounded(Path(folder, "bounded"), 64, 200_000)
+        print(json.dumps(limit), flush=True)
+    if options.output:
+        options.output.write_text(curve(results, limit))
+
+
+def curve(results: dict[int, dict[str, object]], limit: dict[str, object]) -> str:
+    """The figures as tables: a column per size, and of each question by how much the largest is slower than the smallest."""
+    sizes = list(results)
+    heads = " | ".join(f"{2 * size:,}" for size in sizes)
+    lines = ["| rows | " + heads + " |", "|---" * (len(sizes) + 1) + "|"]
+    figures = ("rows a second", "sqlite3 alone", "ratio", "memory in MiB", "bytes a row")
+    lines += [f"| {name} | " + " | ".join(f"{results[size][name]}" for size in sizes) + " |" for name in figures]
+    lines += ["", f"| median / p95 in ms at rows | {heads} | largest by smallest |", "|---" * (len(sizes) + 2) + "|"]
+    for name in QUESTIONS:
+        told = [results[size]["median and p95 in ms"][name] for size in sizes]  # type: ignore[index]
+        by = [last / first for last, first in zip(told[-1], told[0], strict=True)]
+        lines.append(
+            f"| {name} | " + " | ".join(f"{median} / {p95}" for median, p95 in told) + f" | {by[0]:.1f} / {by[1]:.1f} |"
+        )
+    lines += ["", "With a limit: " + ", ".join(f"{name} {value}" for name, value in limit.items()) + "."]
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ _MOST: Final = 200
 class _Done(NamedTuple):
     original: Any
     replacement: Method
+    make: Callable[[Method], Method]
 
 
 class Patches:
@@ -40,7 +41,7 @@ class Patches:
             return
         replacement = functools.wraps(present)(make(present if type(present) is FunctionType else _bound_late(present)))
         setattr(owner, name, replacement)
-        self._done[owner, name] = _Done(present, replacement)
+        self._done[owner, name] = _Done(present, replacement, make)
 
     def replacement(self, owner: type, name: str) -> Method | None:
         """Our method in place of this one; None where there is none."""
@@ -51,6 +52,20 @@ class Patches:
         """Whether calls of this method come through ours."""
         done = self._done.get((owner, name))
         return done is not None and wraps(vars(owner).get(name), done.replacement)
+
+    @contextlib.contextmanager
+    def lifted(self, owner: type, name: str) -> Iterator[None]:
+        """A block in which another tool replaces this method, or puts it back: ours, if it is the outermost, stays the outermost."""
+        done = self._done.get((owner, name))
+        if done is None or vars(owner).get(name) is not done.replacement:
+            yield
+            return
+        setattr(owner, name, done.original)
+        del self._done[owner, name]
+        try:
+            yield
+        finally:
+            self.wrap(owner, name, done.make)
 
     def restore(self) -> None:
         """Put the methods back, but not under what others have wrapped around ours: those stay and call us as before."""

@@ -30,6 +30,9 @@ _SIGNALS: dict[str, tuple[type[Any], type[Any]]] = {
     "/v1/logs": (ExportLogsServiceRequest, ExportLogsServiceResponse),
 }
 
+_POLL = 0.02
+"""Seconds after which the receiver looks whether it is to end: http.server's half second would be paid by every test."""
+
 
 class _Server(ThreadingHTTPServer):
     """A server that closes what is open when it closes, so that no thread and no socket is left behind."""
@@ -58,7 +61,7 @@ class _Server(ThreadingHTTPServer):
         super().server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A sender that was killed is no fault of the receiver: it sends again."""
+        """Say nothing of a connection that a sender broke: a killed process does so."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
@@ -76,7 +79,7 @@ class OtlpSink:
         self.answer: Callable[[str], int] = lambda _path: 200
         self._changed = threading.Condition()
         self._server = _Server(("127.0.0.1", port), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, name="otlp-sink", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL,), name="otlp-sink", daemon=True)
 
     @property
     def endpoint(self) -> str:

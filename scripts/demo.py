@@ -47,7 +47,7 @@ class Demo:
         self.env = dict(os.environ)
         self.env.setdefault("OTEL_SERVICE_NAME", "chatbot")
         self.env.setdefault("CHATBOT_OTEL_LOG_DIR", str(LOGS))
-        self.env.setdefault("OTEL_BSP_SCHEDULE_DELAY", "1000")  # milliseconds: somebody is looking
+        self.env.setdefault("OTEL_BSP_SCHEDULE_DELAY", "500")  # milliseconds: somebody is looking
         self.env["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1"]))
         self.env.update(
             PORT=str(port), HOST="127.0.0.1", PYTHONUNBUFFERED="1", PATH=f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"

@@ -23,8 +23,12 @@ LOCKS = {
     "test": "3.11",
     "bench": "3.11",
     "peers": "3.11",
+    "beside": "3.11",
     "clients": "3.11",
     "clients-older": "3.11",
+    "seen-upstream": "3.11",
+    "seen-openllmetry": "3.11",
+    "seen-openlit": "3.11",
     "docs": "3.11",
     "extensions": "3.11",
 }

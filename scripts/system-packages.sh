@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the programs that the tests run beside Python: Redis, Prometheus (with promtool), Chromium, shellcheck, wrk.
+# Installs the programs that the tests run beside Python: Redis, Prometheus (with promtool), Chromium, shellcheck, wrk, tmux, Node.js.
 # `system-packages.sh proof` adds what builds the example's image for real (buildah, debootstrap) and what runs the .bat files
 # (wine, and a compiler for the Windows program that records their arguments), and what counts the benchmarks' instructions.
 # Debian and its kin only; elsewhere it says what is missing. Does nothing where everything is there.
@@ -7,7 +7,7 @@ set -euo pipefail
 
 declare -A package=(
   [redis-server]=redis-server [promtool]=prometheus [prometheus]=prometheus
-  [chromium]=chromium [shellcheck]=shellcheck [wrk]=wrk [openssl]=openssl
+  [chromium]=chromium [shellcheck]=shellcheck [wrk]=wrk [openssl]=openssl [tmux]=tmux [node]=nodejs [npm]=npm
 )
 if [ "${1:-}" = proof ]; then
   package+=([buildah]=buildah [debootstrap]=debootstrap [wine]=wine [x86_64-w64-mingw32-gcc]=gcc-mingw-w64-x86-64-win32 [valgrind]=valgrind [cc]=build-essential)

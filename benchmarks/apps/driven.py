@@ -87,6 +87,25 @@ def chat_view() -> Any:
     return chat
 
 
+def model_call(*, stream: bool) -> Any:
+    """The view that asks a model, once and nothing else."""
+    from openai import OpenAI
+
+    model = OpenAI(api_key="local", max_retries=0)
+    said: Any = [{"role": "user", "content": "What is a span?"}]
+
+    def ask_model() -> Response:
+        if stream:
+            usage: Any = {"include_usage": True}
+            for _ in model.chat.completions.create(model="gpt-4o-mini", messages=said, stream=True, stream_options=usage):
+                pass
+        else:
+            model.chat.completions.create(model="gpt-4o-mini", messages=said)
+        return hello()
+
+    return ask_model
+
+
 def set_up(side: str) -> None:
     """What documentation says to do in the program."""
     if side == "prometheus":

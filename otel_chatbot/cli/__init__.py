@@ -31,9 +31,9 @@ def _run(options: argparse.Namespace) -> int:  # noqa: PLR0911 - one line per co
     if options.command == "doctor":
         return _doctor(options)
     if options.command == "compare":
-        from .compare import Question, compare
+        from .compare import Comparison, compare
 
-        return compare(_fields(Question, options))
+        return compare(_fields(Comparison, options))
     if options.command == "mark":
         from .mark import mark
 
@@ -43,15 +43,19 @@ def _run(options: argparse.Namespace) -> int:  # noqa: PLR0911 - one line per co
 
         return probe(options.url, options.timeout)
     if options.command == "render":
-        from .render import Asked as Rendering
-        from .render import render
+        from .render import RenderOptions, render
 
-        return render(_fields(Rendering, options))
+        return render(_fields(RenderOptions, options))
     if options.command == "ui":
         from .ui import Asked as Viewing
         from .ui import ui
 
         return ui(_fields(Viewing, options))
+    if options.command == "top":
+        from .top import Asked as Topping
+        from .top import top
+
+        return top(_fields(Topping, options))
     from .spool import spool
 
     return spool(options.action)
@@ -59,12 +63,12 @@ def _run(options: argparse.Namespace) -> int:  # noqa: PLR0911 - one line per co
 
 def _doctor(options: argparse.Namespace) -> int:
     try:
-        from .doctor.command import Asked, doctor
+        from .doctor.command import DoctorOptions, doctor
     except Exception as error:  # what it looks at does not import
         print(f"OpenTelemetry cannot be imported: {type(error).__name__}: {error}")
         print("install it anew: pip install --force-reinstall otel-chatbot")
         return 1
-    return doctor(_fields(Asked, options))
+    return doctor(_fields(DoctorOptions, options))
 
 
 def _fields(kind: Callable[..., _Value], options: argparse.Namespace) -> _Value:
@@ -137,6 +141,22 @@ def parser() -> argparse.ArgumentParser:
     spool.add_argument(
         "action", choices=("status", "replay", "purge"), help="show how much there is, send it now, or delete it"
     )
+    _viewing(commands)
+    render = commands.add_parser("render", help="write the rules, dashboards and tables that follow from the metrics' names")
+    render.add_argument("folder", nargs="?", default="", help="where to write; without it, it is shown what would change here")
+    render.add_argument("--root", default="", help="the same as FOLDER")
+    render.add_argument("--check", action="store_true", help="write nothing; 1 when a file differs, and its name (for CI)")
+    render.add_argument("--force", action="store_true", help="overwrite files that are there and differ")
+    render.add_argument(
+        "--runbooks",
+        default="",
+        help="absolute address of the alerts' pages, with {page} for a page's name or without (default: CHATBOT_OTEL_RUNBOOKS)",
+    )
+    return found
+
+
+def _viewing(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The commands that show what is going on."""
     ui = commands.add_parser("ui", help="the viewer: chats, traces, logs and figures of the apps here, in a browser")
     ui.add_argument(
         "folder", nargs="?", default="", help="look at the apps that write here alone (default: all of this user's)"
@@ -149,14 +169,9 @@ def parser() -> argparse.ArgumentParser:
         "--max-mib", type=number(int, 16), default=512, help="size of that file, the oldest goes first (default 512)"
     )
     ui.add_argument("--max-days", type=number(float, 0.01), default=7.0, help="age of what is kept (default 7)")
-    render = commands.add_parser("render", help="write the rules, dashboards and tables that follow from the metrics' names")
-    render.add_argument("folder", nargs="?", default="", help="where to write; without it, it is shown what would change here")
-    render.add_argument("--root", default="", help="the same as FOLDER")
-    render.add_argument("--check", action="store_true", help="write nothing; 1 when a file differs, and its name (for CI)")
-    render.add_argument("--force", action="store_true", help="overwrite files that are there and differ")
-    render.add_argument(
-        "--runbooks",
-        default="",
-        help="absolute address of the alerts' pages, with {page} for a page's name or without (default: CHATBOT_OTEL_RUNBOOKS)",
+    top = commands.add_parser("top", help="the same in a terminal: figures, the last turns, errors (needs otel-chatbot[top])")
+    top.add_argument("folder", nargs="?", default="", help="look at the apps that write here alone (default: ask the viewer)")
+    top.add_argument(
+        "--viewer", default="", help="address of a viewer to ask (default: http://127.0.0.1:4390 when it runs, else none)"
     )
-    return found
+    top.add_argument("--token", default="", help="the viewer's token")

@@ -1,4 +1,4 @@
-"""`otel-chatbot compare OLD NEW`: whether a version is worse than another: errors, response time, first chunk, cost of a turn.
+"""`otel-chatbot compare OLD NEW`: whether a version is worse than another: errors, response time, first chunk, cost per turn.
 
 Fed by Prometheus, which knows from `target_info` when which `service.version` ran (or from a label `service_version` of the
 series themselves); feeds the terminal, and pipelines by its exit status: 0 not worse, 1 worse, 2 it cannot be said.
@@ -26,7 +26,7 @@ _QUANTILE = 0.95
 
 
 @dataclass(frozen=True)
-class Question:
+class Comparison:
     """Two versions, and how to compare them. Times are in seconds, `tolerance` is in percent, `least` is a number of requests."""
 
     old: str
@@ -41,7 +41,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Life:
+class Lifetime:
     """When a version ran last, at most a window of it, and the matchers of its series."""
 
     start: float
@@ -66,7 +66,7 @@ class Figure:
 
     name: str
     unit: str
-    questions: tuple[Callable[[Life], str], ...]
+    questions: tuple[Callable[[Lifetime], str], ...]
     slack: float
 
 
@@ -110,7 +110,7 @@ FIGURES = (
 )
 
 
-def compare(asked: Question) -> int:
+def compare(asked: Comparison) -> int:
     """Print the figures of both versions; the exit status says whether the new one is worse."""
     try:
         api = PrometheusApi(asked.prometheus)
@@ -131,7 +131,7 @@ def compare(asked: Question) -> int:
     return 1 if worse else 0
 
 
-def _served(api: PrometheusApi, asked: Question, version: str) -> Life:
+def _served(api: PrometheusApi, asked: Comparison, version: str) -> Lifetime:
     """When a version ran; PrometheusError when it has answered too few requests for its figures to say something."""
     life = life_of(api, asked, version)
     requests = api.value(life.events(m.API_REQUESTS), life.end) or 0.0
@@ -142,7 +142,7 @@ def _served(api: PrometheusApi, asked: Question, version: str) -> Life:
     return life
 
 
-def life_of(api: PrometheusApi, asked: Question, version: str) -> Life:
+def life_of(api: PrometheusApi, asked: Comparison, version: str) -> Lifetime:
     """When a version ran last; PrometheusError when it did not."""
     now = time.time()
     step = max(1.0, asked.since / _MOST_POINTS)
@@ -152,11 +152,13 @@ def life_of(api: PrometheusApi, asked: Question, version: str) -> Life:
         start, end = _last_run([times for _, times in told], step)
         alive = [labels for labels, times in told if times[-1] >= start]
         of = tuple(_one_of(name, [labels.get(name, "") for labels in alive]) for name in (p.JOB, p.INSTANCE))
-        return Life(max(start - 2 * step, end - asked.window), end, of)  # from before the first scrape: what it found counts
+        return Lifetime(
+            max(start - 2 * step, end - asked.window), end, of
+        )  # from before the first scrape: what it found counts
     labelled = api.series(selector(m.API_REQUESTS, *matchers), now - asked.since, now, step)
     if labelled:
         start, end = _last_run([times for _, times in labelled], step)
-        return Life(max(start - 2 * step, end - asked.window), end, tuple(matchers))
+        return Lifetime(max(start - 2 * step, end - asked.window), end, tuple(matchers))
     known = sorted(
         {
             labels[name]
@@ -183,13 +185,13 @@ def _one_of(name: str, values: Sequence[str]) -> str:
     return like(name, pattern.replace("\\", "\\\\").replace('"', '\\"'))
 
 
-def _compared(api: PrometheusApi, figure: Figure, old: Life, new: Life, tolerance: float) -> Compared:
+def _compared(api: PrometheusApi, figure: Figure, old: Lifetime, new: Lifetime, tolerance: float) -> Compared:
     before, after = (_value(api, figure, life) for life in (old, new))
     worse = before is not None and after is not None and after > before * (1 + tolerance / 100) + figure.slack
     return Compared(figure.name, figure.unit, before, after, worse)
 
 
-def _value(api: PrometheusApi, figure: Figure, life: Life) -> float | None:
+def _value(api: PrometheusApi, figure: Figure, life: Lifetime) -> float | None:
     for question in figure.questions:
         value = api.value(question(life), life.end)
         if value is not None:
@@ -197,7 +199,7 @@ def _value(api: PrometheusApi, figure: Figure, life: Life) -> float | None:
     return None
 
 
-def as_table(asked: Question, compared: Sequence[Compared]) -> str:
+def as_table(asked: Comparison, compared: Sequence[Compared]) -> str:
     """For people."""
     rows = [("", asked.old, asked.new, "")]
     for one in compared:

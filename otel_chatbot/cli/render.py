@@ -21,7 +21,7 @@ _MOST_LINES = 40
 
 
 @dataclass(frozen=True)
-class Asked:
+class RenderOptions:
     """What to do. `folder` and `root` are empty where none was named: then nothing is written."""
 
     folder: str = ""
@@ -36,11 +36,11 @@ class Asked:
         return self.folder or self.root
 
 
-def render(asked: Asked) -> int:
+def render(asked: RenderOptions) -> int:
     """Write, show or compare; 1 when a file differs that was not to be overwritten, 2 when that was not possible."""
     runbooks = asked.runbooks or config.current().runbooks
     if runbooks and urlsplit(runbooks).scheme not in ("http", "https"):
-        print(f"{runbooks} is no absolute address: expected one like https://wiki.example/runbooks", file=sys.stderr)
+        print(f"{runbooks} is not an absolute address: expected one like https://wiki.example/runbooks", file=sys.stderr)
         return 2
     folder, wanted = Path(asked.named or "."), files((runbooks if "{page}" in runbooks else runbooks.rstrip("/")) or RUNBOOKS)
     try:
@@ -62,7 +62,7 @@ def _check(wanted: dict[str, str], there: dict[str, str | None]) -> int:
     return 1 if differing else 0
 
 
-def _write(folder: Path, wanted: dict[str, str], there: dict[str, str | None], asked: Asked) -> int:
+def _write(folder: Path, wanted: dict[str, str], there: dict[str, str | None], asked: RenderOptions) -> int:
     kept = 0
     for name, text in wanted.items():
         before = there[name]

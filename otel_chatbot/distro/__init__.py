@@ -43,7 +43,7 @@ def configure() -> None:
     Where nothing is to be exported there is nothing more to do: figures, log files and health need no SDK.
     """
     from .. import config
-    from .environment import Plan
+    from .environment import SignalPlan
     from .warnings import warn_of_failed_start, warn_of_settings
 
     if config.current().endpoint_port:
@@ -51,7 +51,7 @@ def configure() -> None:
 
         serve_apart()
 
-    if Plan.from_env().exports:
+    if SignalPlan.from_env().exports:
         MENDING.mend(sdk=True)
         try:
             from .state import SETUP

@@ -44,7 +44,7 @@ def set_defaults(environ: MutableMapping[str, str] = os.environ) -> None:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SignalPlan:
     """What is to be set up, as the environment has it.
 
     `exporters` holds each signal's exporter names: what the user named, else `otlp` where an endpoint is set, else none.
@@ -62,7 +62,7 @@ class Plan:
     resource_attributes: Mapping[str, str]
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Plan:
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> SignalPlan:
         """The plan of an environment; what cannot be used has been replaced there, or the default holds."""
         exporters = {signal: _exporters(environ, signal) for signal in Signal}
         return cls(

@@ -1,6 +1,6 @@
 """Which instrumentations run: ours for Flask, MongoDB, Redis, cachelib and GenAI clients, each when its library is imported.
 
-Fed by `distro.environment.Plan`; feeds `instrumentation/*`. A library that the application never imports costs nothing.
+Fed by `distro.environment.SignalPlan`; feeds `instrumentation/*`. A library that the application never imports costs nothing.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr
 from wrapt import when_imported
 
 from .._guard import report
-from ..instrumentation.genai.libraries import AI_CLIENTS, AI_LIBRARIES
-from .environment import Plan
+from ..instrumentation.genai.libraries import AGENTS, AI_CLIENTS, AI_LIBRARIES, BESIDE, OTHERS
+from .environment import SignalPlan
 
 
 @dataclass(frozen=True)
-class Ours:
+class OwnInstrumentation:
     """One of our instrumentations: the library that it waits for, its module here, and the name that switches it.
 
     `by_name`: the module follows several libraries, and is told which one has been imported. `shown`: whether the library's
@@ -34,14 +34,20 @@ class Ours:
 
 
 OURS: Final = (
-    Ours("flask", "flask.hooks", "flask"),
-    Ours("pymongo", "mongodb.hooks", "pymongo"),
-    Ours("redis", "redis.hooks", "redis"),
-    Ours("cachelib", "cachelib", "cachelib"),
-    Ours("http.client", "genai.late", "genai", by_name=True, shown=False),
-    *(Ours(library, "genai.hooks", "genai", by_name=True) for library in AI_LIBRARIES),
+    OwnInstrumentation("flask", "flask.hooks", "flask"),
+    OwnInstrumentation("pymongo", "mongodb.hooks", "pymongo"),
+    OwnInstrumentation("redis", "redis.hooks", "redis"),
+    OwnInstrumentation("cachelib", "cachelib", "cachelib"),
+    OwnInstrumentation("http.client", "genai.standard_library", "genai", by_name=True, shown=False),
+    *(OwnInstrumentation(library, "genai.hooks", "genai", by_name=True) for library in AI_LIBRARIES),
+    *(
+        OwnInstrumentation(library, "genai.hooks", "genai", by_name=True, shown=False)
+        for library in (*BESIDE, *OTHERS, *AGENTS)
+    ),
 )
-_OF_AI_CLIENTS: Final = frozenset({*AI_CLIENTS, "bedrock", "google-genai", "google_genai", "mistralai", "ollama"})
+_OF_AI_CLIENTS: Final = frozenset(
+    {*AI_CLIENTS, "bedrock", "google-genai", "google_genai", "mistralai", "ollama", "langchain", "llama-index", "llama_index", "llamaindex"}
+)  # fmt: skip
 """Upstream's and others' instrumentors of AI clients, by entry point: ours see the calls of all."""
 REPLACED: Final = frozenset(ours.name for ours in OURS if not ours.by_name) | _OF_AI_CLIENTS
 """Upstream's instrumentors, by entry point, that ours replace."""
@@ -54,7 +60,7 @@ class Instrumentations:
         self.active: set[str] = set()
         self._asked: set[str] = set()
 
-    def install(self, plan: Plan) -> None:
+    def install(self, plan: SignalPlan) -> None:
         """Instrument each library now if it is imported, else at its import; a second call does nothing."""
         for ours in OURS:
             if plan.wants(ours.name) and ours.library not in self._asked:
@@ -62,7 +68,7 @@ class Instrumentations:
                 ignored = ours.library in AI_CLIENTS and not plan.wants(ours.library)
                 when_imported(ours.library)(self._hook(ours, {"ignored": True} if ignored else {}))
 
-    def _hook(self, ours: Ours, how: dict[str, bool]) -> Callable[[Any], None]:
+    def _hook(self, ours: OwnInstrumentation, how: dict[str, bool]) -> Callable[[Any], None]:
         def instrument(_module: Any) -> None:
             try:
                 hooks = importlib.import_module(f"..instrumentation.{ours.module}", __package__)

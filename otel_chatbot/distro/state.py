@@ -21,24 +21,24 @@ from ..metrics.mirror import mirrored_names
 from ..metrics.shared import run as shared
 from ..semconv.attributes import SERVICE_INSTANCE_ID, Signal
 from .delivery import exporters
-from .environment import Plan
+from .environment import SignalPlan
 from .metrics.data import metrics_data
 from .metrics.export import MetricsExport
-from .metrics.leader import Lead
+from .metrics.leader import Leader
 from .metrics.mirror_reader import SCOPE
 from .process.shutdown import Shutdown
 from .providers.adopted import Provider
 from .providers.resource import adopted_resource, app_resource, package_version, process_resource
 
 
-class SetUp:
+class DistroState:
     """What has been set up in this process."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._done: set[str] = set()
         self.shutdown = Shutdown()
-        self.lead = Lead()
+        self.lead = Leader()
         self.auto_version = ""
         self.adopted: list[Provider] = []
         """Providers that somebody else made."""
@@ -46,9 +46,9 @@ class SetUp:
         """Whether log records are fed to a logger provider."""
 
     @cached_property
-    def plan(self) -> Plan:
+    def plan(self) -> SignalPlan:
         """What the environment asks for."""
-        return Plan.from_env()
+        return SignalPlan.from_env()
 
     @cached_property
     def resource(self) -> Resource:
@@ -83,11 +83,11 @@ class SetUp:
         return metrics_data(families, app_resource(self.resource, self.plan, identity), scope, start, now)
 
     def app_attributes(self) -> dict[str, object]:
-        """Who the app is; not which run of it, which is a matter of who asks."""
+        """Who the app is, without the id of its run: whoever exports adds that."""
         attributes = app_resource(self.resource, self.plan, "").attributes
         return {name: value for name, value in attributes.items() if name != SERVICE_INSTANCE_ID}
 
-    def run(self, *steps: Callable[[SetUp], None]) -> None:
+    def run(self, *steps: Callable[[DistroState], None]) -> None:
         """Run the steps that have not run; a fault in one is reported and the next one runs."""
         with self._lock:
             for step in steps:
@@ -96,7 +96,7 @@ class SetUp:
                     never_raise(step)(self)
 
 
-SETUP: Final = SetUp()
+SETUP: Final = DistroState()
 """The process's set-up."""
 
 

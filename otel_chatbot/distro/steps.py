@@ -38,25 +38,25 @@ from .providers.app_providers import let_loggers_in, let_meters_in, let_tracers_
 from .providers.config_file import apply_config_file
 from .providers.lazy_processors import LazySpanProcessor
 from .providers.log_feed import feed_logs, somebody_else_feeds
-from .state import SetUp
+from .state import DistroState
 from .warnings import warn_of_settings
 
 _logger = logging.getLogger("otel_chatbot")
 
 
-def defaults(_: SetUp) -> None:
+def defaults(_: DistroState) -> None:
     """Set what the user left unset in the environment."""
     set_defaults()
 
 
-def config_file(_: SetUp) -> None:
+def config_file(_: DistroState) -> None:
     """What OTEL_CONFIG_FILE sets up, unless somebody has set a provider: another distribution has read the file then."""
     found = (trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider())
     if all("Proxy" in type(provider).__name__ for provider in found):
         apply_config_file(os.environ.get("OTEL_CONFIG_FILE", ""))
 
 
-def tracing(setup: SetUp) -> None:
+def tracing(setup: DistroState) -> None:
     """A tracer provider, ours or the one that is there, that feeds our exporters."""
     there = trace.get_tracer_provider()
     provider = None if setup.plan.disabled else global_providers.set_tracer_provider(setup.plan, setup.resource)
@@ -68,30 +68,32 @@ def tracing(setup: SetUp) -> None:
             let_tracers_in(provider, lambda theirs: _share_spans(setup, provider, theirs, processors))
 
 
-def light_spans(_: SetUp) -> None:
+def light_spans(_: DistroState) -> None:
     """Our hooks' spans are made by us, where the SDK's are those that we know."""
     from .providers import light_maker  # noqa: F401 - who is imported answers `_wiring.LIGHT_SPANS`
 
 
-def _share_spans(setup: SetUp, ours: TracerProvider, theirs: TracerProvider, processors: Sequence[LazySpanProcessor]) -> None:
+def _share_spans(
+    setup: DistroState, ours: TracerProvider, theirs: TracerProvider, processors: Sequence[LazySpanProcessor]
+) -> None:
     share_spans(ours, theirs, processors)
     setup.shutdown.add(Adopted(theirs))
 
 
-def _adopt(setup: SetUp, provider: Provider, there: object) -> None:
+def _adopt(setup: DistroState, provider: Provider, there: object) -> None:
     """Remember the provider that we use if it was there before us."""
     if provider in (there, getattr(there, "provider", None)):
         setup.adopted.append(provider)
 
 
-def log_files(setup: SetUp) -> None:
+def log_files(setup: DistroState) -> None:
     """The sink sees every record and writes the rotated files."""
     if not setup.plan.disabled:
         sink.SINK.on_dropped = lambda reason, lines: record.dropped(Signal.LOGS, DropReason(reason), lines)
         sink.install(config.current())
 
 
-def log_export(setup: SetUp) -> None:
+def log_export(setup: DistroState) -> None:
     """A logger provider, ours or the one that is there, fed by the sink."""
     there = _logs.get_logger_provider()
     provider = None if setup.plan.disabled or setup.fed else global_providers.set_logger_provider(setup.plan, setup.resource)
@@ -105,7 +107,7 @@ def log_export(setup: SetUp) -> None:
             feed_logs(provider)
 
 
-def private_log_export(setup: SetUp) -> None:
+def private_log_export(setup: DistroState) -> None:
     """A logger provider that is nobody's but ours, where log records are to be exported."""
     wanted = [] if setup.plan.disabled or setup.fed else exporters.make(setup.plan, Signal.LOGS)
     if wanted:
@@ -117,7 +119,7 @@ def private_log_export(setup: SetUp) -> None:
         feed_logs(provider)
 
 
-def metrics_export(setup: SetUp) -> None:
+def metrics_export(setup: DistroState) -> None:
     """The export of the merged view, from the process's first figure on."""
     if setup.plan.disabled:
         return
@@ -133,7 +135,7 @@ def metrics_export(setup: SetUp) -> None:
         setup.export.start()
 
 
-def metrics_provider(setup: SetUp) -> None:
+def metrics_provider(setup: DistroState) -> None:
     """A meter provider, ours or the one that is there, whose instruments are mirrored."""
     if setup.plan.disabled:
         return
@@ -152,7 +154,7 @@ def metrics_provider(setup: SetUp) -> None:
     let_meters_in(provider, lambda theirs: _mirror_also(setup, mirror, theirs))
 
 
-def _mirror_also(setup: SetUp, mirror: MirrorReader, provider: MeterProvider) -> None:
+def _mirror_also(setup: DistroState, mirror: MirrorReader, provider: MeterProvider) -> None:
     """Copy also what is measured with a provider that somebody has set later."""
     reader = MirrorReader()
     reader.watch(provider)
@@ -162,7 +164,7 @@ def _mirror_also(setup: SetUp, mirror: MirrorReader, provider: MeterProvider) ->
     setup.shutdown.add(Adopted(provider))
 
 
-def _give_ours(setup: SetUp, provider: MeterProvider, mirror: MirrorReader) -> None:
+def _give_ours(setup: DistroState, provider: MeterProvider, mirror: MirrorReader) -> None:
     """Let those who read a provider have our metrics too, if they have no other way to them."""
     others = [exporter for exporter in sdk_private.metric_exporters(provider) if exporter is not mirror]
     otlp = [exporter for exporter in others if isinstance(exporter, MetricExporter) and sdk_private.is_otlp(exporter)]
@@ -189,13 +191,13 @@ def _define_on_foreign_provider() -> None:
     )
 
 
-def instrumentations(setup: SetUp) -> None:
+def instrumentations(setup: DistroState) -> None:
     """Our instrumentations, each when its library is imported; upstream's of the same libraries stay away."""
     INSTRUMENTATIONS.install(setup.plan)
     skip_in_other_distros()
 
 
-def endpoints(setup: SetUp) -> None:
+def endpoints(setup: DistroState) -> None:
     """`/metrics*` and `/health/detailed` on a port of their own, where one is set, and on Prometheus's, where it is asked for."""
     server = serve_apart()
     if server is not None:
@@ -206,7 +208,7 @@ def endpoints(setup: SetUp) -> None:
         setup.export.at_start.append(prometheus.start)  # also for figures that are measured through OpenTelemetry alone
 
 
-def ending(setup: SetUp) -> None:
+def ending(setup: DistroState) -> None:
     """A flush within one budget at exit and at SIGTERM; what sends comes last."""
     sends = not setup.plan.disabled and any(setup.plan.over_otlp(signal) for signal in Signal)
     if sends:
@@ -225,7 +227,7 @@ def ending(setup: SetUp) -> None:
     flush_forked_requests(end_of_forked_request)
 
 
-def start_line(setup: SetUp) -> None:
+def start_line(setup: DistroState) -> None:
     """What is wrong in the settings now, and the line that says what was set up with the first figure of the run."""
     warn_of_settings()
 
@@ -237,13 +239,13 @@ def start_line(setup: SetUp) -> None:
         setup.export.at_start.append(once_a_run)
 
 
-def console_line(setup: SetUp) -> None:
+def console_line(setup: DistroState) -> None:
     """One line on a developer's terminal says that observing works."""
     if not setup.plan.disabled:
         print_at_start(setup.plan)
 
 
-def quiet_parent(setup: SetUp) -> None:
+def quiet_parent(setup: DistroState) -> None:
     """Nothing leaves the process with which Flask's reloader watches."""
 
     def go_quiet() -> None:

@@ -10,7 +10,7 @@ import logging
 from .. import config
 from .._guard import Guard, never_raise
 from ..logs import sink
-from .environment import Plan, set_defaults
+from .environment import SignalPlan, set_defaults
 from .instrumentations import INSTRUMENTATIONS
 from .process.endpoint_server import serve_apart
 from .warnings import warn_of_settings
@@ -49,9 +49,9 @@ def observe(error: Exception) -> None:
 
 
 def _log_files() -> None:
-    if not Plan.from_env().disabled:
+    if not SignalPlan.from_env().disabled:
         sink.install(config.current())
 
 
 def _instrumentations() -> None:
-    INSTRUMENTATIONS.install(Plan.from_env())
+    INSTRUMENTATIONS.install(SignalPlan.from_env())

@@ -20,7 +20,7 @@ from .._fork import at_fork
 from .._wiring import ensure_configured
 from .clock import uptime, utc
 from .results import HealthResult, HealthStatus, overall
-from .runner import Check, Finding
+from .runner import Check, TimedResult
 from .system import system
 from .version import version
 
@@ -105,7 +105,7 @@ class HealthChecker:
     def _report(self, chosen: Iterable[Check]) -> dict[str, Any]:
         ensure_configured()
         if _State.draining:
-            finding = Finding(HealthResult(HealthStatus.UNHEALTHY, "draining"), 0.0)
+            finding = TimedResult(HealthResult(HealthStatus.UNHEALTHY, "draining"), 0.0)
             return {**_head(HealthStatus.UNHEALTHY), "checks": {_DRAINING: finding.payload()}}
         _import_clients()
         running = [(check, check.begin()) for check in chosen]

@@ -21,7 +21,7 @@ _LONGEST_READ = 10_000
 
 
 def safe_message(error: BaseException) -> str:
-    """The class and the first line of an exception, redacted and cut; never its stack."""
+    """The class and the text of an exception in one line, redacted and cut; never its stack."""
     text = safe_exception_message(error)
     # pymongo appends its whole view of the cluster and its time-outs to every message.
     for tail in (", Timeout: ", " (configured timeouts:", ", full error: "):

@@ -1,7 +1,7 @@
 """Runs one check within its budget, in a thread of its own, for any number of probes at once.
 
-Fed by the checker; feeds payloads and the metrics `chatbot.health.*`. Never a second thread for a check whose
-first one hangs, and no thread between runs.
+Fed by the checker; feeds payloads and the metrics `chatbot.health.*`. A check whose
+thread hangs gets no second one, and between runs there is no thread.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BURST = 1.0
 
 
 @dataclass(frozen=True)
-class Finding:
+class TimedResult:
     """A check's result and how long it took, in seconds."""
 
     result: HealthResult
@@ -54,7 +54,7 @@ class Run:
         self.began = utc()
         self.started = monotonic()
         self.ended = threading.Event()
-        self.finding: Finding | None = None
+        self.finding: TimedResult | None = None
         self.shared = False
         self.told_late = False
 
@@ -90,7 +90,7 @@ class Check:
             self._end(run, HealthResult(HealthStatus.UNHEALTHY, safe_message(error)))
         return run
 
-    def wait(self, run: Run) -> Finding:
+    def wait(self, run: Run) -> TimedResult:
         """The run's finding; unhealthy as soon as the run is beyond the budget."""
         if run.ended.wait(run.started + self.budget - monotonic()) and run.finding is not None:
             return run.finding
@@ -99,7 +99,7 @@ class Check:
             run.told_late = True
             _record_status(self.name, HealthStatus.UNHEALTHY)
         message = f"timed out after {self.budget:g} s, still running since {run.began}"
-        return Finding(HealthResult(HealthStatus.UNHEALTHY, message), seconds)
+        return TimedResult(HealthResult(HealthStatus.UNHEALTHY, message), seconds)
 
     def _serves(self, run: Run) -> bool:
         if not run.ended.is_set():
@@ -120,7 +120,7 @@ class Check:
             self._end(run, result)
 
     def _end(self, run: Run, result: HealthResult) -> None:
-        run.finding = Finding(result, monotonic() - run.started)
+        run.finding = TimedResult(result, monotonic() - run.started)
         try:
             _record_duration(self.name, run.finding.seconds)
             if run.finding.seconds <= self.budget:

@@ -23,7 +23,7 @@ KEPT = 5.0
 _KIB = 1024
 
 
-class _Kept:
+class _Cached:
     at = float("-inf")
     pid = 0
     block: dict[str, Any] = {}  # noqa: RUF012 - replaced whole; what changes in it is `empty_figures`
@@ -32,10 +32,10 @@ class _Kept:
 def system() -> dict[str, Any]:
     """Python, platform, pid, hostname, memory and threads of this process, at most 5 s old; which figures of the app are empty."""
     now = monotonic()
-    if now - _Kept.at >= KEPT or _Kept.pid != os.getpid():
-        _Kept.block, _Kept.at, _Kept.pid = {**_read(), "empty_figures": []}, now, os.getpid()
-    _Kept.block["empty_figures"] = _empty_figures() or []
-    return _Kept.block
+    if now - _Cached.at >= KEPT or _Cached.pid != os.getpid():
+        _Cached.block, _Cached.at, _Cached.pid = {**_read(), "empty_figures": []}, now, os.getpid()
+    _Cached.block["empty_figures"] = _empty_figures() or []
+    return _Cached.block
 
 
 @never_raise

@@ -20,12 +20,13 @@ from ..semconv import attributes as a
 from .errors import encodable, printable
 from .escapes import CSI, ESCAPE, without_escapes
 from .patterns import DIGIT_RUN, RULES, marked
-from .traversal import LONGEST_TEXT, Walk
+from .traversal import LONGEST_TEXT, Traversal
 
 _REMEMBERED_KEYS = 4_096
 _FEW = 16
 """Items of a list that are looked at one by one."""
 _LONGEST_REMEMBERED = 256
+_MOST_CLEARED, _LONGEST_CLEARED = 512, 64
 INT64 = 2**63
 """What OTLP can hold as a number is below."""
 _EXCEPTION_TEXTS = frozenset({a.EXCEPTION_MESSAGE, a.EXCEPTION_STACKTRACE})
@@ -42,9 +43,9 @@ _ENDINGS = frozenset(
 )
 _TEXT_HINTS = ("pass", "pwd", "secret", "token", "auth", "cookie", "key", "credential", "jwt", "cvv", "cvc", "ssn")
 
-# `key=value`, `"key": "value"`, `key: value`; the key is judged by `Redactor.sensitive`.
+# `key=value`, `"key": "value"`, `key: value`, `--key=value`; the key is judged by `Redactor.sensitive`.
 _ASSIGNMENT = re.compile(
-    r"(?<![\w.-])(?P<key>[A-Za-z][\w.-]{1,63})(?P<gap>\\?[\"']?(?:\s{0,3}[=:]|%3D)\s{0,3})"
+    r"(?<![\w.-])(?P<option>-{0,2})(?P<key>[A-Za-z][\w.-]{1,63})(?P<gap>\\?[\"']?(?:\s{0,3}[=:]|%3D)\s{0,3})"
     r"(?P<value>[rbuf]{0,2}(?:\\?\"(?:[^\"\\]|\\.){0,4096}\\?\"|'(?:[^'\\]|\\.){0,4096}')|[^\s,;&)}\]\"']{1,4096})"
 )
 _HEADERS = re.compile(r"((?i:\b(?:proxy-)?authorization|\b(?:set-)?cookie)\s{0,3}[:=]\s{0,3})([^\r\n\"'}]{1,4096})")
@@ -73,6 +74,8 @@ class Redactor:
         self.ordinary: set[str] = set()
         """Names of fields that need neither a mask nor another name: a shortcut for the formatter."""
         self._harmless: set[str] = set()
+        self._cleared: set[str] = set()
+        """Short texts that looked suspicious and hold nothing to mask, as ids with many digits do, which come again and again."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Redactor:
@@ -83,7 +86,7 @@ class Redactor:
                 patterns.append(re.compile(source))
             except re.error as error:
                 logging.getLogger("otel_chatbot").warning(
-                    "REDACT_PATTERNS: %r is not used, it is no regular expression: %s", source, error
+                    "REDACT_PATTERNS: %r is not used, it is not a regular expression: %s", source, error
                 )
         return cls(settings.redact_keys, tuple(patterns))
 
@@ -129,8 +132,16 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """A text with everything masked that a pattern finds, and the values beside sensitive keys; without terminals' codes."""
-        if not self.suspicious(text):
+        if text in self._cleared or not self.suspicious(text):
             return text
+        found = self._masked(text)
+        if found == text and len(text) <= _LONGEST_CLEARED:
+            if len(self._cleared) >= _MOST_CLEARED:
+                self._cleared.clear()
+            self._cleared.add(text)
+        return found
+
+    def _masked(self, text: str) -> str:
         text = without_escapes(text)  # first: a colour in the middle must not hide a secret from the patterns
         for rule in _MARKED:
             if any(marker in text for marker in rule.markers):
@@ -155,7 +166,7 @@ class Redactor:
             return match[0]
         value = match["value"]
         quote = value[-1] if value[-1] in "\"'" else ""
-        return f"{match['key']}{match['gap']}{quote}{MASK}{quote}"
+        return f"{match['option']}{match['key']}{match['gap']}{quote}{MASK}{quote}"
 
     def bounded(self, text: str) -> str:
         """A text redacted and of at most 32 Ki characters; says how many were left out."""
@@ -189,7 +200,7 @@ class Redactor:
             return printable(value)
         if kind is float:
             return value if math.isfinite(value) else str(value)
-        return Walk(self).plain(value, 0)
+        return Traversal(self).plain(value, 0)
 
     def leaves(self, attributes: Mapping[str, Any]) -> bool:
         """Whether `attribute` would give all of these back as they are, fit to be sent: quick for values that come again."""
@@ -226,7 +237,7 @@ class Redactor:
 
     def mapping(self, mapping: Mapping[Any, Any]) -> dict[str, Any]:
         """A mapping, redacted deep; see `value`."""
-        plain = Walk(self).plain(mapping, 0)
+        plain = Traversal(self).plain(mapping, 0)
         return plain if isinstance(plain, dict) else {"value": plain}
 
 

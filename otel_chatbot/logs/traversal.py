@@ -24,7 +24,7 @@ _WIDEST = 200
 _MOST_NODES = 2_000
 
 
-class Walk:
+class Traversal:
     """One pass over a value: counts what it visits, so that a huge value costs and yields no more than a large one."""
 
     def __init__(self, redactor: Redactor) -> None:

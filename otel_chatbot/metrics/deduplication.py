@@ -21,7 +21,7 @@ MOST_WAITING: Final = 1000
 """Hand observations of one metric that wait for the end of one request; those beyond are recorded as outside of one."""
 
 
-class Tally:
+class ScopeCounts:
     """What was counted of one metric in one scope."""
 
     __slots__ = ("_lock", "auto", "hand", "waiting")
@@ -34,17 +34,34 @@ class Tally:
 
     def add_auto(self, amount: float) -> float:
         """How much of an automatic event is new."""
-        with self._lock:
+        lock = self._lock
+        lock.acquire()
+        try:
             before = self.auto
             self.auto = after = before + amount
             return amount if before >= self.hand else max(after - self.hand, 0.0)
+        finally:
+            lock.release()
+
+    def measured(self) -> None:
+        """One automatic measurement; how much of it is new, nobody asks."""
+        lock = self._lock
+        lock.acquire()
+        try:
+            self.auto += 1.0
+        finally:
+            lock.release()
 
     def add_hand(self, amount: float) -> float:
         """How much of a hand call is new."""
-        with self._lock:
+        lock = self._lock
+        lock.acquire()
+        try:
             before = self.hand
             self.hand = after = before + amount
             return amount if before >= self.auto else max(after - self.auto, 0.0)
+        finally:
+            lock.release()
 
 
 class Ending(Protocol):
@@ -62,7 +79,7 @@ class Scope:
     def __init__(self, *, ends: bool) -> None:
         self.ends = ends
         self.owner = None if ends else _runner()
-        self.tallies: dict[str, Tally] = {}
+        self.tallies: dict[str, ScopeCounts] = {}
         self.entrusted = 0.0
         """When the request first gave work to another thread; 0 if it has not."""
         self.documents: object = None
@@ -72,10 +89,10 @@ class Scope:
         self.turn: object = None
         """What `instrumentation.common.chat_turn` keeps of the chat turn that the request is."""
 
-    def tally(self, name: str) -> Tally:
+    def tally(self, name: str) -> ScopeCounts:
         """The tally of a metric, by its OpenTelemetry name."""
         tallies = self.tallies
-        return tallies[name] if name in tallies else tallies.setdefault(name, Tally())
+        return tallies[name] if name in tallies else tallies.setdefault(name, ScopeCounts())
 
     def observe(self, name: str, record: Callable[[], None]) -> None:
         """Take a hand observation: `record` it now, at the end of the request, or never."""

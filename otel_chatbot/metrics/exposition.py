@@ -159,7 +159,9 @@ def _edge(value: float) -> str:
 def _labelled(spec: MetricSpec, points: list[_P], add: Callable[[_P, _P], _P]) -> Iterable[tuple[str, _P]]:
     """Each point with its labels as text; points that would read the same are added up, or Prometheus refuses them all."""
     plain_names = len({*map(_label, spec.attributes)}) == len(spec.attributes)
-    write = _labels if plain_names else _joined_labels
+    orders: set[tuple[str, ...]] = {tuple(point.attributes) for point in points}
+    one_order = len({*map(frozenset, orders)}) == len(orders)
+    write = _labels if plain_names and one_order else _joined_labels  # the latter sorts: {a, b} is the series of {b, a}
     pairs = [(write(point.attributes), point) for point in points]
     unique: dict[str, _P] = dict(pairs)
     if len(unique) == len(pairs):

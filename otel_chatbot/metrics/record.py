@@ -152,7 +152,7 @@ class AutomaticHistogram:
         if name in AUTOMATIC.active:  # as `_due` has it, without its call
             scope = scope or deduplication.current()
             tallies = scope.tallies
-            (tallies[name] if name in tallies else scope.tally(name)).add_auto(1.0)
+            (tallies[name] if name in tallies else scope.tally(name)).measured()
             self._series.observe(value, context)
 
 

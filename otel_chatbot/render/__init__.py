@@ -1,6 +1,7 @@
 """Renders what must agree with the telemetry: scrape configurations, rules, dashboards, tables of the documentation.
 
-Fed by `config` and `semconv`; feeds the files in the repository, through `otel-chatbot render`. Pure: text goes out.
+Fed by `config` and `semconv`; feeds the files in the repository, through `otel-chatbot render`. Nothing is written here: each
+renderer gives back text.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The alerts: a row each. What must hold for how long, how urgent it is, what users feel, what was measured.
+"""The alerts, one row per alert: what must hold for how long, how urgent it is, what users feel, what was measured.
 
 Read by `render.rules`. Every alert has a page in `docs/runbooks/`, named after it, and two cases in the tests
 (`tests/support/alert_cases.py`): one in which it fires and one in which it does not.
@@ -242,7 +242,7 @@ _TELEMETRY_ALERTS = (
 
 
 def _stuck(signal: a.Signal) -> Alert:
-    """Requests wait, and none is delivered: a collector that retries for ever never counts a failure."""
+    """Requests wait and none is delivered. A collector that retries without end never counts a failure."""
     scope = COLLECTORS.split(c.EXPORTER)
     waiting = f"min_over_time({scope.series(c.QUEUE_SIZE, eq(c.DATA_TYPE, signal.value))}[10m])"
     delivered = scope.over("10m").rate(c.SENT[signal])
@@ -273,7 +273,7 @@ def _given_up(signal: a.Signal) -> Alert:
 
 
 def _refusing(signal: a.Signal) -> Alert:
-    """Held for longer than the window: a single refusal, which senders make good, is none of anybody's business."""
+    """Held for longer than the window: senders make a single refusal good, so that nobody has to act."""
     scope = COLLECTORS.split(c.RECEIVER).over("10m")
     return Alert(
         "CollectorRefusing",

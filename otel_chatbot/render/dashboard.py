@@ -1,4 +1,4 @@
-"""A dashboard: rows of panels go in, Grafana's classic JSON comes out, each panel in its place.
+"""A dashboard: it takes rows of panels and gives Grafana's classic JSON, with each panel in its place.
 
 Fed by the boards; feeds `grafana/dashboards/*.json`. `schemaVersion` 39 is what Grafana 10 to 13 load.
 """

@@ -1,7 +1,7 @@
 """The chatbot metrics as objects that an application imports, typed: written from the rows, so that a new row is enough.
 
-Fed by `semconv.metrics` and by the facade as it is, of which two lists are replaced; feeds `otel_chatbot/metrics/chatbot.py` and
-`otel_chatbot/__init__.py`.
+Fed by `semconv.metrics` and by the facade as it is, of which two lists are replaced; feeds `otel_chatbot/metrics/chatbot.py`
+and `otel_chatbot/__init__.py`.
 """
 
 from __future__ import annotations

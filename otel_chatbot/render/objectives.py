@@ -52,7 +52,7 @@ BURNS = (
     Burn(3, "1d", "2h", TICKET, "15m"),
     Burn(1, "3d", "6h", TICKET, "1h"),
 )
-"""The workbook's four: 2 % of the budget in an hour, 5 % in six, 10 % in a day, 10 % in three."""
+"""The workbook's four: 2 % of the budget in one hour, 5 % in six hours, 10 % in one day, 10 % in three days."""
 
 
 def burned(window: str) -> str:

@@ -1,4 +1,4 @@
-"""A dashboard's panels: what one shows goes in, Grafana's classic JSON comes out. A panel is one row of a board.
+"""A dashboard's panels: what a panel shows is said in one row of a board; Grafana's classic JSON is made of it.
 
 Fed by the boards; feeds `render.dashboard`. Names of Grafana's fields are those of its published types (@grafana/schema).
 """

@@ -1,7 +1,7 @@
-"""PromQL from the table of metrics: a question of a metric's row and attributes goes in, an expression comes out.
+"""PromQL from the table of metrics: expressions are made of the rows of metrics and the names of attributes.
 
-Fed by `semconv`; feeds `render.rules` and the dashboards. No name is typed here. A question about something that did not
-happen is answered with 0 (`Scope.or_zero`, used by every question), so that an empty panel always means missing telemetry.
+Fed by `semconv`; feeds `render.rules` and the dashboards. No name of a metric is typed here. A question about something that
+did not happen is answered with 0 (`Scope.or_zero`), so that an empty panel always means missing telemetry.
 """
 
 from __future__ import annotations

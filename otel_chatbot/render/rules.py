@@ -1,7 +1,7 @@
-"""Prometheus' rules: what is recorded, and what wakes somebody.
+"""Prometheus' rules: what is recorded, and what alerts.
 
 Fed by `render.objectives` and `render.alerts`; feeds `prometheus/rules/*.yml`. The same rules serve both scrape
-configurations: they look at rates, keep services and environments apart, and never ask which way a figure came.
+configurations: they look at rates, keep services and environments apart, and do not depend on the way a figure came.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _HEADER = "Written by `otel-chatbot render`: change otel_chatbot/render/ instead
 
 
 @dataclass(frozen=True)
-class Record:
+class RecordingRule:
     """A figure that is kept under a name of its own; `slo` labels it."""
 
     name: str
@@ -32,10 +32,14 @@ class Record:
         return {"record": self.name, "expr": self.expr, **({"labels": {o.SLO: self.slo}} if self.slo else {})}
 
 
-def _indicators() -> list[Record]:
+def _indicators() -> list[RecordingRule]:
     """Bad events and all events per second, and their ratio over each window, weighted by traffic; 0 without any."""
-    short = [record for one in o.OBJECTIVES for record in (Record(o.BAD, one.bad, one.name), Record(o.ALL, one.all, one.name))]
-    return short + [Record(o.burned(window), _share(window)) for window in o.WINDOWS]
+    short = [
+        record
+        for one in o.OBJECTIVES
+        for record in (RecordingRule(o.BAD, one.bad, one.name), RecordingRule(o.ALL, one.all, one.name))
+    ]
+    return short + [RecordingRule(o.burned(window), _share(window)) for window in o.WINDOWS]
 
 
 def _share(window: str) -> str:
@@ -46,7 +50,7 @@ def _share(window: str) -> str:
     return f"clamp_max({ratio(bad, events)}, 1)\nor 0 * {events}"
 
 
-RECORDED = {"recorded-objectives": _indicators(), "recorded-cache": [Record(*row) for row in alerts.CACHE_RECORDS]}
+RECORDED = {"recorded-objectives": _indicators(), "recorded-cache": [RecordingRule(*row) for row in alerts.CACHE_RECORDS]}
 """The recorded figures by group; no group of alerts has the same name."""
 
 

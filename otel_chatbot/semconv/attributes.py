@@ -50,6 +50,9 @@ GEN_AI_REQUEST_MODEL = "gen_ai.request.model"
 GEN_AI_RESPONSE_MODEL = "gen_ai.response.model"
 GEN_AI_TOKEN_TYPE = "gen_ai.token.type"  # noqa: S105 - a name, no password
 GEN_AI_CONVERSATION_ID = "gen_ai.conversation.id"
+USER_HASH = "user.hash"
+USERS = (USER_HASH, "user.id", "enduser.pseudo.id", "enduser.id")
+"""Under which of these an app may say for whom a span was; the viewer takes the first."""
 GEN_AI_REQUEST_STREAM = "gen_ai.request.stream"
 GEN_AI_TEMPERATURE = "gen_ai.request.temperature"
 GEN_AI_TOP_P = "gen_ai.request.top_p"
@@ -78,6 +81,13 @@ GEN_AI_INPUT_MESSAGES = "gen_ai.input.messages"
 GEN_AI_OUTPUT_MESSAGES = "gen_ai.output.messages"
 GEN_AI_SYSTEM_INSTRUCTIONS = "gen_ai.system_instructions"
 GEN_AI_TOOL_DEFINITIONS = "gen_ai.tool.definitions"
+GEN_AI_TOOL_NAME = "gen_ai.tool.name"
+GEN_AI_TOOL_TYPE = "gen_ai.tool.type"
+GEN_AI_TOOL_CALL_ID = "gen_ai.tool.call.id"
+GEN_AI_TOOL_ARGUMENTS = "gen_ai.tool.call.arguments"
+GEN_AI_TOOL_RESULT = "gen_ai.tool.call.result"
+GEN_AI_AGENT_NAME = "gen_ai.agent.name"
+GEN_AI_WORKFLOW_NAME = "gen_ai.workflow.name"
 AI_TOOL_CALLS = "chatbot.ai.tool_calls"
 """Names of the tools that the model asked the application to call, on the span of an AI call; not their arguments."""
 GEN_AI_FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
@@ -154,6 +164,14 @@ class Phase(str, Enum):
 
 PHASE_SECONDS = {phase: f"chatbot.turn.{phase.value}" for phase in Phase}
 """The attributes of a request's span that hold the seconds of each phase of its turn."""
+
+
+class GenAiRun(str, Enum):
+    """Values of `gen_ai.operation.name` on the spans of tools, agents and chains."""
+
+    TOOL = "execute_tool"
+    AGENT = "invoke_agent"
+    WORKFLOW = "invoke_workflow"
 
 
 class GenAiOperation(str, Enum):

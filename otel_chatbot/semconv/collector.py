@@ -1,4 +1,4 @@
-"""The metrics that the collector tells of itself and of the servers that it asks, as far as dashboards and rules use them.
+"""The collector's metrics of itself and of the servers that it asks, as far as dashboards and rules use them.
 
 Fed by `semconv.spec`; feeds the renderers. Read from collector 0.157 with `without_type_suffix` and `without_units` false;
 its Prometheus names follow from the same rule as ours.

@@ -251,7 +251,7 @@ TOKENS: tuple[tuple[MetricSpec, a.TokenType], ...] = (
     (GEN_AI_TOKENS, a.TokenType.INPUT),
     (GEN_AI_TOKENS, a.TokenType.OUTPUT),
 )
-"""What tells the tokens of an AI call: a metric, and which of the tokens."""
+"""The metrics that tell the tokens of an AI call, each with the type of tokens that it counts."""
 PROPOSED_TOKENS: tuple[tuple[MetricSpec, a.TokenType], ...] = (
     (
         _counter("gen_ai.client.inference.usage.input_tokens", "{token}", "Number of input tokens used.", _GEN_AI),
@@ -262,7 +262,7 @@ PROPOSED_TOKENS: tuple[tuple[MetricSpec, a.TokenType], ...] = (
         a.TokenType.OUTPUT,
     ),
 )
-"""What the conventions may put in its place (semantic-conventions-genai, 374): to move, add these rows to `TOKENS`."""
+"""What the conventions may put in place of `TOKENS` (semantic-conventions-genai, 374). To move, add these rows to it."""
 GEN_AI_FIRST_CHUNK = _histogram(
     "gen_ai.client.operation.time_to_first_chunk",
     "s",

@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from . import bounds
-from .queries import conversations, figures, logs, traces
+from .queries import conversations, figures, logs, traces, turns
 from .queries.common import Json
 from .store import Store
 
@@ -33,6 +33,7 @@ class Api:
             "errors": lambda db, _asked: logs.problems(db),
             "now": lambda db, asked: figures.now(db, _number(asked, "window", 3600.0)),
             "metrics": lambda db, _asked: figures.metrics(db),
+            "turns": lambda db, _asked: turns.turns(db),
             "routes": lambda db, _asked: {"routes": traces.routes(db)},
         }
         self._items: dict[str, Callable[[sqlite3.Connection, str, Parameters], Json | None]] = {
@@ -72,6 +73,7 @@ def _conversations(db: sqlite3.Connection, asked: Parameters) -> Json:
         db,
         conversations.Wanted(
             text=asked.get("text", ""),
+            user=asked.get("user", ""),
             model=asked.get("model", ""),
             failed=bool(asked.get("failed")),
             slow_ms=_number(asked, "slow", 0.0),
@@ -90,6 +92,8 @@ def _traces(db: sqlite3.Connection, asked: Parameters) -> Json:
             status=_whole(asked, "status", 0),
             failed=bool(asked.get("failed")),
             least_ms=_number(asked, "slow", 0.0),
+            attribute=asked.get("attribute", "").strip(),
+            value=asked.get("value", ""),
             before=_whole(asked, "before", _NEWEST),
         ),
     )

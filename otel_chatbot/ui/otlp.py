@@ -81,6 +81,7 @@ def _span(span: Any, resource: int, scope: str) -> Row:
         text_or_none(get(a.HTTP_ROUTE)),
         number_or_none(get(a.HTTP_STATUS)),
         text_or_none(get(a.GEN_AI_CONVERSATION_ID)),
+        next((str(found[name]) for name in a.USERS if found.get(name) not in (None, "")), None),
         _error(found, events, span.status.message) if status == _FAILED else None,
         text_or_none(get(a.GEN_AI_REQUEST_MODEL)) if is_call else None,
         number_or_none(get(a.GEN_AI_INPUT_TOKENS)) if is_call else None,

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the tables. A file of another version is set aside."""
 
 SPAN_COLUMNS: Final = (
     "trace", "span", "parent", "start", "end", "name", "kind", "status", "entry", "route", "code", "conversation",
-    "error", "model", "tokens_in", "tokens_out", "cost", "resource", "scope", "more",
+    "user", "error", "model", "tokens_in", "tokens_out", "cost", "resource", "scope", "more",
 )  # fmt: skip
 LOG_COLUMNS: Final = (
     "at", "level", "severity", "logger", "body", "trace", "span", "conversation", "error", "place", "resource", "more",
@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS resource (id INTEGER PRIMARY KEY, service TEXT, insta
 
 CREATE TABLE IF NOT EXISTS span (
     id INTEGER PRIMARY KEY, trace BLOB NOT NULL, span BLOB NOT NULL, parent BLOB, start INTEGER, end INTEGER, name TEXT,
-    kind INTEGER, status INTEGER, entry INTEGER, route TEXT, code INTEGER, conversation TEXT, error TEXT, model TEXT,
+    kind INTEGER, status INTEGER, entry INTEGER, route TEXT, code INTEGER, conversation TEXT, user TEXT, error TEXT, model TEXT,
     tokens_in INTEGER, tokens_out INTEGER, cost REAL, resource INTEGER, scope TEXT, more TEXT);
 CREATE UNIQUE INDEX IF NOT EXISTS span_once ON span (trace, span);
 CREATE INDEX IF NOT EXISTS span_entry ON span (start, end, route, code, status) WHERE entry = 1;
@@ -42,12 +42,14 @@ CREATE INDEX IF NOT EXISTS log_trace ON log (trace) WHERE trace IS NOT NULL;
 CREATE INDEX IF NOT EXISTS log_warning ON log (id) WHERE level >= 13;
 CREATE INDEX IF NOT EXISTS log_error ON log (id) WHERE level >= 17;
 
-CREATE TABLE IF NOT EXISTS conversation (id TEXT PRIMARY KEY, first INTEGER, last INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS conversation (id TEXT PRIMARY KEY, first INTEGER, last INTEGER, user TEXT) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS conversation_last ON conversation (last);
+CREATE INDEX IF NOT EXISTS conversation_user ON conversation (user, last) WHERE user IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS problem (
     kind TEXT, place TEXT, signal TEXT, count INTEGER, first INTEGER, last INTEGER, trace BLOB, resource INTEGER,
     PRIMARY KEY (kind, place, signal)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS problem_last ON problem (last);
 
 CREATE TABLE IF NOT EXISTS series (
     id INTEGER PRIMARY KEY, name TEXT, kind TEXT, unit TEXT, description TEXT, attributes TEXT, resource INTEGER,
@@ -63,6 +65,8 @@ CREATE TABLE IF NOT EXISTS tick (at INTEGER PRIMARY KEY, span INTEGER, log INTEG
 
 CREATE VIRTUAL TABLE IF NOT EXISTS span_text USING fts5 (name, more, content='span', content_rowid='id', detail=none);
 CREATE VIRTUAL TABLE IF NOT EXISTS log_text USING fts5 (body, more, content='log', content_rowid='id', detail=none);
+CREATE VIRTUAL TABLE IF NOT EXISTS span_text_words USING fts5vocab (span_text, instance);
+CREATE VIRTUAL TABLE IF NOT EXISTS log_text_words USING fts5vocab (log_text, instance);
 
 CREATE TRIGGER IF NOT EXISTS span_comes AFTER INSERT ON span BEGIN
     INSERT INTO span_text (rowid, name, more) VALUES (new.id, new.name, new.more);
@@ -77,8 +81,8 @@ CREATE TRIGGER IF NOT EXISTS log_goes AFTER DELETE ON log BEGIN
     INSERT INTO log_text (log_text, rowid, body, more) VALUES ('delete', old.id, old.body, old.more);
 END;
 CREATE TRIGGER IF NOT EXISTS span_talks AFTER INSERT ON span WHEN new.conversation IS NOT NULL BEGIN
-    INSERT INTO conversation VALUES (new.conversation, new.start, new.end)
-    ON CONFLICT (id) DO UPDATE SET first = min(first, new.start), last = max(last, new.end);
+    INSERT INTO conversation VALUES (new.conversation, new.start, new.end, new.user)
+    ON CONFLICT (id) DO UPDATE SET first = min(first, new.start), last = max(last, new.end), user = coalesce(user, new.user);
 END;
 CREATE TRIGGER IF NOT EXISTS span_fails AFTER INSERT ON span WHEN new.error IS NOT NULL BEGIN
     INSERT INTO problem VALUES (new.error, new.name, 'span', 1, new.start, new.start, new.trace, new.resource)

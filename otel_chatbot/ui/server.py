@@ -36,6 +36,14 @@ _SAFE: Final = {
 }
 
 
+def _asked(query: str) -> dict[str, Any]:
+    """What a query asks; nothing where it is longer than any of ours."""
+    try:
+        return plain_query(parse_qsl(query, max_num_fields=50) if len(query) < 10_000 else [])
+    except ValueError:
+        return {}
+
+
 class Server(ThreadingHTTPServer):
     """Listens at an address; OSError when it cannot be had."""
 
@@ -83,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Pages and questions."""
         found = urlsplit(self.path)
-        asked = plain_query(parse_qsl(found.query, max_num_fields=50) if len(found.query) < 10_000 else [])
+        asked = _asked(found.query)
         token = str(asked.pop("token", ""))
         if self._refused(token):
             return
@@ -91,7 +99,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._redirect(found.path, token)
             return
         if found.path.startswith("/api/"):
-            answer = self.server.api.answer(found.path, asked)
+            try:
+                answer = self.server.api.answer(found.path, asked)
+            except (
+                Exception
+            ) as error:  # whatever stands in a row that somebody sent: a message, and the next question is answered
+                self._error(500, f"this cannot be answered: {type(error).__name__}: {error}")
+                return
             if answer is None:
                 self._error(404, "there is nothing of that name")
             else:
@@ -175,4 +189,4 @@ class _Handler(BaseHTTPRequestHandler):
         return "otel-chatbot"
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
-        """Stay silent: the pages ask every second."""
+        """Stay silent: the pages ask twice a second."""

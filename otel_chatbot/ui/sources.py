@@ -1,6 +1,6 @@
 """What the viewer looks at on this machine, beside what is sent to it: runs of apps and the files that they write.
 
-Fed by `ui.runs` and `ui.files`; feeds `ui.store`. One thread looks, once a second.
+Fed by `ui.runs` and `ui.files`; feeds `ui.store`. One thread looks, twice a second.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .runs import Figures, Run, environment, runs
 from .spooled import Spooled
 from .store import BusyError, Say, Store
 
-_ROUND_SECONDS: Final = 0.7
+_ROUND_SECONDS: Final = 0.5
 _MOST_AT_ONCE: Final = 50
 """Rounds over the files before the figures are read again, while the past is read."""
 _ENDPOINT: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")

@@ -1,4 +1,4 @@
-"""The house as ARCHITECTURE.md describes it: files of a size that one reads at once, and a picture that is true."""
+"""The house as ARCHITECTURE.md describes it: files of a size that one reads at once, a test file per module, a true picture."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ SMALL = {
     "distro/delivery/tls.py": "requests is imported with the first post alone",
     "distro/delivery/otlp_values.py": "three rooms of distro/ need it, none of them the others",
     "instrumentation/flask/probes.py": "imported where Flask is not installed",
-    "instrumentation/genai/libraries.py": "imported before any of the libraries, and without the instrumentation",
     "logs/escapes.py": "the one place that knows control characters, for formatters and console alike",
     "metrics/chatbot.py": "written by `otel-chatbot render`",
     "render/dashboards.py": "the boards import what it would be joined to",
@@ -27,6 +26,30 @@ LARGE = {
     "render/alerts.py": "one table, a row per alert",
 }
 """Files over `MOST` lines, each with the reason why it is one."""
+DATA = {f"semconv/{name}.py" for name in ("attributes", "collector", "logs", "metrics", "operations", "prometheus")}
+"""Modules of names alone, without a function of their own: `test_names.py` and `test_rows.py` hold what they say."""
+WITHOUT_A_TEST_FILE: set[str] = {
+    "instrumentation/active/gauges.py",
+    "instrumentation/active/redis_sets.py",
+    "instrumentation/chats/counts.py",
+    "instrumentation/chats/current.py",
+    "instrumentation/chats/growth.py",
+    "instrumentation/chats/places.py",
+    "instrumentation/chats/plans.py",
+    "instrumentation/chats/shapes.py",
+    "instrumentation/common/other_keys.py",
+    "instrumentation/mongodb/hooks.py",
+    "instrumentation/mongodb/pool.py",
+    "instrumentation/mongodb/statements.py",
+    "instrumentation/mongodb/transactions.py",
+    "instrumentation/mongodb/unrecognised.py",
+    "instrumentation/mongodb/whole_arrays.py",
+    "instrumentation/redis/hooks.py",
+    "instrumentation/redis/memory.py",
+    "instrumentation/redis/reads.py",
+    "instrumentation/redis/values.py",
+}
+"""Modules that still lack a test file of their name. Nothing is added here: a new module comes with its test file."""
 LINES = {
     path.relative_to(PACKAGE).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
     for path in PACKAGE.rglob("*.py")
@@ -50,3 +73,20 @@ def test_a_reason_is_of_a_file_that_needs_one(name: str) -> None:
 def test_the_picture_of_the_rooms_is_what_the_imports_say() -> None:
     drawn = subprocess.run([sys.executable, ROOT / "scripts/rooms.py", "--check"], capture_output=True, text=True, check=False)
     assert drawn.returncode == 0, drawn.stdout + drawn.stderr
+
+
+def test_each_module_has_a_test_file_that_one_finds_by_its_name() -> None:
+    missing = {name for name in LINES if not any(path.is_file() for path in places_of_tests(name))} - DATA
+    wanted = [
+        f"{places_of_tests(name)[0].relative_to(ROOT)} for otel_chatbot/{name}"
+        for name in sorted(missing - WITHOUT_A_TEST_FILE)
+    ]
+    assert not wanted, "write these test files (or the same ones under tests/process or tests/stack):\n" + "\n".join(wanted)
+    assert set(LINES) >= WITHOUT_A_TEST_FILE | DATA, "a module is gone: its name goes too"
+
+
+def places_of_tests(name: str) -> list[Path]:
+    """Where the test file of a module may be: the same folder in each tier, an underscore before the name left out."""
+    module = Path(name)
+    test = f"test_{module.stem.lstrip('_')}.py"
+    return [ROOT / "tests" / tier / module.parent / test for tier in ("unit", "process", "stack")]

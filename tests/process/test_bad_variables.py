@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from support.distro import App, instrumented, plant
-from support.process import BIN, clean_env
+from support.one_call import CALLS, FLASK, ONE_REQUEST, doctor, python
+from support.process import clean_env
 
-CALLS = {
-    "messages_sent.inc": "from otel_chatbot import messages_sent; messages_sent.inc()",
-    "Counter": "from otel_chatbot import Counter; Counter('own_things', 'Own').inc()",
-    "setup_logger": "from otel_chatbot import setup_logger; setup_logger()",
-    "get_logger": "from otel_chatbot import get_logger; get_logger('x').info('a')",
-    "create_metrics_blueprint": "from otel_chatbot import create_metrics_blueprint; create_metrics_blueprint()",
-    "create_health_blueprint": "from otel_chatbot import create_health_blueprint; create_health_blueprint()",
-    "check": "from otel_chatbot import get_health_checker; get_health_checker().detailed()",
-    "decorators": "from otel_chatbot import count_calls, messages_sent; count_calls(messages_sent)(print)()",
-    "instrument": "import otel_chatbot; otel_chatbot.instrument()",
-}
 BAD = {
     "OTEL_PROPAGATORS": "tracecontext,b3nope",
     "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "-1",
@@ -36,26 +25,6 @@ BAD = {
     "OTEL_PYTHON_FLASK_EXCLUDED_URLS": "(",
     "OTEL_CONFIG_FILE": "/nowhere.yaml",
 }
-FLASK = """
-from flask import Flask
-app = Flask("app")
-app.get("/hello")(lambda: "hello")
-client = app.test_client()
-client.get("/hello")
-print([line for line in client.get("/metrics").text.splitlines() if line.startswith("chatbot_api_requests_total{")], flush=True)
-"""
-ONE_REQUEST = 'http_route="/hello",http_response_status_code="200"} 1'
-
-
-def python(folder: Path, env: Mapping[str, str], code: str) -> subprocess.CompletedProcess[str]:
-    short = {"CHATBOT_OTEL_SHUTDOWN_TIMEOUT": "1", **env}
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, cwd=folder, env=clean_env(short), capture_output=True, text=True, timeout=60)
-
-
-def doctor(folder: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [str(BIN / "otel-chatbot"), "doctor"]
-    return subprocess.run(command, cwd=folder, env=clean_env(env), capture_output=True, text=True, timeout=60)
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -134,39 +103,3 @@ def test_a_package_that_does_not_import_costs_one_line(tmp_path: Path, group: st
     assert found.returncode == 1
     assert "half installed" in found.stdout
     assert "Traceback" not in found.stdout + found.stderr
-
-
-@pytest.mark.parametrize("module", ["opentelemetry.sdk", "opentelemetry.proto", "google.protobuf"])
-@pytest.mark.parametrize(
-    "begin",
-    [
-        "import otel_chatbot; otel_chatbot.instrument()",
-        "from opentelemetry.instrumentation.auto_instrumentation import initialize; initialize()",
-    ],
-    ids=["instrument", "opentelemetry-instrument"],
-)
-def test_without_an_sdk_figures_count_on(tmp_path: Path, module: str, begin: str) -> None:
-    code = f"import sys; sys.modules[{module!r}] = None\n{begin}\n{FLASK}"
-    done = python(tmp_path, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}, code)
-    assert ONE_REQUEST in done.stdout, done.stderr
-    [line] = [line for line in done.stderr.splitlines() if "OpenTelemetry" in line]
-    assert "nothing is traced or exported, figures are on /metrics" in line
-    assert "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize("module", ["opentelemetry.sdk", "google.protobuf"])
-def test_without_an_sdk_the_doctor_says_so_without_a_traceback(tmp_path: Path, module: str) -> None:
-    code = f"import sys; sys.modules[{module!r}] = None\nfrom otel_chatbot.cli import main; sys.exit(main(['doctor']))"
-    done = python(tmp_path, {}, code)
-    assert done.returncode == 1
-    assert "OpenTelemetry cannot be imported" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("call", CALLS)
-def test_without_an_sdk_every_call_of_the_api_works(tmp_path: Path, call: str) -> None:
-    env = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
-    done = python(tmp_path, env, f"import sys; sys.modules['opentelemetry.sdk'] = None\n{CALLS[call]}\nprint('alive')")
-    assert done.stdout.endswith("alive\n"), done.stderr
-    assert done.stderr.count("OpenTelemetry cannot be set up") == 1, done.stderr
-    assert "Traceback" not in done.stderr

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 
+from otel_chatbot import config
 from otel_chatbot.instrumentation.genai import call, hooks
 from otel_chatbot.semconv import metrics as m
 from otel_chatbot.semconv.spec import Kind, MetricSpec
@@ -82,3 +84,16 @@ def watched(*, sampled: bool = True) -> Iterator[AiWatch]:
         yield AiWatch(exporter)
     finally:
         hooks.uninstrument()
+
+
+@contextmanager
+def addresses(rows: str) -> Iterator[None]:
+    """With the setting that names further addresses of models; empty, none is known."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CHATBOT_OTEL_AI_ADDRESSES", rows)
+        config.current.cache_clear()
+        try:
+            yield
+        finally:
+            patch.undo()
+            config.current.cache_clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,3 +39,15 @@ def _forget() -> None:
     clients.forget_all()
     messages._redactor.cache_clear()
     version.version.cache_clear()
+
+
+class Gate:
+    """A check that hangs until it is let go, and counts its runs and its threads."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+        self.runs = 0
+
+    def __call__(self) -> bool:
+        self.runs += 1
+        return self.open.wait(30)

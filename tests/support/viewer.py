@@ -70,6 +70,11 @@ class Viewer:
         assert status == 200, text
         return json.loads(text)
 
+    def memory_mib(self) -> float:
+        """The most memory that its process has had."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return round(int(status.split("VmHWM:")[1].split()[0]) / 1024, 1)
+
     def get(self, path: str, **headers: str) -> tuple[int, str]:
         return fetch(Request(self.url + path, headers=headers))
 

@@ -23,7 +23,7 @@ import otel_chatbot as o
 from otel_chatbot import config
 from otel_chatbot._guard import Guard
 from otel_chatbot.config import PREFIX, Settings
-from otel_chatbot.distro.environment import Plan
+from otel_chatbot.distro.environment import SignalPlan
 from otel_chatbot.distro.metrics.data import metrics_data
 from otel_chatbot.logs.formatters import ColoredFormatter
 from otel_chatbot.metrics import exposition, view
@@ -231,5 +231,5 @@ OTEL = [
 @given(st.dictionaries(st.sampled_from(OTEL), VALUES | ANY_TEXT, max_size=8))
 def test_the_plan_is_made_from_any_environment(environ: dict[str, str]) -> None:
     CASES["environments of the plan"] += 1
-    plan = Plan.from_env(environ)
+    plan = SignalPlan.from_env(environ)
     assert 0 < plan.export_interval < float("inf")

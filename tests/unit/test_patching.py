@@ -160,3 +160,28 @@ def test_an_inherited_or_absent_method_is_left_alone() -> None:
     patches.wrap(Below, "call", counting([]))
     patches.wrap(Below, "nothing", counting([]))
     assert {"call", "nothing"}.isdisjoint(vars(Below))
+
+
+@pytest.mark.parametrize("theirs", [by_a_bare_closure, by_wrapt])
+def test_ours_stays_the_outermost_where_a_tool_is_let_below_it(target: type[Target], theirs: Tool) -> None:
+    heard: list[str] = []
+    patches = Patches()
+    patches.wrap(target, "call", counting(heard))
+    with patches.lifted(target, "call"):
+        theirs(target, "call", heard)
+    assert target().call("yes") == "said yes"
+    assert heard == ["ours", "theirs"]
+    patches.restore()
+    target().call("no")
+    assert heard == ["ours", "theirs", "theirs"]
+
+
+def test_a_tool_outside_of_ours_is_left_where_it_is(target: type[Target]) -> None:
+    heard: list[str] = []
+    patches = Patches()
+    patches.wrap(target, "call", counting(heard))
+    by_a_bare_closure(target, "call", heard)
+    with patches.lifted(target, "call"):
+        pass
+    target().call("yes")
+    assert heard == ["theirs", "ours"]

@@ -25,7 +25,7 @@ _SAID = re.compile(r"no installed package offers|^OTLP ")
 _REFUSED = "Overriding of current"
 
 
-class _Kept(logging.Handler):
+class _Collected(logging.Handler):
     """The warnings of OpenTelemetry and of this package."""
 
     def __init__(self) -> None:
@@ -41,8 +41,8 @@ class _Kept(logging.Handler):
 
 
 def main() -> None:
-    """Set up, import, tell."""
-    kept = _Kept()
+    """Set OpenTelemetry up, import the app, and print what there is then."""
+    kept = _Collected()
     logging.getLogger().addHandler(kept)
     from opentelemetry.instrumentation.auto_instrumentation import initialize
 

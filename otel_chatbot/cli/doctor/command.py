@@ -1,4 +1,4 @@
-"""`otel-chatbot doctor`: what is installed, who won, what is set, what answers; and for each trouble, the remedy.
+"""`otel-chatbot doctor`: what is installed, which distro is used, what is set, what answers; and what to do about each fault.
 
 Fed by the environment, the installed packages, the endpoints and, if asked, the running app; feeds the terminal.
 """
@@ -18,7 +18,7 @@ from .text import Style, as_text
 
 
 @dataclass(frozen=True)
-class Asked:
+class DoctorOptions:
     """What to look at beside the environment; all of it may be left empty.
 
     `url` is the running app's, `app` a module or file to import under instrumentation, `port` one that the app is to have.
@@ -35,11 +35,11 @@ class Asked:
     json: bool = False
 
 
-def doctor(asked: Asked) -> int:
+def doctor(asked: DoctorOptions) -> int:
     """Print all findings; 1 when there is a fault."""
     given = MENDING.given()
     set_defaults()
-    looked_for = signals.Where(asked.prometheus, asked.collector, asked.traces, asked.wait)
+    looked_for = signals.Destinations(asked.prometheus, asked.collector, asked.traces, asked.wait)
     sections: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
         ("versions", setup.versions),
         ("who sets up", setup.winners),

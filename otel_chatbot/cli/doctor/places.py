@@ -15,7 +15,7 @@ from pathlib import Path
 from ... import config
 from ...distro.delivery.sender_lock import SenderLock
 from ...distro.delivery.spool import Spool
-from ...distro.environment import Plan
+from ...distro.environment import SignalPlan
 from ...distro.process.endpoint_server import PROMETHEUS_PORT
 from ...semconv.attributes import Signal
 from .findings import Finding, failed, warning, well
@@ -27,7 +27,7 @@ _WAITING = 300.0
 
 def places(port: int) -> Iterator[Finding]:
     """The log directory, the spool, and the ports that will be needed."""
-    settings, plan = config.current(), Plan.from_env()
+    settings, plan = config.current(), SignalPlan.from_env()
     if settings.log_files:
         yield _writable("log-dir", "the log directory", Path(settings.log_dir), "CHATBOT_OTEL_LOG_DIR")
     if plan.trace_file and os.path.dirname(settings.trace_path) != settings.log_dir:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ... import config
-from ...distro.environment import GRPC, HTTP_PROTOBUF, Plan, endpoint
+from ...distro.environment import GRPC, HTTP_PROTOBUF, SignalPlan, endpoint
 from ...distro.process.start_line import standard_settings
 from ...semconv.attributes import Signal
 from ...variables.table import faults
@@ -64,7 +64,7 @@ def known_names() -> set[str]:
 
 
 def _standard(given: Mapping[str, str]) -> Iterator[Finding]:
-    plan = Plan.from_env(given)
+    plan = SignalPlan.from_env(given)
     for fault in faults(given, sdk=True):
         yield (warning if fault.harmless else failed)("otel-value", fault.line, f"{fault.remedy}{_START.get(fault.name, '')}")
     if plan.temporality not in ("", "cumulative") and plan.over_otlp(Signal.METRICS):

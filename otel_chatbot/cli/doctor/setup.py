@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from ...distro.environment import Plan
+from ...distro.environment import SignalPlan
 from ...distro.instrumentations import OURS, REPLACED
 from ...distro.process.reloader import will_watch
 from ...instrumentation.genai.libraries import AI_CLIENTS, AI_LIBRARIES
@@ -93,7 +93,7 @@ def winners() -> Iterator[Finding]:
 
 def instrumentations() -> Iterator[Finding]:
     """Which libraries are observed, which are switched off, and which lack their instrumentation."""
-    plan = Plan.from_env()
+    plan = SignalPlan.from_env()
     for ours in OURS:
         if ours.by_name:
             continue
@@ -110,7 +110,7 @@ def instrumentations() -> Iterator[Finding]:
     yield from _others()
 
 
-def _model_calls(plan: Plan) -> Iterator[Finding]:
+def _model_calls(plan: SignalPlan) -> Iterator[Finding]:
     """What carries calls of models here, and whether they have prices."""
     if not plan.wants("genai"):
         yield warning(
@@ -158,7 +158,7 @@ def _others() -> Iterator[Finding]:
 
 def process(environ: Mapping[str, str]) -> Iterator[Finding]:
     """What the environment says of the process model: a reloader, workers, switches that turn everything off."""
-    if Plan.from_env(environ).disabled:
+    if SignalPlan.from_env(environ).disabled:
         yield failed("sdk-disabled", "OTEL_SDK_DISABLED=true: nothing is traced, logged or exported", "unset it")
     debugging = environ.get("FLASK_DEBUG", "").lower() not in ("", "0", "false", "no")
     if debugging or will_watch(["flask", "run", *environ.get("FLASK_RUN_RELOAD", "").split()], environ):

@@ -25,7 +25,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from ..._clock import monotonic
 from ...distro.delivery.otlp import Target, Verdict
 from ...distro.delivery.spool import Payload
-from ...distro.environment import OTLP, Plan, endpoint
+from ...distro.environment import OTLP, SignalPlan, endpoint
 from ...distro.process.start_line import where
 from ...semconv import attributes as a
 from ...semconv import operations as o
@@ -41,7 +41,7 @@ _LOGS_INFO: Final = 9
 
 
 @dataclass(frozen=True)
-class Where:
+class Destinations:
     """Where to look for what was sent, and for how many seconds; empty: not there."""
 
     prometheus: str = ""
@@ -51,7 +51,7 @@ class Where:
 
 
 @dataclass(frozen=True)
-class Trip:
+class RoundTrip:
     """One round trip: what was sent when, and the means to know it again."""
 
     now: float
@@ -98,10 +98,10 @@ def _describe(resource: object) -> None:
         resource.attributes.add(key=name).value.string_value = value  # type: ignore[attr-defined]
 
 
-def signals(asked: Where) -> Iterator[Finding]:
+def signals(asked: Destinations) -> Iterator[Finding]:
     """Where each signal goes, whether the endpoint takes it, and after how many seconds it was found again."""
-    plan = Plan.from_env()
-    trip = Trip(round(time.time(), 3), secrets.token_bytes(16))
+    plan = SignalPlan.from_env()
+    trip = RoundTrip(round(time.time(), 3), secrets.token_bytes(16))
     accepted = _accepted(asked.collector) if asked.collector else {}
     sent = []
     for signal in Signal:
@@ -114,7 +114,7 @@ def signals(asked: Where) -> Iterator[Finding]:
     yield from _found_again(asked, trip, sent, accepted)
 
 
-def _unknown_exporters(plan: Plan, signal: Signal) -> Iterator[Finding]:
+def _unknown_exporters(plan: SignalPlan, signal: Signal) -> Iterator[Finding]:
     known = {OTLP, *(entry.name for entry in entry_points(group=f"opentelemetry_{signal.value}_exporter"))}
     for name in plan.exporters[signal]:
         if name not in known and not name.startswith(OTLP):
@@ -122,7 +122,7 @@ def _unknown_exporters(plan: Plan, signal: Signal) -> Iterator[Finding]:
             yield failed("exporter", f"{variable}={name}: no installed package offers it", f"one of {', '.join(sorted(known))}")
 
 
-def _send(plan: Plan, signal: Signal, trip: Trip) -> Finding:
+def _send(plan: SignalPlan, signal: Signal, trip: RoundTrip) -> Finding:
     if plan.grpc(signal, plan.exporters[signal][0]):
         return _grpc(signal)
     target = Target(signal)
@@ -156,7 +156,7 @@ def _grpc(signal: Signal) -> Finding:
         return failed("endpoint", f"{signal.value}: {parts.netloc} does not answer: {error}", _remedy(""))
 
 
-def _found_again(asked: Where, trip: Trip, sent: list[Signal], accepted: dict[Signal, float]) -> Iterator[Finding]:
+def _found_again(asked: Destinations, trip: RoundTrip, sent: list[Signal], accepted: dict[Signal, float]) -> Iterator[Finding]:
     yield from _in_collector(asked, sent, accepted)
     if asked.prometheus and Signal.METRICS in sent:
         yield _await("prometheus", "the test figure in Prometheus", asked, lambda: _in_prometheus(asked.prometheus, trip.now))
@@ -174,7 +174,7 @@ def _found_again(asked: Where, trip: Trip, sent: list[Signal], accepted: dict[Si
         )  # fmt: skip
 
 
-def _in_collector(asked: Where, sent: list[Signal], accepted: dict[Signal, float]) -> Iterator[Finding]:
+def _in_collector(asked: Destinations, sent: list[Signal], accepted: dict[Signal, float]) -> Iterator[Finding]:
     if asked.collector and not sent:
         yield from backends.collector_alone(asked.collector)
         return
@@ -191,7 +191,7 @@ def _in_prometheus(url: str, figure: float) -> bool:
     return figure in [round(value, 3) for _, value in PrometheusApi(url).vector(query)]
 
 
-def _await(name: str, what: str, asked: Where, condition: Callable[[], bool]) -> Finding:
+def _await(name: str, what: str, asked: Destinations, condition: Callable[[], bool]) -> Finding:
     """Ask until it is there, or the time is over."""
     began = monotonic()
     end = began + asked.wait

@@ -1,6 +1,6 @@
 """The exporters that the environment names, made; one that cannot be made costs one clear line and nothing else.
 
-Fed by `distro.environment.Plan`; feeds `distro.providers.global_providers` and `distro.metrics.export`.
+Fed by `distro.environment.SignalPlan`; feeds `distro.providers.global_providers` and `distro.metrics.export`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from typing import Any, Final
 
 from ...semconv.attributes import Signal
-from ..environment import GRPC, HTTP_PROTOBUF, OTLP, PROMETHEUS, Plan
+from ..environment import GRPC, HTTP_PROTOBUF, OTLP, PROMETHEUS, SignalPlan
 from .spool_exporters import spool_exporter
 
 _GROUPS: Final = {
@@ -26,7 +26,7 @@ _logger = logging.getLogger("otel_chatbot")
 _said: set[str] = set()
 
 
-def make(plan: Plan, signal: Signal) -> list[Any]:
+def make(plan: SignalPlan, signal: Signal) -> list[Any]:
     """The exporters of a signal. For metrics these may be readers: see `distro.providers.global_providers`."""
     # The port of Prometheus is served by `distro.process.endpoint_server`, with the figures of all processes.
     names = [name for name in plan.exporters[signal] if (signal, name) != (Signal.METRICS, PROMETHEUS)]
@@ -40,7 +40,7 @@ def is_quick(exporter: object) -> bool:
     return module.startswith(("opentelemetry.exporter.otlp.json.file", "otel_chatbot.distro"))
 
 
-def _make(plan: Plan, signal: Signal, name: str) -> Any:
+def _make(plan: SignalPlan, signal: Signal, name: str) -> Any:
     try:
         if name.startswith(OTLP) and name in (OTLP, "otlp_proto_http", "otlp_proto_grpc"):
             return _otlp(plan, signal, name)
@@ -58,7 +58,7 @@ def _make(plan: Plan, signal: Signal, name: str) -> Any:
         return None
 
 
-def _otlp(plan: Plan, signal: Signal, name: str) -> Any:
+def _otlp(plan: SignalPlan, signal: Signal, name: str) -> Any:
     if plan.grpc(signal, name):
         return _grpc(signal)
     if name == OTLP and plan.protocols[signal] != HTTP_PROTOBUF:

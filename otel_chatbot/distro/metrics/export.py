@@ -22,7 +22,7 @@ from ...metrics.record import dropped
 from ...semconv.attributes import DropReason, Signal
 from ..process.fork_safety import await_imports, forget_lock, late_lock
 from ..process.servers import in_greenlets, is_master, too_early
-from .leader import Lead
+from .leader import Leader
 
 MIRROR_SECONDS: Final = 1.0
 _HANDOVER_SECONDS: Final = 1.0
@@ -45,7 +45,7 @@ class MetricsExport:
         self,
         exporters: Sequence[MetricExporter],
         collect: Callable[[], MetricsData],
-        lead: Lead,
+        lead: Leader,
         interval: float,
     ) -> None:
         self._exports = [(exporter, collect) for exporter in exporters]

@@ -18,7 +18,7 @@ from ... import config
 from ..._guard import never_raise
 from ...config import Settings
 from ...semconv.attributes import Signal
-from ..environment import Plan
+from ..environment import SignalPlan
 from ..providers.resource import package_version
 from .reloader import is_child
 from .start_line import where
@@ -31,7 +31,7 @@ class _State:
     printed = False
 
 
-def print_at_start(plan: Plan) -> None:
+def print_at_start(plan: SignalPlan) -> None:
     """Print the line as soon as this process turns out to serve an app, where it is wanted."""
 
     @never_raise
@@ -52,7 +52,7 @@ def wanted(settings: Settings, console: Any) -> bool:
     return not settings.production and bool(getattr(console, "isatty", bool)())
 
 
-def console_line(plan: Plan, settings: Settings, environ: Mapping[str, str]) -> str:
+def console_line(plan: SignalPlan, settings: Settings, environ: Mapping[str, str]) -> str:
     """The text: what is there, by the paths that a developer can open."""
     metrics = "/metrics and /health on the app's port"
     if settings.endpoint_port:

@@ -16,7 +16,7 @@ from ... import config
 from ...config import MASK
 from ...logs import sink
 from ...semconv.attributes import Signal
-from ..environment import DEFAULTS, Plan, endpoint
+from ..environment import DEFAULTS, SignalPlan, endpoint
 from ..providers.resource import package_version
 
 _SECRET: Final = re.compile(r"HEADER|KEY|TOKEN|PASSWORD|SECRET|CREDENTIAL")
@@ -25,14 +25,14 @@ _USER: Final = re.compile(r"(?<=://)[^/@\s]+@")
 _logger = logging.getLogger("otel_chatbot")
 
 
-def announce(plan: Plan, instrumentations: Iterable[str]) -> None:
+def announce(plan: SignalPlan, instrumentations: Iterable[str]) -> None:
     """Write the line at start to the log files and the log exporters."""
     line = start_line(plan, instrumentations, os.environ)
     record = _logger.makeRecord(_logger.name, logging.INFO, __file__, 0, line, (), None, "announce")
     sink.SINK.accept(record)
 
 
-def start_line(plan: Plan, instrumentations: Iterable[str], environ: Mapping[str, str]) -> str:
+def start_line(plan: SignalPlan, instrumentations: Iterable[str], environ: Mapping[str, str]) -> str:
     """The text of the line; secrets masked."""
     changed = {**config.current().changed(), **standard_settings(environ)}
     parts = (
@@ -44,7 +44,7 @@ def start_line(plan: Plan, instrumentations: Iterable[str], environ: Mapping[str
     return "; ".join(parts)
 
 
-def where(plan: Plan, signal: Signal, environ: Mapping[str, str]) -> str:
+def where(plan: SignalPlan, signal: Signal, environ: Mapping[str, str]) -> str:
     """Where a signal goes, for people."""
     if plan.disabled:
         return "off"

@@ -27,7 +27,7 @@ from .probe_traces import ProbeTraceProcessor
 Setter = Callable[..., None]
 
 
-class OnLoan(SpanProcessor):
+class LentProcessor(SpanProcessor):
     """One of our processors in somebody else's provider: the end of theirs is not the end of ours, which comes later."""
 
     only_reads: Final = True
@@ -60,7 +60,7 @@ def share_spans(ours: TracerProvider, theirs: TracerProvider, processors: Sequen
     there = sdk_private.span_exporters(theirs)
     for processor in processors:
         if not global_providers.sends_the_same(getattr(processor.exporter, "inner", processor.exporter), there):
-            theirs.add_span_processor(OnLoan(ProbeTraceProcessor(processor)))
+            theirs.add_span_processor(LentProcessor(ProbeTraceProcessor(processor)))
     sdk_private.yield_to(ours, theirs)
 
 

@@ -1,6 +1,6 @@
 """The providers: ours where nobody has set one, else the one that is there, with what it lacks added.
 
-Fed by `distro.environment.Plan` and `distro.delivery.exporters`; feeds the OpenTelemetry API, so every instrumentation.
+Fed by `distro.environment.SignalPlan` and `distro.delivery.exporters`; feeds the OpenTelemetry API, so every instrumentation.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from .. import sdk_private
 from ..delivery import exporters
 from ..delivery.spool_exporters import SpoolLogExporter, SpoolSpanExporter
 from ..delivery.trace_file import TraceFileExporter
-from ..environment import Plan
+from ..environment import SignalPlan
 from .lazy_processors import LazyLogProcessor, LazySpanProcessor
 from .probe_traces import ProbeTraceProcessor
 from .redacting_exporters import RedactingLogExporter, RedactingSpanExporter
@@ -51,7 +51,7 @@ _Provider = TypeVar("_Provider", TracerProvider, MeterProvider, LoggerProvider)
 _logger = logging.getLogger("otel_chatbot")
 
 
-def set_tracer_provider(plan: Plan, resource: Resource) -> TracerProvider | None:
+def set_tracer_provider(plan: SignalPlan, resource: Resource) -> TracerProvider | None:
     """Make ours the global tracer provider unless there is one; None when the one there is not the SDK's."""
     found = inner(trace.get_tracer_provider(), TracerProvider)
     if isinstance(found, TracerProvider):
@@ -73,7 +73,7 @@ def set_tracer_provider(plan: Plan, resource: Resource) -> TracerProvider | None
     return made
 
 
-def add_span_exporters(provider: TracerProvider, asked: Sequence[SpanExporter], plan: Plan) -> list[LazySpanProcessor]:
+def add_span_exporters(provider: TracerProvider, asked: Sequence[SpanExporter], plan: SignalPlan) -> list[LazySpanProcessor]:
     """Feed spans to these exporters, or to the trace file; leave out an OTLP export that the provider already has."""
     there = sdk_private.span_exporters(provider)
     wanted = [exporter for exporter in asked if not sends_the_same(exporter, there)]
@@ -87,7 +87,7 @@ def add_span_exporters(provider: TracerProvider, asked: Sequence[SpanExporter], 
     return processors
 
 
-def set_logger_provider(plan: Plan, resource: Resource) -> LoggerProvider | None:
+def set_logger_provider(plan: SignalPlan, resource: Resource) -> LoggerProvider | None:
     """Make ours the global logger provider unless there is one; None when the one there is not the SDK's."""
     found = inner(_logs.get_logger_provider(), LoggerProvider)
     if isinstance(found, LoggerProvider):
@@ -100,7 +100,7 @@ def set_logger_provider(plan: Plan, resource: Resource) -> LoggerProvider | None
     return made
 
 
-def make_logger_provider(plan: Plan, resource: Resource) -> LoggerProvider:
+def make_logger_provider(plan: SignalPlan, resource: Resource) -> LoggerProvider:
     """A logger provider of our own, not set globally."""
     made = LoggerProvider(
         resource=resource,
@@ -189,7 +189,7 @@ def sends_the_same(exporter: object, there: Sequence[object]) -> bool:
     return any(type(other) is type(exporter) for other in there)
 
 
-def _own_instance_id(plan: Plan) -> dict[str, str]:
+def _own_instance_id(plan: SignalPlan) -> dict[str, str]:
     given = plan.resource_attributes.get(SERVICE_INSTANCE_ID)
     return {SERVICE_INSTANCE_ID: given} if given else {}
 

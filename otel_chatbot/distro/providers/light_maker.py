@@ -24,7 +24,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFl
 
 from ...instrumentation.common.span_maker import Decided, PlainMaker
 from ...metrics.series import SPAN_KEY
-from .light_spans import HELD, PLAIN, READABLE, LightSpan, Made, ours_of
+from .light_spans import HELD, PLAIN, READABLE, LightSpan, TracerParts, ours_of
 
 _LOW: Final = TraceIdRatioBased.TRACE_ID_LIMIT
 _ALL: Final = _LOW + 1
@@ -46,10 +46,12 @@ class LightMaker:
         self._tracer = tracer
         self._exceptions = exceptions
         self._plain = PlainMaker(tracer, exceptions=exceptions)
-        self._made: Made
+        self._made: TracerParts
+        self._dropping: Sampler | None = None
+        """The sampler, where it samples nothing under a span of this process that is not sampled."""
         self._look()
 
-    def _look(self) -> Made:
+    def _look(self) -> TracerParts:
         """What the tracer consists of now."""
         tracer = self._tracer
         limits, ids, processor = tracer._span_limits, tracer.id_generator, tracer.span_processor
@@ -61,11 +63,22 @@ class LightMaker:
             and most >= _FEWEST
         )
         bounds = _bounds(tracer.sampler) if usual else None
+        self._dropping = tracer.sampler if bounds is not None and not bounds[1] else None
         ours, seen = ours_of(processor)
-        self._made = made = Made(
+        self._made = made = TracerParts(
             tracer, tracer.sampler, tracer.resource, processor, limits, ids, most, bounds, self._exceptions, ours, seen
         )
         return made
+
+    def drops(self, context: Context) -> bool:
+        """Whether the context's span is one of this process that is not sampled, and nothing below such a one is: told quickly."""
+        if self._dropping is not self._tracer.sampler:
+            return False
+        span: Any = context.get(SPAN_KEY)
+        if type(span) is not NonRecordingSpan:
+            return False
+        _, span_id, remote, flags, _, _ = span._context
+        return bool(span_id) and not remote and not flags & 1
 
     def decide(self, context: Context) -> Decided | None:
         """What a span under this context is to be, and its parent; None where the SDK makes the span."""

@@ -9,7 +9,7 @@ A test drives both through the same operations and compares what can be read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import time_ns
 from types import MappingProxyType, NoneType
 from typing import Any, Final, NamedTuple
@@ -26,7 +26,7 @@ PLAIN: Final = frozenset((str, int, float, bool, bytes, NoneType))
 _TEXT: Final = frozenset((str,))
 
 
-class Made(NamedTuple):
+class TracerParts(NamedTuple):
     """What all spans share that a tracer makes while nobody changes its parts."""
 
     tracer: Tracer
@@ -46,7 +46,7 @@ class Made(NamedTuple):
     """The processors that were looked at for that: a provider makes a new tuple for each that is added."""
 
 
-class _Late:
+class _LazyAttribute:
     """An attribute of the SDK's spans that is made when it is first asked for."""
 
     def __init__(self, make: Callable[[Any], Any], *, keep: bool = False) -> None:
@@ -64,6 +64,12 @@ class _Late:
         return vars(span).setdefault(self._name, made) if self._keep else made
 
 
+def _are_plain(values: Iterable[Any]) -> bool:
+    """Whether the SDK takes all of these values as they are: plain ones, and tuples of texts, as those of finish reasons."""
+    several = [value for value in values if type(value) not in PLAIN]
+    return all(type(value) is tuple and _TEXT.issuperset(map(type, value)) for value in several)
+
+
 def _bounded(span: LightSpan) -> BoundedAttributes:
     """The attributes as the SDK holds them, around the dictionary that is there: what is in it needs no check any more."""
     made = BoundedAttributes(span._made.limits.max_span_attributes, immutable=False)
@@ -75,23 +81,23 @@ def _bounded(span: LightSpan) -> BoundedAttributes:
 class LightSpan(Span):
     """A span of the SDK that holds no more than it was told so far."""
 
-    _made: Made
+    _made: TracerParts
     told: dict[str, Any]
     """Its attributes, for reading only."""
     _end_time = None
     _status = Status(StatusCode.UNSET)
     _trace_config = None
-    _instrumentation_info = _Late(lambda span: span._made.tracer.instrumentation_info)
-    _instrumentation_scope = _Late(lambda span: span._made.tracer._instrumentation_scope)
-    _resource = _Late(lambda span: span._made.resource)
-    _sampler = _Late(lambda span: span._made.sampler)
-    _span_processor = _Late(lambda span: span._made.processor)
-    _limits = _Late(lambda span: span._made.limits)
-    _record_exception = _Late(lambda span: span._made.exceptions)
-    _set_status_on_exception = _Late(lambda span: span._made.exceptions)
-    _attributes = _Late(_bounded, keep=True)
-    _events = _Late(lambda span: BoundedList(span._made.limits.max_events), keep=True)
-    _links = _Late(lambda span: BoundedList(span._made.limits.max_links), keep=True)
+    _instrumentation_info = _LazyAttribute(lambda span: span._made.tracer.instrumentation_info)
+    _instrumentation_scope = _LazyAttribute(lambda span: span._made.tracer._instrumentation_scope)
+    _resource = _LazyAttribute(lambda span: span._made.resource)
+    _sampler = _LazyAttribute(lambda span: span._made.sampler)
+    _span_processor = _LazyAttribute(lambda span: span._made.processor)
+    _limits = _LazyAttribute(lambda span: span._made.limits)
+    _record_exception = _LazyAttribute(lambda span: span._made.exceptions)
+    _set_status_on_exception = _LazyAttribute(lambda span: span._made.exceptions)
+    _attributes = _LazyAttribute(_bounded, keep=True)
+    _events = _LazyAttribute(lambda span: BoundedList(span._made.limits.max_events), keep=True)
+    _links = _LazyAttribute(lambda span: BoundedList(span._made.limits.max_links), keep=True)
     _record_end_metrics = None
 
     @property
@@ -127,7 +133,7 @@ class LightSpan(Span):
         """Add attributes, in the place of those of their names."""
         if (
             type(attributes) is dict
-            and PLAIN.issuperset(map(type, attributes.values()))
+            and (PLAIN.issuperset(map(type, attributes.values())) or _are_plain(attributes.values()))
             and _TEXT.issuperset(map(type, attributes))
             and "" not in attributes
         ):

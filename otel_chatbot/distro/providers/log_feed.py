@@ -36,7 +36,7 @@ _SEVERITIES: Final = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 _EMPTY: Final = Context()
 
 
-class Feed(LoggingHandler):
+class LogFeed(LoggingHandler):
     """Translates and emits a record. It stands on no logger, and the end of a process is `distro.process.shutdown`'s."""
 
     def flush(self) -> None:
@@ -45,7 +45,7 @@ class Feed(LoggingHandler):
 
 def feed_logs(provider: LoggerProvider) -> None:
     """Emit every event that reaches the sink through a logger provider."""
-    handler = Feed(logger_provider=provider)
+    handler = LogFeed(logger_provider=provider)
     redactor = Redactor.from_settings(config.current())
 
     @never_raise

@@ -23,7 +23,7 @@ from ...logs.errors import encodable
 from ...logs.redaction import policy
 from ...semconv import attributes as a
 from ..delivery.otlp_values import fit
-from ..environment import Plan
+from ..environment import SignalPlan
 from ..sdk_private import resource_of
 
 _SERVERS = frozenset({"flask", "gunicorn", "waitress-serve", "uwsgi", "hypercorn", "uvicorn", "granian"})
@@ -58,7 +58,7 @@ def package_version() -> str:
         return ""
 
 
-def process_resource(plan: Plan, auto_version: str = "") -> Resource:
+def process_resource(plan: SignalPlan, auto_version: str = "") -> Resource:
     """The resource of this process's spans and logs. What the user named in the environment wins."""
     found = {
         a.SERVICE_NAME: service_name(sys.orig_argv[1:], os.environ.get("FLASK_APP", "")),
@@ -94,7 +94,7 @@ def _redacted(resource: Resource) -> Resource:
     return HashedOnceResource(kept, resource.schema_url)
 
 
-def app_resource(process: Resource, plan: Plan, run_identity: str) -> Resource:
+def app_resource(process: Resource, plan: SignalPlan, run_identity: str) -> Resource:
     """The resource of the metrics of the whole app: nothing of one process, and an instance id that outlives workers."""
     kept = {name: value for name, value in process.attributes.items() if not name.startswith(_PROCESS_PREFIX)}
     kept[a.SERVICE_INSTANCE_ID] = fit(plan.resource_attributes.get(a.SERVICE_INSTANCE_ID)) or run_identity

@@ -39,7 +39,7 @@ class Found(NamedTuple):
     model: str | None = None
 
 
-class Active:
+class ActiveWindows:
     """The two windows of this process."""
 
     def __init__(self, settings: config.Settings | None = None, folder: Callable[[], Path | None] | None = None) -> None:
@@ -83,16 +83,19 @@ class Active:
         sources = Sources(request)
         return Found(sources.first(self._user_places), sources.first(self._conversation_places), sources.model())
 
-    def see(self, found: Found) -> None:
-        """Note the ids of a request that ended well."""
+    def see(self, found: Found) -> str | None:
+        """Note the ids of a request that ended well; what stands for its user on spans, which nobody can turn back."""
         now = monotonic()
+        user: str | None = None
         for kind, text in zip((USERS, CONVERSATIONS), found[:2], strict=True):
             if text is not None:
-                self._ids[kind].see(text, now)
+                digest = self._ids[kind].see(text, now)
+                user = digest.hex() if kind is USERS else user
                 self._redis.offer(kind, text, now)
                 if kind not in self._noted:
                     self._noted.add(kind)
                     seen.note(seen.ACTIVE, kind)
+        return user
 
     def count(self, kind: str) -> int:
         """Distinct ids in the window, over the processes of this run and, where Redis answers, over all machines.
@@ -125,7 +128,7 @@ def _run_folder() -> Path | None:
     return None if directory is None else Path(directory.path)
 
 
-ACTIVE: Final = Active()
+ACTIVE: Final = ActiveWindows()
 """The windows of this process."""
 
 

@@ -60,7 +60,7 @@ class _Slots:
         os.close(self._file)
 
 
-class _Sight:
+class _LastSeen:
     """When an id was last seen, and in which slot of the file that stands."""
 
     __slots__ = ("slot", "time")
@@ -85,7 +85,7 @@ class ActiveIds:
         if (inherited := getattr(self, "_file", None)) is not None:
             inherited.close()
         self._lock = threading.RLock()
-        self._seen: OrderedDict[bytes, _Sight] = OrderedDict()
+        self._seen: OrderedDict[bytes, _LastSeen] = OrderedDict()
         self._free: list[int] = []
         self._slots = 0
         self._file: _Slots | None = None
@@ -93,8 +93,8 @@ class ActiveIds:
         self._folder: Path | None = None
         self._key = b""
 
-    def see(self, text: str, now: float | None = None) -> None:
-        """Note that an id is active."""
+    def see(self, text: str, now: float | None = None) -> bytes:
+        """Note that an id is active; its digest, which is the same in all processes of the run."""
         now = monotonic() if now is None else now
         with self._lock:
             if not self._key:
@@ -103,11 +103,12 @@ class ActiveIds:
             sight = self._seen.get(digest)
             if sight is None:
                 self._forget_old(now)
-                self._seen[digest] = sight = _Sight(self._take_slot(), now)
+                self._seen[digest] = sight = _LastSeen(self._take_slot(), now)
             else:
                 sight.time = now
                 self._seen.move_to_end(digest)
             self._publish(sight.slot, digest, now)
+        return digest
 
     def count(self, now: float | None = None) -> int:
         """How many distinct ids were seen within the window, by this process and the others of its run."""

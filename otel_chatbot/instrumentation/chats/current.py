@@ -1,15 +1,25 @@
 """The recogniser of the current settings, and the counters that its findings feed.
 
-Fed by the instrumentations of databases; feeds the three metrics of conversations and messages.
+Fed by the instrumentations of databases; feeds the three metrics of conversations and messages, and warns once of each kind of
+write that cannot be counted.
 """
 
 from __future__ import annotations
 
+import functools
+import logging
+from typing import Final
+
 from ... import config
-from ...metrics import record
+from ...metrics import deduplication, record
+from ...metrics.record import AutomaticCounter
 from ...semconv import metrics as m
-from .counts import Counts
+from .counts import NOTHING, Counts
 from .recognise import Recogniser
+
+_logger = logging.getLogger("otel_chatbot")
+WARNED: Final[set[str]] = set()
+"""What was said."""
 
 
 class Known:
@@ -30,9 +40,30 @@ def current() -> Recogniser:
 
 def count(counts: Counts) -> None:
     """Count what was written."""
-    if counts.conversations:
-        record.count(m.CONVERSATIONS_CREATED, counts.conversations)
-    if counts.sent:
-        record.count(m.MESSAGES_SENT, counts.sent)
-    if counts.received:
-        record.count(m.MESSAGES_RECEIVED, counts.received)
+    if counts is NOTHING:
+        return
+    scope = deduplication.current()
+    if scope.ends:
+        for counter, number in zip(_kept(), counts, strict=True):
+            if number:
+                counter.add(number, scope)
+        return
+    for spec, number in zip(_SPECS, counts, strict=True):  # outside of a request, `record.count` asks who else may count it
+        if number:
+            record.count(spec, number)
+
+
+_SPECS: Final = (m.CONVERSATIONS_CREATED, m.MESSAGES_SENT, m.MESSAGES_RECEIVED)
+"""The metrics, in the order of the counts."""
+
+
+@functools.lru_cache(maxsize=1)
+def _kept() -> tuple[AutomaticCounter, ...]:
+    return tuple(AutomaticCounter(spec, {}) for spec in _SPECS)
+
+
+def warn_once(text: str) -> None:
+    """Say what cannot be counted, the first time that it happens."""
+    if text not in WARNED:
+        WARNED.add(text)
+        _logger.warning("%s (said once)", text)

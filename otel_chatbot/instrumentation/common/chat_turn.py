@@ -10,23 +10,26 @@ a message of the assistant.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
 from opentelemetry.trace import SpanContext
 
 from ... import _wiring
-from ...metrics import deduplication, record
+from ...metrics import deduplication
+from ...metrics.store import STORE, HistogramSeries
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from . import savings, seen, told_messages
-from .savings import Model, Wish
+from .savings import Model, WantedModel
 
 READS: Final = frozenset({"find", "aggregate", "getMore", "count", "distinct"})
 """MongoDB's commands that read: before a model is asked, they fetch the history."""
 
 
-class Turn:
+class ChatTurn:
     """What is known of one request so far; times in seconds."""
 
     __slots__ = (
@@ -68,14 +71,14 @@ class Turn:
         phases[phase] = phases[phase] + seconds if phase in phases else seconds
 
 
-def running(scope: deduplication.Scope | None = None) -> Turn | None:
+def running(scope: deduplication.Scope | None = None) -> ChatTurn | None:
     """The turn of the running request, which has this scope; None outside of one."""
     scope = scope or deduplication.current()
     if not scope.ends:
         return None
     turn = scope.turn
     if turn is None:
-        turn = scope.turn = Turn()
+        turn = scope.turn = ChatTurn()
     return turn  # type: ignore[return-value]
 
 
@@ -112,7 +115,7 @@ def conversation_id() -> str | None:
     return turn.named or turn.made
 
 
-def replied(turn: Turn, *, to_a_question: bool) -> None:
+def replied(turn: ChatTurn, *, to_a_question: bool) -> None:
     """A model has answered well in a turn, which may be over: in a thread that went on, or heard of by another request."""
     turn.replies += 1
     turn.questions += to_a_question
@@ -127,16 +130,26 @@ def stores() -> None:
         turn.stores = True
 
 
+def writes(conversation: object, says: Callable[[], bool]) -> None:
+    """The running request writes to this conversation, if it is known: see `met`; and messages, if it `says` any: see `stores`."""
+    turn = running()
+    if turn is not None:
+        if turn.conversation is None and conversation is not None:
+            turn.conversation = str(conversation)
+        if not turn.stores and says():
+            turn.stores = True
+
+
 def written_conversation(scope: deduplication.Scope) -> str | None:
     """The conversation that a request has written to; None where it wrote to none that is known."""
     turn = scope.turn
-    return turn.conversation if isinstance(turn, Turn) else None
+    return turn.conversation if isinstance(turn, ChatTurn) else None
 
 
 def begun_conversation(scope: deduplication.Scope) -> str | None:
     """The conversation that a request has begun, by the id that the database gave it."""
     turn = scope.turn
-    return turn.made if isinstance(turn, Turn) else None
+    return turn.made if isinstance(turn, ChatTurn) else None
 
 
 def finish(
@@ -158,11 +171,11 @@ def finish(
     turn = scope.turn
     from_cache = m.CACHE_HITS.name in scope.tallies and _from_cache(scope)
     if turn is None and from_cache:  # all of it was counted by hand
-        turn = Turn()
-    if not isinstance(turn, Turn):
+        turn = ChatTurn()
+    if not isinstance(turn, ChatTurn):
         return
     if route is not None:
-        _save(turn, Wish(route, model), from_cache=from_cache)
+        _save(turn, WantedModel(route, model), from_cache=from_cache)
     conversation = turn.conversation or turn.named or turn.made
     if conversation is not None:
         attributes.setdefault(a.GEN_AI_CONVERSATION_ID, conversation)
@@ -178,11 +191,18 @@ def finish(
         return
     turn.phases[a.Phase.TOTAL] = seconds
     for phase, spent_seconds in turn.phases.items():
-        attributes[a.PHASE_SECONDS[phase]] = spent_seconds
-        record.observe(m.TURN_TIME, spent_seconds, {a.PHASE: phase.value}, context)
+        name, series = _times(phase)
+        attributes[name] = spent_seconds
+        series.observe(spent_seconds, context)
 
 
-def _save(turn: Turn, wish: Wish, *, from_cache: bool) -> None:
+@functools.lru_cache(maxsize=len(a.Phase))
+def _times(phase: a.Phase) -> tuple[str, HistogramSeries]:
+    """The attribute and the series that tell the time of a phase."""
+    return a.PHASE_SECONDS[phase], STORE.histogram(m.TURN_TIME).bind({a.PHASE: phase.value})
+
+
+def _save(turn: ChatTurn, wish: WantedModel, *, from_cache: bool) -> None:
     """Count what the cache has saved, where the application has not done so, or remember which model such requests ask."""
     if turn.model is not None:
         savings.asked(wish, turn.model)

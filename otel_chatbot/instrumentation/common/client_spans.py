@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from opentelemetry import trace
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context, get_current
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
 
 from ..._clock import NANO
 from ..._guard import report
-from ...metrics.series import SPAN_KEY
+from ...metrics.series import SPAN_KEY, get_current
 from ...semconv import attributes as a
 from .patching import being_imported
 from .span_maker import Decided, SpanMaker, maker_of
@@ -91,7 +91,7 @@ class ClientSpans:
         try:
             maker = self._maker or self._begin()
             context = get_current()
-            if self._theirs.is_instrumented_by_opentelemetry:
+            if maker.drops(context) or self._theirs.is_instrumented_by_opentelemetry:
                 return None
             if (_SUPPRESSED[0] in context or _SUPPRESSED[1] in context) and is_suppressed(context):
                 return None

@@ -6,10 +6,10 @@ command, so their series are looked up once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
-from ...metrics.series import move_all
+from ...metrics.gauge_series import move_all
+from ...metrics.record import AUTOMATIC
 from ...metrics.store import STORE, GaugeSeries, HistogramSeries, Value
 from ...semconv import attributes as a
 from ...semconv import metrics as m
@@ -17,13 +17,27 @@ from ...semconv.spec import MetricSpec
 
 
 class PoolSeries:
-    """The series of one pool, and what it has added to the gauges: `close` takes that back."""
+    """The series of one pool, and what it has added to the gauges: `close` takes that back.
 
-    def __init__(self, system: a.DbSystem, name: str) -> None:
+    `totals`: gauges of idle and of used connections that the pool moves beside its own, where they fill themselves.
+    """
+
+    def __init__(self, system: a.DbSystem, name: str, totals: tuple[GaugeSeries, GaugeSeries] | None = None) -> None:
         self._pool: dict[str, Value | None] = {a.DB_SYSTEM: system.value, a.POOL_NAME: name}
         self._idle = self._gauge(m.CONNECTION_COUNT, a.ConnectionState.IDLE)
         self._used = self._gauge(m.CONNECTION_COUNT, a.ConnectionState.USED)
         self._pending = self._gauge(m.CONNECTION_PENDING)
+        self._totals = totals
+        self._total = None if totals is None else totals[0].spec.name
+        own = ((self._idle, -1), (self._used, 1)), ((self._idle, 1), (self._used, -1))
+        both = (
+            own if totals is None else ((*own[0], (totals[0], -1), (totals[1], 1)), (*own[1], (totals[0], 1), (totals[1], -1)))
+        )
+        waits = (self._pending, -1)
+        # What most commands do has its moves made once: with the totals, and without.
+        self._waits = ((self._pending, 1),)
+        self._takes = (*own[0], waits), (*both[0], waits)
+        self._returns = own[1], both[1]
         self.waited: Final = self._histogram(m.CONNECTION_WAIT_TIME).observe
         """Takes the seconds after which a connection was handed out, the time to open it included."""
         self.was_used: Final = self._histogram(m.CONNECTION_USE_TIME).observe
@@ -36,13 +50,37 @@ class PoolSeries:
     def _histogram(self, spec: MetricSpec) -> HistogramSeries:
         return STORE.histogram(spec).bind(self._pool)
 
-    def move(self, idle: int, used: int, pending: int = 0, also: Iterable[tuple[GaugeSeries, float]] = ()) -> None:
-        """So many more (or fewer) connections are idle, are used, are waited for (never fewer than none); `also`: more gauges."""
+    def waits(self) -> None:
+        """One more waits for a connection."""
+        self.pending += 1
+        move_all(self._waits)
+
+    def takes(self) -> None:
+        """Who waited has got an idle connection."""
+        if self.pending < 1:
+            self.move(-1, 1)
+            return
+        self.pending -= 1
+        self.idle -= 1
+        self.used += 1
+        move_all(self._takes[self._total in AUTOMATIC.active])
+
+    def returns(self) -> None:
+        """A connection that was used is idle again."""
+        self.idle += 1
+        self.used -= 1
+        move_all(self._returns[self._total in AUTOMATIC.active])
+
+    def move(self, idle: int, used: int, pending: int = 0) -> None:
+        """So many more (or fewer) connections are idle, are used, are waited for (never fewer than none)."""
         pending = max(pending, -self.pending) if pending < 0 else pending
         self.idle += idle
         self.used += used
         self.pending += pending
-        move_all(((self._idle, idle), (self._used, used), (self._pending, pending), *also))
+        moves = (self._idle, idle), (self._used, used), (self._pending, pending)
+        if self._totals is not None and self._total in AUTOMATIC.active:
+            moves = (*moves, (self._totals[0], idle), (self._totals[1], used))  # type: ignore[assignment]
+        move_all(moves)
 
     def hold(self, idle: int, used: int, pending: int = 0) -> None:
         """The pool holds so many connections now; so many more (or fewer) wait for one."""

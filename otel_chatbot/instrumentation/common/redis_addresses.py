@@ -5,6 +5,7 @@ Fed by redis-py's pools; feeds the spans and figures of Redis and the cache's si
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Final
 
 Address = tuple[str | None, int | None, str | None]
@@ -36,10 +37,19 @@ def address(pool: Any) -> Address:
 
 def _place(connection: dict[str, Any]) -> tuple[str, int | None, str]:
     get = connection.get
-    db = str(get("db") or 0)
-    if path := get("path"):
-        return str(path), None, db
-    return str(get("host") or _HOST), int(get("port") or _PORT), db
+    host, port, db, path = get("host"), get("port"), get("db"), get("path")
+    try:
+        return _told(host, port, db, path)
+    except TypeError:  # what cannot be hashed
+        return _told(str(host) if host else None, int(port or 0), str(db or 0), str(path) if path else None)
+
+
+@functools.lru_cache(maxsize=256, typed=True)
+def _told(host: Any, port: Any, db: Any, path: Any) -> tuple[str, int | None, str]:
+    """The address of a connection with these arguments: the same few, for each command."""
+    if path:
+        return str(path), None, str(db or 0)
+    return str(host or _HOST), int(port or _PORT), str(db or 0)
 
 
 def connection_name(service: str | None, connection: dict[str, Any]) -> str:

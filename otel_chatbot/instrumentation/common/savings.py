@@ -10,6 +10,7 @@ asked since the app started has saved nothing that is known.
 
 from __future__ import annotations
 
+import functools
 import json
 from decimal import Decimal
 from typing import NamedTuple
@@ -28,7 +29,7 @@ class Model(NamedTuple):
     name: str
 
 
-class Wish(NamedTuple):
+class WantedModel(NamedTuple):
     """What a request wants of a model: its route, and the model that it names itself (`model` in its JSON, form or query)."""
 
     route: str
@@ -42,15 +43,15 @@ def cost_of(model: Model, dollars: Decimal) -> None:
 
 
 @never_raise
-def asked(wish: Wish, model: Model) -> None:
+def asked(wish: WantedModel, model: Model) -> None:
     """A turn with this wish has asked this model."""
-    name, text = _asked(wish), json.dumps(model)
+    name, text = _asked(wish), _text(model)
     if NOTES.get(name) != text:
         NOTES.put(name, text)
 
 
 @never_raise
-def count(wish: Wish) -> None:
+def count(wish: WantedModel) -> None:
     """A turn with this wish was answered from the cache, and the application does not say itself what that saved."""
     if record.switched_off(m.AI_COST_SAVED):
         return
@@ -64,8 +65,13 @@ def count(wish: Wish) -> None:
 
 
 def _cost(model: Model) -> str:
-    return "cost " + json.dumps(model)
+    return "cost " + _text(model)
 
 
-def _asked(wish: Wish) -> str:
-    return "asked " + json.dumps(wish)
+def _asked(wish: WantedModel) -> str:
+    return "asked " + _text(wish)
+
+
+@functools.lru_cache(maxsize=1024)
+def _text(named: Model | WantedModel) -> str:
+    return json.dumps(named)

@@ -20,6 +20,9 @@ Decided = tuple[SpanContext, SpanContext | None]
 class SpanMaker(Protocol):
     """Begins spans with one tracer. The attributes that it is given become the span's own."""
 
+    def drops(self, context: Context) -> bool:
+        """Whether it is known at once that a span under this context is not sampled, for its parent is not."""
+
     def decide(self, context: Context) -> Decided | None:
         """What a span under this context is to be, and its parent; None where only the tracer can say, with name and attributes at hand."""
 
@@ -41,6 +44,10 @@ class PlainMaker:
     def __init__(self, tracer: Tracer, *, exceptions: bool) -> None:
         self._tracer = tracer
         self._exceptions = exceptions
+
+    def drops(self, _context: Context) -> bool:
+        """Only the tracer knows."""
+        return False
 
     def decide(self, _context: Context) -> Decided | None:
         """Nothing: the tracer decides."""

@@ -24,7 +24,7 @@ from ...semconv import metrics as m
 from .patching import Method, Patches
 
 if TYPE_CHECKING:
-    from .chat_turn import Turn
+    from .chat_turn import ChatTurn
 
 KEPT: Final = 60.0
 """Seconds within which a thread is expected to store what a request has left to it."""
@@ -32,7 +32,7 @@ _MOST: Final = 1000
 _MESSAGES: Final = (m.MESSAGES_SENT, m.MESSAGES_RECEIVED)
 
 
-class Entrusted:
+class HandedToThreads:
     """What requests have left to threads: turns that have told of messages, and messages that were stored before."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Entrusted:
         """Start anew, as in a forked child."""
         self._lock = threading.Lock()
         self._latest = float("-inf")
-        self._turns: deque[tuple[float, Turn]] = deque(maxlen=_MOST)
+        self._turns: deque[tuple[float, ChatTurn]] = deque(maxlen=_MOST)
         self._stored: dict[str, deque[float]] = {spec.name: deque(maxlen=_MOST) for spec in _MESSAGES}
 
     def note(self, scope: Scope) -> None:
@@ -50,7 +50,7 @@ class Entrusted:
         if not scope.entrusted:
             scope.entrusted = self._latest = monotonic()
 
-    def promise(self, turn: Turn) -> None:
+    def promise(self, turn: ChatTurn) -> None:
         """A turn has told of messages that a thread may store yet."""
         with self._lock:
             self._turns.append((monotonic(), turn))
@@ -81,10 +81,10 @@ class Entrusted:
         return amount
 
 
-ENTRUSTED: Final = Entrusted()
+ENTRUSTED: Final = HandedToThreads()
 
 
-def tell(scope: Scope, turn: Turn, turns: int) -> None:
+def tell(scope: Scope, turn: ChatTurn, turns: int) -> None:
     """A request that models have answered is over: count so many messages and answers, unless it has stored some itself."""
     if turn.stores or turn.told or not turn.well or not turns or m.MESSAGES_FROM_MODEL in config.current().auto_off:
         return
@@ -103,7 +103,7 @@ def tell(scope: Scope, turn: Turn, turns: int) -> None:
         ENTRUSTED.promise(turn)
 
 
-def _take(turn: Turn, name: str, amount: float) -> float:
+def _take(turn: ChatTurn, name: str, amount: float) -> float:
     """How many of these messages a turn has not told of; what it has told of them stands for them."""
     told = turn.told.get(name, 0.0)
     taken = min(told, amount)

@@ -12,7 +12,7 @@ from typing import Final
 from ... import config
 from ...metrics import view
 from ...semconv import metrics as m
-from .reasons import Known, reason
+from .reasons import RunFacts, reason
 
 Empty = Mapping[str, str]
 """A figure by its Prometheus name, its status, why it is empty, and the remedy, which may be empty."""
@@ -27,7 +27,7 @@ def empty_figures() -> list[Empty]:
     totals = {family.spec.name: _total(family) for family in view.read()}
     if not totals.get(m.API_REQUESTS.name):
         return []
-    known = Known(totals, config.current())
+    known = RunFacts(totals, config.current())
     found = [(spec, reason(spec, known)) for spec in m.CHATBOT if not totals.get(spec.name)]
     return [
         {"figure": spec.prometheus, "status": LOST if given.lost else UNUSED, "why": given.why, "remedy": given.remedy}

@@ -28,7 +28,7 @@ class Reason(NamedTuple):
     """Whether something was seen that the figure should hold, rather than nothing."""
 
 
-class Known:
+class RunFacts:
     """What is known of the run: each metric's total, and the settings."""
 
     def __init__(self, totals: Mapping[str, float], settings: Settings) -> None:
@@ -45,7 +45,7 @@ class Known:
         return bool(self._totals.get(spec.name))
 
 
-def reason(spec: MetricSpec, known: Known) -> Reason:
+def reason(spec: MetricSpec, known: RunFacts) -> Reason:
     """Why a figure is empty."""
     if record.switched_off(spec):
         return Reason("CHATBOT_OTEL_AUTO_OFF names it", f"count it by hand, or take {spec.python} out of that setting")
@@ -54,7 +54,7 @@ def reason(spec: MetricSpec, known: Known) -> Reason:
     return _REASONS[spec.name](known)
 
 
-def _conversations(known: Known) -> Reason:
+def _conversations(known: RunFacts) -> Reason:
     by_hand = "call conversations_created.inc() where one begins"
     if not _uses_mongodb(known):
         why = "no conversation is stored in MongoDB, and a model's call does not say which one it belongs to"
@@ -67,7 +67,7 @@ def _conversations(known: Known) -> Reason:
     return Reason("no document that was written to MongoDB is a conversation", remedy, known.chats)
 
 
-def _messages(known: Known) -> Reason:
+def _messages(known: RunFacts) -> Reason:
     unread = FACTS.of(seen.UNREAD)
     if unread:
         return Reason(
@@ -92,7 +92,7 @@ def _messages(known: Known) -> Reason:
     return Reason(why, f"look at {m.ERRORS.prometheus} and at the app's log; or {by_hand}", lost=True)
 
 
-def _ai_calls(_known: Known) -> Reason:
+def _ai_calls(_known: RunFacts) -> Reason:
     remedy = "put chat_completion() around calls that are not seen, or name their address in CHATBOT_OTEL_AI_ADDRESSES"
     return _unseen_calls() or Reason("no model was asked by a library that is followed", remedy)
 
@@ -114,7 +114,7 @@ def _unseen_calls() -> Reason | None:
     return None
 
 
-def _no_cache(known: Known) -> Reason | None:
+def _no_cache(known: RunFacts) -> Reason | None:
     if not ({"redis", "cachelib"} & sys.modules.keys()):
         why = "no cache is used: neither redis nor cachelib is imported"
         return Reason(why, "nothing, where the app has no cache; another one counts by cache_hits.inc() and cache_misses.inc()")
@@ -125,22 +125,22 @@ def _no_cache(known: Known) -> Reason | None:
     return None
 
 
-def _cache_reads(known: Known) -> Reason:
+def _cache_reads(known: RunFacts) -> Reason:
     return _no_cache(known) or Reason(
         "the cache is written and not read",
         "nothing, where that is meant: reads of histories, sessions, limits and queues are no cache reads",
     )
 
 
-def _hits(known: Known) -> Reason:
+def _hits(known: RunFacts) -> Reason:
     return Reason("no read of the cache has found anything yet") if known.has(m.CACHE_MISSES) else _cache_reads(known)
 
 
-def _misses(known: Known) -> Reason:
+def _misses(known: RunFacts) -> Reason:
     return Reason("every read of the cache has found something") if known.has(m.CACHE_HITS) else _cache_reads(known)
 
 
-def _cache_size(known: Known) -> Reason:
+def _cache_size(known: RunFacts) -> Reason:
     found = _no_cache(known)
     if found is not None:
         return found
@@ -151,11 +151,11 @@ def _cache_size(known: Known) -> Reason:
     )
 
 
-def _uses_mongodb(known: Known) -> bool:
+def _uses_mongodb(known: RunFacts) -> bool:
     return known.has(m.DB_QUERIES)
 
 
-def _database(known: Known) -> Reason:
+def _database(known: RunFacts) -> Reason:
     if _uses_mongodb(known):
         return Reason("no connection to MongoDB is open now")
     others = [libraries.DATABASES[name] for name in libraries.imported(libraries.DATABASES)]
@@ -169,7 +169,7 @@ def _database(known: Known) -> Reason:
     return Reason("no MongoDB is used: pymongo is imported, and no command was sent", remedy)
 
 
-def _errors(_known: Known) -> Reason:
+def _errors(_known: RunFacts) -> Reason:
     return Reason("nothing has failed: no 5xx answer, no exception, no failed model call")
 
 
@@ -185,19 +185,19 @@ def _active(kind: str, setting: str, places: tuple[str, ...], *, lost: bool = Fa
     )
 
 
-def _users(known: Known) -> Reason:
+def _users(known: RunFacts) -> Reason:
     return _active("users", "CHATBOT_OTEL_USER_ID_FROM", known.settings.user_id_from)
 
 
-def _active_conversations(known: Known) -> Reason:
+def _active_conversations(known: RunFacts) -> Reason:
     return _active("conversations", "CHATBOT_OTEL_CONVERSATION_ID_FROM", known.settings.conversation_id_from, lost=known.chats)
 
 
-def _requests(_known: Known) -> Reason:
+def _requests(_known: RunFacts) -> Reason:
     return Reason("every request was a connection that is counted apart", "look at http_server_request_duration_seconds")
 
 
-_REASONS: Final[dict[str, Callable[[Known], Reason]]] = {
+_REASONS: Final[dict[str, Callable[[RunFacts], Reason]]] = {
     m.CONVERSATIONS_CREATED.name: _conversations,
     m.MESSAGES_SENT.name: _messages,
     m.MESSAGES_RECEIVED.name: _messages,

@@ -27,7 +27,7 @@ AFTER: Final = 10
 _logger = logging.getLogger(PACKAGE_LOGGER)
 
 
-class Telling:
+class LineState:
     """Whether the line has been written, or is not to be."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Telling:
         if method != "POST" or route is None:
             return
         turn = scope.turn
-        asked = isinstance(turn, chat_turn.Turn) and turn.calls
+        asked = isinstance(turn, chat_turn.ChatTurn) and turn.calls
         if not (asked or seen.speaks_of_chat(route)):
             return
         self._chats += 1
@@ -61,4 +61,4 @@ def tell() -> None:
         sink.SINK.accept(_logger.makeRecord(_logger.name, logging.INFO, __file__, 0, line, (), None, "tell"))
 
 
-TELLING: Final = Telling()
+TELLING: Final = LineState()

@@ -54,7 +54,7 @@ class Answer:
         return self.method != "HEAD" and self.status not in _EMPTY_BODY
 
     def note_exception(self, error: BaseException) -> None:
-        """An exception that Flask was told of. It is a failure where the client gets one; the first one counts."""
+        """An exception that Flask was told of. It is a failure only where the client gets a failure. The first exception counts."""
         if self.raised is None:
             self.raised = error
 

@@ -1,11 +1,12 @@
 """Flask: every request counted, measured and traced to its last byte, in every app of the process, made before or after.
 
-Fed by Flask's signals and by its WSGI entrance, outside of every middleware; feeds `flask.request`, `flask.routes` and `active.gauges`.
+Fed by Flask's signals and by its WSGI entrance, outside of every middleware; feeds `flask.request`, `flask.routes` and
+`active.gauges`.
 
 The signals `request_started`, `request_finished` and `got_request_exception` leave no frame in the app's tracebacks. Spans
-are made here rather than by opentelemetry-instrumentation-flask, whose hooks read the body-less `request.url`, which raises
-for a host that the app does not trust, and which end a span before a streamed body. Where that instrumentation was
-installed by somebody else, its span is taken over and none is made.
+are made here rather than by opentelemetry-instrumentation-flask: its hooks read `request.url`, which raises for a host that the
+app does not trust, and they end a span before a streamed body. Where somebody else has installed that instrumentation, its span
+is taken over and none is made.
 """
 
 from __future__ import annotations

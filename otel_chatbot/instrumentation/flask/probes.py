@@ -1,4 +1,4 @@
-"""What tells probes and scrapes from the app's own requests: their paths, and a mark in the context of their spans.
+"""How probes and scrapes are told from the app's own requests: by their paths, and by a mark in the context of their spans.
 
 Feeds the Flask hook, which counts them apart, and `distro.providers.probe_traces`, which drops their traces.
 """

@@ -1,4 +1,4 @@
-"""One request from its arrival to its last byte: what is counted, measured and told of it, once.
+"""One request from its arrival to its last byte: what is counted, measured and told of it, each once.
 
 Fed by `instrumentation.flask.hooks` (the hooks of an app) and `instrumentation.flask.streaming` (the last byte); feeds the metrics
 of requests, the request's span and the access record. No figure comes from a span: all are right when nothing is sampled.
@@ -17,7 +17,7 @@ from ..._clock import perf_counter
 from ..._guard import never_raise
 from ...logs.access import access_record
 from ...metrics import deduplication
-from ...metrics.series import GaugeSeries
+from ...metrics.gauge_series import GaugeSeries
 from ...semconv import attributes as a
 from ..active.gauges import ACTIVE, Found
 from ..common import chat_turn
@@ -143,7 +143,9 @@ class ServedRequest:
         if conversation is not None:
             self.tracing.attributes[a.GEN_AI_CONVERSATION_ID] = conversation
         if status < 400:
-            ACTIVE.see(Found(self.ids.user, conversation))
+            user = ACTIVE.see(Found(self.ids.user, conversation))
+            if user is not None:
+                self.tracing.attributes[a.USER_HASH] = user
 
     @never_raise
     def _finish_turn(self, status: int, elapsed: float, context: SpanContext) -> None:

@@ -2,9 +2,9 @@
 
 Fed by `instrumentation.flask.hooks`; feeds the app's URL map, and `doctor` with the routes that prober or scraper cannot reach.
 
-At the first call, because the app's own routes and blueprints are there by then: they win, and nothing clashes. A route
-alone would not do for the health probes, which must answer although a catch-all rule, a login hook, trusted hosts or host
-matching stand before it: those three are answered before Flask looks at the request.
+They are mounted at the first call, because the app's own routes and blueprints are there by then: those win, and nothing clashes.
+For the three health probes a route alone is not enough. They must answer although a catch-all rule, a login hook, trusted hosts
+or host matching stand before the route, so they are answered before Flask looks at the request.
 """
 
 from __future__ import annotations
@@ -217,8 +217,8 @@ def refusals() -> list[Refusal]:
 def watch(path: str, status: int, *, reached: bool) -> None:
     """Keep in mind how one of the six paths was answered; one log line per path and status when the app refuses it.
 
-    `reached`: our view itself was asked. What it refuses, it has said in a log line of its own; what hooks make of its answer
-    afterwards, as a rate limiter does, it cannot know.
+    `reached`: our view itself was asked. Where it refuses, it writes a log line of its own. It cannot know what hooks make of its
+    answer afterwards, as a rate limiter does.
     """
     if path not in PATHS:
         return

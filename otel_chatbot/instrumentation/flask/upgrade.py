@@ -1,6 +1,7 @@
 """Connections that stop being HTTP: a websocket, which ends without an answer that the server could send.
 
-Fed by `instrumentation.flask.hooks` and `instrumentation.flask.request`; feeds the status of an answer: 101, if the connection ended well.
+Fed by `instrumentation.flask.hooks` and `instrumentation.flask.request`; feeds the status of an answer: 101, if the connection
+ended well.
 
 No WSGI server has a way to say so. Under gunicorn, the libraries (simple-websocket, python-engineio) raise StopIteration;
 under werkzeug, ConnectionError, or they answer 200 into the closed connection; under gevent and eventlet, they return an

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..._clock import perf_counter
 from ..._guard import never_raise
@@ -23,26 +23,35 @@ from . import call as genai_call
 from .call import Call
 
 if TYPE_CHECKING:
-    from .exchange import Exchange
     from .recognise import Found
+    from .wire_call import WireCall
 
 _current: ContextVar[Boundary | None] = ContextVar("otel_chatbot_ai_boundary", default=None)
 
 
+class Client(NamedTuple):
+    """Whose method is a boundary. `provider`: what the client's name says of it, where the address says nothing."""
+
+    library: str = ""
+    provider: str | None = None
+    ignored: bool = False
+    """Whether the user has switched this client's instrumentation off."""
+
+
+NOBODY: Final = Client()
+"""A boundary that is no client's: one of `genai.transports`."""
+
+
 class Boundary:
-    """One outer call of a client. `provider`: what the client's name says of it, where the address says nothing.
+    """One outer call of a client."""
 
-    `ignored`: the user has switched this client's instrumentation off.
-    """
+    __slots__ = ("_outer", "call", "client", "found", "inside", "started", "wire_call")
 
-    __slots__ = ("_outer", "call", "exchange", "found", "ignored", "inside", "provider", "started")
-
-    def __init__(self, provider: str | None, *, ignored: bool = False) -> None:
-        self.provider = provider
-        self.ignored = ignored
+    def __init__(self, client: Client) -> None:
+        self.client = client
         self.call: Call | None = None
         self.found: Found | None = None
-        self.exchange: Exchange | None = None
+        self.wire_call: WireCall | None = None
         self.inside = True
         self.started = perf_counter()
         self._outer = _current.get()
@@ -58,15 +67,15 @@ class Boundary:
         """The client's method has returned, or raised this."""
         self.step_out()
         self.inside = False
-        call, exchange = self.call, self.exchange
+        call, wire_call = self.call, self.wire_call
         if call is None:
             return
         if error is not None:
             call.end(error)
-        elif exchange is None:
+        elif wire_call is None:
             call.end()
-        elif exchange.over:
-            exchange.settle(exchange.error)
+        elif wire_call.over:
+            wire_call.settle(wire_call.error)
 
 
 def current() -> Boundary | None:
@@ -75,19 +84,19 @@ def current() -> Boundary | None:
 
 
 @never_raise
-def enter(provider: str | None, *, ignored: bool = False) -> Boundary | None:
+def enter(client: Client = NOBODY) -> Boundary | None:
     """Enter a client's method; None where it is a part of another call, or the package's own."""
     if _current.get() is not None or record.is_own_traffic() or genai_call.current() is not None:
         return None
-    return Boundary(provider, ignored=ignored)
+    return Boundary(client)
 
 
-def following(provider: str | None, *, ignored: bool = False) -> Callable[[Method], Method]:
+def following(client: Client) -> Callable[[Method], Method]:
     """Make a method that is a boundary."""
 
     def make(original: Method) -> Method:
         def call(*args: Any, **kwargs: Any) -> Any:
-            boundary = enter(provider, ignored=ignored)
+            boundary = enter(client)
             if boundary is None:
                 return original(*args, **kwargs)
             try:
@@ -97,16 +106,16 @@ def following(provider: str | None, *, ignored: bool = False) -> Callable[[Metho
                 raise
             boundary.leave()
             # The method of google.api_core is one for both: in asyncio it has only made what will ask.
-            return _within(answer, provider, ignored=ignored) if type(answer) is CoroutineType else answer
+            return _within(answer, client) if type(answer) is CoroutineType else answer
 
         return call
 
     return make
 
 
-async def _within(asking: Coroutine[Any, Any, Any], provider: str | None, *, ignored: bool) -> Any:
+async def _within(asking: Coroutine[Any, Any, Any], client: Client) -> Any:
     """A coroutine that is a boundary."""
-    boundary = enter(provider, ignored=ignored)
+    boundary = enter(client)
     if boundary is None:
         return await asking
     try:
@@ -118,12 +127,12 @@ async def _within(asking: Coroutine[Any, Any, Any], provider: str | None, *, ign
     return answer
 
 
-def following_async(provider: str | None, *, ignored: bool = False) -> Callable[[Method], Method]:
+def following_async(client: Client) -> Callable[[Method], Method]:
     """Make an asynchronous method that is a boundary."""
 
     def make(original: Method) -> Method:
         async def call(*args: Any, **kwargs: Any) -> Any:
-            return await _within(original(*args, **kwargs), provider, ignored=ignored)
+            return await _within(original(*args, **kwargs), client)
 
         return call
 
@@ -150,6 +159,8 @@ _MISTRAL: Final = ("mistralai.client.basesdk", "mistralai.basesdk")
 _LITELLM: Final = ("completion", "text_completion", "embedding", "responses")
 _GOOGLE: Final = ("google.genai._api_client",)
 _COHERE: Final = ("cohere.core.http_client",)
+_LANGCHAIN_MISTRAL: Final = "langchain_mistralai.chat_models"
+"""Has no client below it: it sends with httpx, and repeats what failed to connect (`create_base_retry_decorator`)."""
 ROWS: Final = (
     *(Row(name, (name,), "BaseSDK", "do_request", GenAiProvider.MISTRAL) for name in _MISTRAL),
     *(Row(name, (name,), "BaseSDK", "do_request_async", GenAiProvider.MISTRAL, is_async=True) for name in _MISTRAL),
@@ -157,6 +168,8 @@ ROWS: Final = (
     Row("google.genai", _GOOGLE, "BaseApiClient", "_async_request", is_async=True),
     Row("cohere", _COHERE, "HttpClient", "request", GenAiProvider.COHERE),
     Row("cohere", _COHERE, "AsyncHttpClient", "request", GenAiProvider.COHERE, is_async=True),
+    Row(_LANGCHAIN_MISTRAL, (_LANGCHAIN_MISTRAL,), "ChatMistralAI", "completion_with_retry", GenAiProvider.MISTRAL),
+    Row(_LANGCHAIN_MISTRAL, (_LANGCHAIN_MISTRAL,), "", "acompletion_with_retry", GenAiProvider.MISTRAL, is_async=True),
     Row("botocore.client", ("botocore.client",), "BaseClient", "_make_api_call"),
     *(Row("litellm", ("litellm",), "", name) for name in _LITELLM),
     *(Row("litellm", ("litellm",), "", f"a{name}", is_async=True) for name in _LITELLM),
@@ -176,7 +189,7 @@ def wrap(library: str, patches: Patches, *, ignored: bool) -> None:
             if owner is not None:
                 provider = None if row.provider is None else row.provider.value
                 make = following_async if row.is_async else following
-                patches.wrap(owner, row.method, make(provider, ignored=ignored))
+                patches.wrap(owner, row.method, make(Client(library, provider, ignored)))
 
 
 def _module(name: str) -> Any:

@@ -1,8 +1,8 @@
 """One call of a model, from its request to the end of its answer: what is measured, counted and told of it, once.
 
-Fed by `genai.exchange` (what the transports see), `genai.boundaries` (the clients' outer calls) and `genai.completion` (calls that
-the application tells of itself); feeds the metrics of AI calls, their span, and the request's turn. No figure comes from a span: all are right when nothing is
-sampled.
+Fed by `genai.wire_call` (what the transports see), `genai.boundaries` (the clients' outer calls) and `genai.completion` (calls
+that the application tells of itself); feeds the metrics of AI calls, their span, and the request's turn. No figure comes from a
+span: all figures are right when nothing is sampled.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from opentelemetry import trace
 from ..._clock import perf_counter
 from ..._guard import never_raise
 from ...metrics import deduplication, record
+from ...metrics.series import get_current
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ...semconv.spec import Kind
 from ..common import chat_turn, savings, seen
 from ..common.savings import Model
-from . import cost
+from . import cost, figures
 from . import spans as genai_spans
 from .cost import Usage
 from .protocols.answer import Answer
-from .protocols.protocol import Asked, asks_of_a_user, characters
+from .protocols.protocol import ModelRequest, asks_of_a_user, characters
 from .recognise import Place
 
 _CHARACTERS_A_TOKEN: Final = 4
@@ -49,11 +50,13 @@ class Call:
     def __init__(
         self,
         provider: str,
-        asked: Asked,
+        asked: ModelRequest,
         place: Place | None = None,
         started: float = 0.0,
+        *,
+        spans: bool = True,
     ) -> None:
-        """Begin a call. `started`: on the clock `perf_counter`, if not now."""
+        """Begin a call. `started`: on the clock `perf_counter`, if not now. `spans`: false where another tool makes its span."""
         end_abandoned()
         current()  # so that nothing begins inside a block that has ended
         deduplication.current()  # where no request runs, the scope is made here rather than in the copy below
@@ -73,7 +76,7 @@ class Call:
             self._turn.calls += 1
             if self.operation is not a.GenAiOperation.EMBEDDINGS:
                 self._turn.model = Model(provider, self.model)
-        self.span = genai_spans.start(provider, asked, place)
+        self.span = genai_spans.start(provider, asked, place) if spans else None
         self._context = copy_context()  # the request's scope, also where a stream ends outside of it
         self._chunks = self._characters = 0
         self._first_chunk = self._last_chunk = 0.0
@@ -82,11 +85,14 @@ class Call:
 
     def enter(self) -> None:
         """From here to `leave_block` the model is being asked: the call's span is the current one."""
-        self._outer = current(), otel_context.get_current()
+        context = get_current()
+        self._outer = current(), context
         _current.set(self)
-        if self.span is not None:
-            otel_context.attach(trace.set_span_in_context(self.span))
-        self._inside = otel_context.get_current()
+        if self.span is None:
+            self._inside = context
+        else:
+            self._inside = trace.set_span_in_context(self.span, context)
+            otel_context.attach(self._inside)
 
     def leave_block(self) -> None:
         """Undo `enter`. Where this is not the place (a generator closed in another thread), `current` will undo it there."""
@@ -98,7 +104,8 @@ class Call:
     def _step_out(self) -> None:
         outer, context = self._outer
         _current.set(outer)
-        otel_context.attach(context)
+        if get_current() is not context:
+            otel_context.attach(context)
 
     @contextmanager
     def around(self) -> Iterator[None]:
@@ -128,8 +135,11 @@ class Call:
         now = perf_counter()
         if not self._chunks:
             self._first_chunk = now
-        spec, since = (m.GEN_AI_CHUNK, self._last_chunk) if self._chunks else (m.GEN_AI_FIRST_CHUNK, self.started)
-        record.observe(spec, now - since, self._attributes(), self._span_context())
+        first, later = figures.chunks(self._kind())
+        if self._chunks:
+            later.observe(now - self._last_chunk, self._span_context())
+        else:
+            first.observe(now - self.started, self._span_context())
         self._last_chunk = now
         self._chunks += 1
         self._characters += characters
@@ -169,7 +179,7 @@ class Call:
             _abandoned.append(self)
 
     @never_raise
-    def _finish(self, now: float, hearing: chat_turn.Turn | None, *, abandoned: bool) -> None:
+    def _finish(self, now: float, hearing: chat_turn.ChatTurn | None, *, abandoned: bool) -> None:
         estimated = self.usage is None and self._estimate()
         attributes: dict[str, Any] = {}
         if estimated:
@@ -196,25 +206,24 @@ class Call:
 
     @never_raise
     def _measure(self, elapsed: float) -> None:
-        context = self._span_context()
-        own = {a.GEN_AI_PROVIDER: self.provider, a.GEN_AI_REQUEST_MODEL: self.model, a.ERROR_TYPE: self.failure}
-        record.observe(m.AI_RESPONSE_TIME, elapsed, own, context)
+        context, kind = self._span_context(), self._kind()
+        response_time, duration = figures.times(kind, self.failure)
+        response_time.observe(elapsed, context)
         if self.failure is not None:
             record.count(m.ERRORS, 1.0, {a.ERROR_TYPE: self.failure})
-        attributes = self._attributes()
-        record.observe(m.GEN_AI_DURATION, elapsed, {**attributes, a.ERROR_TYPE: self.failure}, context)
+        duration.observe(elapsed, context)
         if self.usage is not None:
-            self._count_tokens(self.usage, attributes, context)
+            self._count_tokens(self.usage, kind, context)
 
-    def _count_tokens(self, usage: Usage, attributes: dict[str, Any], context: trace.SpanContext | None) -> None:
+    def _count_tokens(self, usage: Usage, kind: figures.CallKind, context: trace.SpanContext | None) -> None:
         for spec, part in m.TOKENS:
             if part is a.TokenType.OUTPUT and self.operation is a.GenAiOperation.EMBEDDINGS:
                 continue
             tokens = usage.input if part is a.TokenType.INPUT else usage.output
             if spec.kind is Kind.HISTOGRAM:
-                record.observe(spec, tokens, {**attributes, a.GEN_AI_TOKEN_TYPE: part.value}, context)
+                figures.tokens(spec, part, kind).observe(tokens, context)
             else:
-                record.count(spec, tokens, attributes)
+                record.count(spec, tokens, figures.named(kind))
 
     @never_raise
     def _price(self, attributes: dict[str, Any]) -> None:
@@ -227,8 +236,9 @@ class Call:
         if dollars is None:
             record.count(m.AI_UNPRICED, 1.0, {a.GEN_AI_REQUEST_MODEL: self.model})
             return
-        attributes[a.COST] = float(dollars)
-        record.count(m.AI_COST, float(dollars), {a.GEN_AI_PROVIDER: self.provider, a.GEN_AI_REQUEST_MODEL: self.model})
+        attributes[a.COST] = amount = float(dollars)
+        if amount:
+            figures.priced(self.provider, self.model).add(amount)
         if self._turn is not None:
             self._turn.cost = dollars + (self._turn.cost or 0)
         if self.operation is not a.GenAiOperation.EMBEDDINGS and self.failure is None and a.ABANDONED not in attributes:
@@ -243,7 +253,7 @@ class Call:
         self._turn.spent(a.Phase.GENERATION, now - (self._first_chunk or self.started))
 
     @never_raise
-    def _reply(self, hearing: chat_turn.Turn | None) -> None:
+    def _reply(self, hearing: chat_turn.ChatTurn | None) -> None:
         """A model has answered: in the turn that asked it, or, where that is over, in the one that heard of it."""
         turn = self._turn
         if turn is None:
@@ -253,15 +263,10 @@ class Call:
             turn = hearing
         chat_turn.replied(turn, to_a_question=asks_of_a_user(self.asked.said))
 
-    def _attributes(self) -> dict[str, Any]:
+    def _kind(self) -> figures.CallKind:
         if self.response_model is None and self.answer is not None:
             self.response_model = self.answer.model
-        return {
-            a.GEN_AI_OPERATION: self.operation.value,
-            a.GEN_AI_PROVIDER: self.provider,
-            a.GEN_AI_REQUEST_MODEL: self.model,
-            a.GEN_AI_RESPONSE_MODEL: self.response_model,
-        }
+        return self.operation._value_, self.provider, self.model, self.response_model
 
     def _span_context(self) -> trace.SpanContext | None:
         return None if self.span is None else self.span.get_span_context()
@@ -275,7 +280,7 @@ class Call:
 def current() -> Call | None:
     """The call in whose block this code runs. Blocks that a generator left elsewhere are left here too."""
     call = _current.get()
-    while call is not None and call._left and otel_context.get_current() is call._inside:
+    while call is not None and call._left and get_current() is call._inside:
         call._step_out()
         call = _current.get()
     while call is not None and call._left:

@@ -25,7 +25,7 @@ from ..common import chat_turn
 from . import cost, spans
 from .call import Call
 from .cost import Usage
-from .protocols.protocol import Asked
+from .protocols.protocol import ModelRequest
 
 _logger = logging.getLogger(PACKAGE_LOGGER)
 
@@ -61,7 +61,7 @@ class ChatCompletion:
             self._call.response_model = model
 
     def fail(self, error_type: str) -> None:
-        """Say that the call failed without an exception, and how: a short name out of few."""
+        """Say that the call failed without an exception, and how: by a short name. Use few different names."""
         if self._call is not None:
             self._call.failure = error_type
 
@@ -70,7 +70,7 @@ class ChatCompletion:
         ensure_configured()
         record.activate_source(Source.GENAI)
         spans.use_if_off()
-        self._call = Call(self._provider, Asked(self._model, said=self._prompt))
+        self._call = Call(self._provider, ModelRequest(self._model, said=self._prompt))
         self._call.enter()
 
     @never_raise

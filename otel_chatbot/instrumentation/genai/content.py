@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from ...semconv import attributes as a
-from .protocols.answer import MOST_TEXT, Answer, Tool, dict_of, dicts_of, list_of
+from .protocols.answer import MOST_TEXT, Answer, ToolCall, dict_of, dicts_of, list_of
 
 _MOST_MESSAGES: Final = 256
 _SYSTEM: Final = frozenset({"system", "developer"})
@@ -21,7 +21,7 @@ _SYSTEM: Final = frozenset({"system", "developer"})
 
 def asked(body: Mapping[str, Any]) -> dict[str, str]:
     """The attributes of what was asked, from a request's body in any wire's words."""
-    room = _Room()
+    room = _Budget()
     system: list[dict[str, Any]] = []
     for name in ("instructions", "system", "systemInstruction", "system_instruction", "preamble"):
         system += _parts(body.get(name), room)
@@ -36,7 +36,7 @@ def asked(body: Mapping[str, Any]) -> dict[str, str]:
     return {name: orjson.dumps(value).decode() for name, value in found.items() if value}
 
 
-def _add(message: Any, messages: list[dict[str, Any]], system: list[dict[str, Any]], room: _Room) -> None:
+def _add(message: Any, messages: list[dict[str, Any]], system: list[dict[str, Any]], room: _Budget) -> None:
     if isinstance(message, str):
         messages.append({"role": "user", "parts": _parts(message, room)})
         return
@@ -58,7 +58,7 @@ def _add(message: Any, messages: list[dict[str, Any]], system: list[dict[str, An
         messages.append({"role": "assistant" if role in ("model", "chatbot") else role, "parts": parts})
 
 
-class _Room:
+class _Budget:
     """How many characters may still be kept."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class _Room:
         return kept
 
 
-def _parts(said: Any, room: _Room) -> list[dict[str, Any]]:
+def _parts(said: Any, room: _Budget) -> list[dict[str, Any]]:
     if isinstance(said, str):
         return [{"type": "text", "content": room.cut(said)}] if said else []
     if isinstance(said, dict):
@@ -78,7 +78,7 @@ def _parts(said: Any, room: _Room) -> list[dict[str, Any]]:
     return [part for item in list_of(said) if (part := _part(item, room)) is not None]
 
 
-def _part(item: Any, room: _Room) -> dict[str, Any] | None:
+def _part(item: Any, room: _Budget) -> dict[str, Any] | None:
     if isinstance(item, str):
         return {"type": "text", "content": room.cut(item)}
     held = dict_of(item)
@@ -101,11 +101,16 @@ def _part(item: Any, room: _Room) -> dict[str, Any] | None:
     return {"type": other} if isinstance(other, str) and other else None
 
 
-def _value(value: Any, room: _Room) -> Any:
+def _value(value: Any, room: _Budget) -> Any:
     if isinstance(value, str):
         return room.cut(value)
     text = orjson.dumps(value).decode()
     return value if len(text) <= room.left else room.cut(text)
+
+
+def text(value: Any) -> str:
+    """Any value of the application, for an attribute."""
+    return (value if isinstance(value, str) else orjson.dumps(value, str, orjson.OPT_NON_STR_KEYS).decode())[:MOST_TEXT]
 
 
 def _tools(body: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -117,7 +122,7 @@ def _tools(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"type": "function", "name": name} for name in found if isinstance(name, str)]
 
 
-def _parsed(tool: Tool) -> Any:
+def _parsed(tool: ToolCall) -> Any:
     text = "".join(tool.arguments)
     try:
         return orjson.loads(text)

@@ -3,7 +3,7 @@
 Fed by the setting AI_PRICES (a file) and by the extra `genai`; feeds `genai.call`. Nothing is ever downloaded: the library
 would do so only through `UpdatePrices`, which is never used here.
 
-The file is a JSON object. Its keys are models, or `provider/model`; its values hold US dollars for a million tokens:
+The file is a JSON object. Its keys are models, or `provider/model`; its values hold US dollars per million tokens:
 `{"my-model": {"input": 0.5, "output": 1.5, "cached": 0.05}}`. `cached` is `input` where it is missing.
 """
 
@@ -45,7 +45,7 @@ class Usage:
 
 
 class Price(NamedTuple):
-    """US dollars for a million tokens, the same for each."""
+    """US dollars per million tokens, the same for each token."""
 
     input: Decimal
     output: Decimal
@@ -66,16 +66,21 @@ def cost(provider: str, url: str, models: tuple[str, ...], usage: Usage) -> Deci
 
     `url` is the endpoint: it tells the provider where one client speaks to many.
     """
-    own = _own_prices(config.current().ai_prices)
-    for model in models:
-        price = own.get(f"{provider}/{model}") or own.get(model)
-        if price is not None:
-            return price.of(usage)
+    price = _own_price_of(config.current().ai_prices, provider, models)
+    if price is not None:
+        return price.of(usage)
     for model in models:
         found = _listed(provider, url, model, usage)
         if found is not None:
             return found
     return None
+
+
+@functools.lru_cache(maxsize=_MOST_KEPT)
+def _own_price_of(path: str, provider: str, models: tuple[str, ...]) -> Price | None:
+    own = _own_prices(path)
+    found = (own.get(f"{provider}/{model}") or own.get(model) for model in models)
+    return next((price for price in found if price is not None), None)
 
 
 def _listed(provider: str, url: str, model: str, usage: Usage) -> Decimal | None:

@@ -1,6 +1,6 @@
-"""Compressed answers, decoded on a copy of ours; the application's bytes are its own client's business.
+"""Compressed answers, decoded on a copy: the application's client gets its bytes as they came and decodes them itself.
 
-Fed by `genai.exchange`. What a few bytes may unfold into is limited.
+Fed by `genai.wire_call`. What a few bytes may unfold into is limited.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Bytes of a streamed answer, cut into events: server-sent events, lines of JSON, a growing JSON array, Amazon's event stream.
 
-Fed by `genai.exchange` with pieces of any size; each splitter gives the events that are whole. Memory is bounded: an event
+Fed by `genai.wire_call` with pieces of any size; each splitter gives the events that are whole. Memory is bounded: an event
 that is larger than `MOST` is left out. Time is linear in the bytes, however they are cut.
 """
 

@@ -1,4 +1,4 @@
-"""Instrumentation of AI calls: which library is followed how, each when it is imported. Nothing is imported for it.
+"""Instrumentation of AI calls: which libraries are followed, and how. Each is followed when the application imports it.
 
 Fed by the distribution, which calls `instrument` with each library of the table that the application imports; feeds the
 transports, which see the calls, and the boundaries, which see what an application calls one call.
@@ -19,7 +19,8 @@ from ...semconv.attributes import GenAiProvider
 from ...semconv.spec import Source
 from ..common import told_messages
 from ..common.patching import Patches
-from . import boundaries, spans, stainless, stream_usage, unseen
+from . import boundaries, others, outermost, spans, stainless, stream_usage, unseen
+from .libraries import AGENTS
 
 _patches: Final = Patches()
 
@@ -39,15 +40,22 @@ def _stainless(provider: GenAiProvider | None = None) -> Follow:
         base = sys.modules.get(f"{module.__name__}._base_client")
         if base is None:  # a client of before 2023 has another base
             return
-        name = None if provider is None else provider.value
-        patches.wrap(base.SyncAPIClient, "request", stainless.following(name, ignored=ignored))
-        patches.wrap(base.AsyncAPIClient, "request", stainless.following_async(name, ignored=ignored))
+        client = boundaries.Client(module.__name__, None if provider is None else provider.value, ignored)
+        for owner in stainless.owners(base.SyncAPIClient):
+            patches.wrap(owner, "request", stainless.following(client))
+        for owner in stainless.owners(base.AsyncAPIClient):
+            patches.wrap(owner, "request", stainless.following_async(client))
 
     return follow
 
 
 def _rows(module: ModuleType, patches: Patches, ignored: bool) -> None:
     boundaries.wrap(module.__name__, patches, ignored=ignored)
+
+
+def _agents(module: ModuleType, patches: Patches, ignored: bool) -> None:
+    name = "llama_index" if module.__name__.startswith("llama_index") else "langchain"
+    importlib.import_module(f".agents.{name}", __package__).follow(module, patches, ignored)
 
 
 _FOLLOW: Final[dict[str, Follow]] = {
@@ -65,6 +73,9 @@ _FOLLOW: Final[dict[str, Follow]] = {
     "together": _stainless(GenAiProvider.TOGETHER),
     "cerebras.cloud.sdk": _stainless(GenAiProvider.CEREBRAS),
     **{row.library: _rows for row in boundaries.ROWS},
+    **dict.fromkeys(outermost.ROWS, outermost.follow),
+    **dict.fromkeys(others.CLIENTS, others.follow),
+    **dict.fromkeys(AGENTS, _agents),
 }
 """By the name that is imported."""
 
@@ -101,3 +112,4 @@ def uninstrument() -> None:
     spans.off()
     stream_usage.forget()
     unseen.forget()
+    others.forget()

@@ -1,7 +1,7 @@
 """Which requests ask a model: by the last part of their path, by their host, or by an address that a setting names.
 
 Fed by the transports with method, host and path of each request that their clients send: what is no model call is let go after
-one look into a table, and its body is never read. Feeds `genai.exchange` with the protocol and the provider.
+one look into a table, and its body is never read. Feeds `genai.wire_call` with the protocol and the provider.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .protocols import (
     openai_responses,
     tgi,
 )
-from .protocols.protocol import Asked, Body, Protocol
+from .protocols.protocol import Body, ModelRequest, Protocol
 
 MOST: Final = 32 * 1024 * 1024
 """Bytes of a request that are parsed; of a larger one (pictures) the model is not known."""
@@ -99,7 +99,7 @@ class Found(NamedTuple):
 
     protocol: Protocol
     provider: str
-    asked: Asked
+    asked: ModelRequest
     body: Body
     place: Place
     known: bool
@@ -130,8 +130,11 @@ def _addresses(rows: tuple[str, ...]) -> tuple[Address, ...]:
 def named(place: Place) -> Address | None:
     """The row of the setting that this address is named by; of several, the one with the longest path."""
     rows = config.current().ai_addresses
-    if not rows:
-        return None
+    return _named(place, rows) if rows else None
+
+
+@functools.lru_cache(maxsize=256)
+def _named(place: Place, rows: tuple[str, ...]) -> Address | None:
     path = place.path.partition("?")[0]
     for address in _addresses(rows):
         if address.host != place.host or address.port not in (None, place.port):
@@ -141,6 +144,7 @@ def named(place: Place) -> Address | None:
     return None
 
 
+@functools.lru_cache(maxsize=256)
 def provider_of(host: str) -> str | None:
     """The provider that a host belongs to."""
     while host:
@@ -170,8 +174,44 @@ class Unknown:
 UNKNOWN: Final = Unknown()
 
 
+class Judged:
+    """Addresses at which no model is asked: each was judged once. By host, as the transport that asks has it, or by none."""
+
+    MOST: Final = 1024
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Judge anew."""
+        self.settings: config.Settings | None = None
+        self.by_host: dict[Any, set[Any]] = {}
+        self._size = 0
+
+    def note(self, address: Any, host: Any) -> None:
+        """No model is asked at this address, by the settings that are current."""
+        settings = config.current()
+        if settings is not self.settings:
+            self.forget()
+            self.settings = settings
+        if self._size < self.MOST:
+            self._size += 1
+            self.by_host.setdefault(host, set()).add(address)
+
+
+JUDGED: Final = Judged()
+
+
+def asks_none(address: Any, host: Any = "") -> bool:
+    """Whether an address was judged before, and no model is asked there. It is what most POSTs pay, hence two looks and no more."""
+    try:
+        return address in JUDGED.by_host[host] and JUDGED.settings is config.current()
+    except (KeyError, TypeError):
+        return False
+
+
 def may_ask(address: Any, host: Any = "", *, looks: bool = False) -> bool:
-    """The quick test of a POST, which every one pays: its path with its query, and its host; or its whole address.
+    """The quick test of a POST: its path with its query, and its host; or its whole address. `asks_none` is quicker where it knows.
 
     What is no text at all is none; whose address it is, `candidates` finds out. `looks`: true as well for what `genai.unseen` has
     still to look at.
@@ -182,25 +222,39 @@ def may_ask(address: Any, host: Any = "", *, looks: bool = False) -> bool:
             tail = path[path.rfind("/") + 1 :]
             if tail in _BY_TAIL or tail[tail.rfind(":") + 1 :] in _BY_TAIL:
                 return True
-        return (
+        found = (
             _ANY_PATH in (host or address)
             or bool(config.current().ai_addresses)
             or (looks and UNKNOWN.watched and (host, address) not in UNKNOWN.let_go)
         )
+        if not found:
+            JUDGED.note(address, host)
     except (AttributeError, TypeError):
         return False
+    return found
 
 
 def candidates(place: Place) -> tuple[Protocol, ...]:
     """The protocols that a request to this place may be of, by its address alone."""
-    path = place.path.partition("?")[0]
-    tail = path[path.rfind("/") + 1 :]
-    found = _BY_TAIL.get(tail[tail.rfind(":") + 1 :], ())
-    if config.current().ai_addresses and (address := named(place)) is not None and address.protocol is not None:
+    return _candidates(place, named(place))
+
+
+@functools.lru_cache(maxsize=256)
+def _candidates(place: Place, address: Address | None) -> tuple[Protocol, ...]:
+    if address is not None and address.protocol is not None:
         return (address.protocol,)
+    path = _path(place.path)
+    tail = place.path.partition("?")[0].rpartition("/")[2]
+    found = _BY_TAIL.get(tail.rpartition(":")[2], ())
     if not found and place.host.endswith(TEXT_HOSTS):
         return tgi.ROWS
-    return tuple(protocol for protocol in found if protocol.path.search(unquote(path)))
+    return tuple(protocol for protocol in found if protocol.path.search(path))
+
+
+@functools.lru_cache(maxsize=256)
+def _path(path: str) -> str:
+    """A path as its protocol reads it: without the query and without escapes."""
+    return unquote(path.partition("?")[0])
 
 
 def _parsed(body: bytes) -> Body | None:
@@ -219,9 +273,9 @@ def recognise(place: Place, protocols: tuple[Protocol, ...], body: bytes | Body,
     parsed = body if isinstance(body, Mapping) else _parsed(body)
     if parsed is None:
         return None
-    path = unquote(place.path.partition("?")[0])
+    path = _path(place.path)
     for protocol in protocols:
-        fits = all(key in parsed for key in protocol.keys)
+        fits = all(map(parsed.__contains__, protocol.keys))
         if fits or (known and not parsed):
             if not known:
                 provider = hint or (_P.AZURE_OPENAI.value if "/openai/deployments/" in path else protocol.provider.value)

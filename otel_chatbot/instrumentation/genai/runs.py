@@ -1,6 +1,6 @@
-"""Runs of assistants: calls that have been answered with "wait", until somebody asks how they are and hears that they have ended.
+"""Runs of assistants: the first answer says only that a run has begun; the call ends when somebody asks and hears of its end.
 
-Fed by `genai.exchange` (the request that starts a run) and the transports (the answers to the polls); feeds `genai.call`.
+Fed by `genai.wire_call` (the request that starts a run) and the transports (the answers to the polls); feeds `genai.call`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MOST: Final = 1024
 _EXPIRE: Final = 600.0
 """Seconds after which a run has expired at the provider; nobody will hear of its end then."""
 WAITING: Final[dict[str, tuple[float, Call]]] = {}
-"""Runs that we wait for, and since when."""
+"""Runs whose end nobody has heard of yet, and since when."""
 
 
 def pending(run_id: str, call: Call) -> None:
@@ -60,7 +60,7 @@ def heard(body: bytes) -> None:
 
 
 class Poll:
-    """The answer to such a question, which a transport reads along as it does with an `Exchange`."""
+    """The answer to such a question, which a transport reads along as it does with a `WireCall`."""
 
     __slots__ = ("_decoder", "_parts", "over")
 
@@ -71,7 +71,7 @@ class Poll:
 
     @never_raise
     def responded(self, status: int, headers: Callable[[str], str | None], *, decoded: bool) -> bool:
-        """See `Exchange`."""
+        """See `WireCall`."""
         if not decoded:
             try:
                 self._decoder = decoding.decoder(headers("content-encoding") or "")
@@ -81,27 +81,27 @@ class Poll:
 
     @never_raise
     def feed(self, data: bytes, *, decoded: bool = False) -> None:
-        """See `Exchange`."""
+        """See `WireCall`."""
         if not self.over:
             self._parts.append(data if decoded or self._decoder is None else self._decoder.decode(data))
 
     def whole(self, body: bytes) -> None:
-        """See `Exchange`."""
+        """See `WireCall`."""
         self._parts = [body]
         self.finish()
 
     def finish(self) -> None:
-        """See `Exchange`."""
+        """See `WireCall`."""
         if not self.over:
             self.over = True
             heard(b"".join(self._parts))
 
     def abandon(self) -> None:
-        """See `Exchange`: the next question will tell."""
+        """See `WireCall`: the next question will tell."""
         self.over = True
 
     closed = abandon
 
     def fail(self, _error: BaseException) -> None:
-        """See `Exchange`."""
+        """See `WireCall`."""
         self.over = True

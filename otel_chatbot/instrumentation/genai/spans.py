@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
-from opentelemetry.context import get_current
 from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, StatusCode, TraceFlags, TracerProvider
 
 from ... import config
 from ..._guard import never_raise, report
+from ...metrics.series import get_current
 from ...semconv import attributes as a
 from ...semconv.spec import SCOPE
 from ..common import chat_turn
@@ -21,7 +21,7 @@ from ..common.client_spans import follows, is_suppressed, is_unsampled
 from ..common.span_maker import SpanMaker, maker_of
 from . import content
 from .protocols.answer import Answer
-from .protocols.protocol import Asked
+from .protocols.protocol import ModelRequest
 
 if TYPE_CHECKING:
     from .call import Call
@@ -79,25 +79,21 @@ def is_theirs(span: Any) -> bool:
     return a.GEN_AI_REQUEST_MODEL in told and (a.GEN_AI_SYSTEM in told or a.GEN_AI_PROVIDER in told)
 
 
-def start(provider: str, asked: Asked, place: Place | None) -> Span | None:
+def start(provider: str, asked: ModelRequest, place: Place | None) -> Span | None:
     """Begin the span of a call; None where there is to be none. Never raises."""
     if not Spans.on:
         return None
     try:
-        maker = Spans.maker
-        if maker is None:
-            source = Spans.provider or trace.get_tracer_provider()
-            maker = Spans.maker = maker_of(source.get_tracer(SCOPE))
-            Spans.follows = follows(source)
+        maker = Spans.maker or _make()
         context = get_current()
-        if is_suppressed(context) or (Spans.follows and is_unsampled(context)):
+        if (Spans.follows and is_unsampled(context)) or is_suppressed(context):
             return None
         if is_theirs(trace.get_current_span(context)):
             return None
         decided = maker.decide(context)
         if decided is not None and not decided[0].trace_flags & TraceFlags.SAMPLED:
             return NonRecordingSpan(decided[0])
-        operation = asked.operation.value
+        operation = asked.operation._value_
         told: dict[str, Any] = {a.GEN_AI_OPERATION: operation, a.GEN_AI_PROVIDER: provider, a.GEN_AI_REQUEST_MODEL: asked.model}
         if place is not None and place.host:
             told[a.SERVER_ADDRESS] = place.host
@@ -108,6 +104,22 @@ def start(provider: str, asked: Asked, place: Place | None) -> Span | None:
     except Exception as error:
         report("starting the span of an AI call", error)
         return None
+
+
+def start_run(name: str, told: dict[str, Any]) -> Span | None:
+    """Begin the span of a run of a tool, an agent or a chain; None where there is to be none."""
+    maker = Spans.maker or _make()
+    context = get_current()
+    if is_suppressed(context) or (Spans.follows and is_unsampled(context)):
+        return None
+    return maker.start(name, context, SpanKind.INTERNAL, told)
+
+
+def _make() -> SpanMaker:
+    source = Spans.provider or trace.get_tracer_provider()
+    Spans.follows = follows(source)
+    Spans.maker = maker_of(source.get_tracer(SCOPE))
+    return Spans.maker
 
 
 @never_raise

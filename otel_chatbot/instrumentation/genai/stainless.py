@@ -13,9 +13,9 @@ from typing import Any, Final
 from ..._guard import never_raise
 from ..common.patching import Method
 from . import boundaries, stream_usage
-from .boundaries import Boundary
-from .exchange import Exchange
-from .stream_usage import Added, Habit
+from .boundaries import Boundary, Client
+from .stream_usage import StreamOptions, UsageReporting
+from .wire_call import WireCall
 
 _ITERATOR: Final = "_iterator"
 """The attribute of a `Stream` that its iteration reads (openai/_streaming.py): there is no public way to see what an application
@@ -23,15 +23,23 @@ gets of a stream without giving it another object."""
 _AGAIN: Final = object()
 
 
-def following(provider: str | None, *, ignored: bool = False) -> Callable[[Method], Method]:
+def owners(base: type) -> Iterator[type]:
+    """The base, and the classes below it that have a `request` of their own: another tool's, which knows the base's from before ours."""
+    yield base
+    below: type
+    for below in base.__subclasses__():
+        yield from (kind for kind in owners(below) if "request" in vars(kind))
+
+
+def following(client: Client) -> Callable[[Method], Method]:
     """Make the method of the synchronous base."""
 
     def make(original: Method) -> Method:
         def request(self: Any, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
-            boundary = boundaries.enter(provider, ignored=ignored)
+            boundary = boundaries.enter(client)
             if boundary is None:
                 return original(self, cast_to, options, *args, **kwargs)
-            added = stream_usage.ask(self, options) if kwargs.get("stream") and not ignored else None
+            added = stream_usage.ask(self, options) if kwargs.get("stream") and not client.ignored else None
             asking = options if added is None or added.options is None else added.options
             try:
                 try:
@@ -56,15 +64,15 @@ def following(provider: str | None, *, ignored: bool = False) -> Callable[[Metho
     return make
 
 
-def following_async(provider: str | None, *, ignored: bool = False) -> Callable[[Method], Method]:
+def following_async(client: Client) -> Callable[[Method], Method]:
     """As `following`, of the asynchronous base."""
 
     def make(original: Method) -> Method:
         async def request(self: Any, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
-            boundary = boundaries.enter(provider, ignored=ignored)
+            boundary = boundaries.enter(client)
             if boundary is None:
                 return await original(self, cast_to, options, *args, **kwargs)
-            added = stream_usage.ask(self, options) if kwargs.get("stream") and not ignored else None
+            added = stream_usage.ask(self, options) if kwargs.get("stream") and not client.ignored else None
             asking = options if added is None or added.options is None else added.options
             try:
                 try:
@@ -90,31 +98,30 @@ def following_async(provider: str | None, *, ignored: bool = False) -> Callable[
 
 
 @never_raise
-def _remember_refusal(added: Added | None) -> None:
+def _remember_refusal(added: StreamOptions | None) -> None:
     if added is not None:
-        stream_usage.remember(added.key, Habit.REFUSES)
+        stream_usage.remember(added.key, UsageReporting.REFUSES)
 
 
 @never_raise
-def _follow(answer: Any, boundary: Boundary, added: Added | None, follow: Callable[..., Any]) -> None:
-    exchange = boundary.exchange
-    if (
-        exchange is None
-        or exchange.over
-        or _ITERATOR not in getattr(answer, "__dict__", ())
-        or not hasattr(answer, "__stream__")
-    ):
+def _follow(answer: Any, boundary: Boundary, added: StreamOptions | None, follow: Callable[..., Any]) -> None:
+    wire_call = boundary.wire_call
+    while not hasattr(type(answer), "__stream__"):
+        answer = getattr(answer, "__wrapped__", None)  # another tool's proxy around the stream, which it reads
+        if answer is None:
+            return
+    if wire_call is None or wire_call.over or _ITERATOR not in vars(answer):
         return
     # The generator that the client has made, and not begun, refers to its stream: a stream that is thrown away would stay until
     # the garbage collector comes, and its call with it. Anthropic's client makes it of a copy, for the same reason.
     inner = copy.copy(answer)
     inner._iterator = None
-    answer._iterator = follow(inner.__stream__(), exchange, added)
+    answer._iterator = follow(inner.__stream__(), wire_call, added)
 
 
-def _chunks(iterator: Iterator[Any], exchange: Exchange, added: Added | None) -> Iterator[Any]:
+def _chunks(iterator: Iterator[Any], wire_call: WireCall, added: StreamOptions | None) -> Iterator[Any]:
     hides = None if added is None or added.options is None else added.hides
-    exchange.judged = True
+    wire_call.judged = True
     try:
         for chunk in iterator:
             if hides is None or not hides(chunk):
@@ -122,14 +129,14 @@ def _chunks(iterator: Iterator[Any], exchange: Exchange, added: Added | None) ->
     except GeneratorExit:
         raise
     except BaseException as error:
-        exchange.settle(error)
+        wire_call.settle(error)
         raise
-    _ended(exchange, added)
+    _ended(wire_call, added)
 
 
-async def _chunks_async(iterator: AsyncIterator[Any], exchange: Exchange, added: Added | None) -> AsyncIterator[Any]:
+async def _chunks_async(iterator: AsyncIterator[Any], wire_call: WireCall, added: StreamOptions | None) -> AsyncIterator[Any]:
     hides = None if added is None or added.options is None else added.hides
-    exchange.judged = True
+    wire_call.judged = True
     try:
         async for chunk in iterator:
             if hides is None or not hides(chunk):
@@ -137,14 +144,15 @@ async def _chunks_async(iterator: AsyncIterator[Any], exchange: Exchange, added:
     except GeneratorExit:
         raise
     except BaseException as error:
-        exchange.settle(error)
+        wire_call.settle(error)
         raise
-    _ended(exchange, added)
+    _ended(wire_call, added)
 
 
 @never_raise
-def _ended(exchange: Exchange, added: Added | None) -> None:
-    if added is not None and added.options is None and exchange.answer.done:
-        stream_usage.remember(added.key, Habit.SILENT if exchange.answer.usage is None else Habit.TELLS)
-    if exchange.over:
-        exchange.settle(exchange.error)
+def _ended(wire_call: WireCall, added: StreamOptions | None) -> None:
+    if added is not None and added.options is None and wire_call.answer.done:
+        stream_usage.remember(added.key, UsageReporting.SILENT if wire_call.answer.usage is None else UsageReporting.TELLS)
+    if wire_call.over:
+        # After the last event the client reads on to the end of the body, and says nothing of what goes wrong there.
+        wire_call.settle(None if wire_call.answer.done else wire_call.error)

@@ -24,7 +24,7 @@ _RAW: Final = "x-stainless-raw-response"
 _MOST: Final = 4096
 
 
-class Habit(str, Enum):
+class UsageReporting(str, Enum):
     """What is known of an endpoint and a model."""
 
     TELLS = "tells"
@@ -32,10 +32,10 @@ class Habit(str, Enum):
     REFUSES = "refuses"
 
 
-_habits: dict[tuple[str, str], Habit] = {}
+_habits: dict[tuple[str, str], UsageReporting] = {}
 
 
-class Added:
+class StreamOptions:
     """A request of a stream. `options`: what to send in place of the client's own, None if that is to go as it is."""
 
     __slots__ = ("key", "options")
@@ -59,7 +59,7 @@ class Added:
 
 
 @never_raise
-def ask(client: Any, options: Any) -> Added | None:
+def ask(client: Any, options: Any) -> StreamOptions | None:
     """Look at a request before it leaves: None if it is no stream of chat completions whose tokens have to be asked for."""
     body = options.json_data
     if not isinstance(body, Mapping) or body.get("stream") is not True or not options.url.endswith("/completions"):
@@ -75,19 +75,19 @@ def ask(client: Any, options: Any) -> Added | None:
     url = client.base_url
     key = f"{url.scheme}://{url.host}:{url.port}{url.path}", str(body.get("model"))
     habit = _habits.get(key)
-    if habit in (Habit.TELLS, Habit.REFUSES):
+    if habit in (UsageReporting.TELLS, UsageReporting.REFUSES):
         return None
     if habit is None:
         place = Place(url.host, url.port, url.path.rstrip("/") + options.url, url.scheme)
         address = named(place)
         if (address.provider if address is not None else provider_of(url.host)) not in ASKS_USAGE:
-            return Added(key, None)
+            return StreamOptions(key, None)
     asking = copy.copy(options)
     asking.json_data = {**body, OPTIONS: {**given, USAGE: True}}
-    return Added(key, asking)
+    return StreamOptions(key, asking)
 
 
-def remember(key: tuple[str, str], habit: Habit) -> None:
+def remember(key: tuple[str, str], habit: UsageReporting) -> None:
     """Note what an endpoint did; of very many, the first are forgotten."""
     if key not in _habits and len(_habits) >= _MOST:
         _habits.pop(next(iter(_habits)), None)

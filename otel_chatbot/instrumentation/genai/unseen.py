@@ -1,7 +1,8 @@
-"""Requests that look like calls of a model and are none that is known: their address and the names of their fields, never a value.
+"""Requests that look like calls of a model at an address that is not known as one: the address and the names of the fields.
 
-Fed by `genai.exchange` with what it lets go; feeds the facts by which `instrumentation.empty` says why a figure is empty. Each
-address is looked at a few times and no more, so that an application that posts something else pays for three of its requests.
+Fed by `genai.wire_call` with the requests that it does not follow; feeds the facts by which `instrumentation.empty` says why a
+figure is empty. Each address is looked at three times at most, so that an application that posts something else pays for three
+of its requests. No value of a field is kept.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ...metrics import record
 from ..common import seen
 from . import call as genai_call
 from .protocols.protocol import Body
-from .recognise import UNKNOWN, Place
+from .recognise import JUDGED, UNKNOWN, Place
 
 _LOOKS: Final = 3
 _MOST: Final = 256
@@ -67,6 +68,7 @@ def forget() -> None:
     """Look again."""
     _looked.clear()
     UNKNOWN.let_go, UNKNOWN.watched = set(), True
+    JUDGED.forget()
 
 
 def _parsed(data: bytes) -> Any:

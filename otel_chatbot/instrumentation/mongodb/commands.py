@@ -15,7 +15,7 @@ from pymongo import monitoring
 
 from ..._clock import perf_counter
 from ..._fork import at_fork
-from ..._guard import never_raise
+from ..._guard import never_raise, report
 from ...metrics import deduplication, record
 from ...metrics.record import AutomaticCounter, AutomaticHistogram, keep
 from ...metrics.series import current_context
@@ -25,8 +25,8 @@ from ...semconv import metrics as m
 from ..chats.current import count, current
 from ..common import chat_turn
 from ..common.client_spans import ClientSpans, Prepared, end, mark_failed
-from . import unrecognised, whole_arrays
-from .documents import WRITES, Write, write_of
+from . import rewritten, unrecognised, whole_arrays
+from .documents import WRITES, Write
 from .transactions import Transactions, identity_of, in_transaction
 
 NOT_COUNTED: Final = frozenset({"hello", "ismaster", "saslstart", "saslcontinue", "authenticate", "endsessions", "killcursors"})
@@ -44,19 +44,6 @@ _SHOWING: Final = frozenset({"find", "findAndModify"})
 SPANS: Final = ClientSpans("opentelemetry.instrumentation.pymongo", "PymongoInstrumentor")
 
 
-class _Running(NamedTuple):
-    request_id: int
-    began: float
-    """By a clock of our own: pymongo takes the command's time by the time of day, which may be set meanwhile."""
-    span: Span | None
-    counts: bool
-    collection: str | None = None
-    write: Write | None = None
-    transaction: Mapping[str, Any] | None = None
-    """What names the transaction of which the command is a part, None outside of one."""
-    read: _Read | None = None
-
-
 class _Read(NamedTuple):
     """A command whose reply shows documents."""
 
@@ -64,6 +51,15 @@ class _Read(NamedTuple):
     query: Mapping[str, Any]
     whole: bool
     """Whether it shows them with all of their fields."""
+
+
+_Running = tuple[int, float, "Span | None", bool, "str | None", "Write | None", "Mapping[str, Any] | None", "_Read | None"]
+"""Of a running command: its request's id; when it began; its span; whether it is counted; its collection; what it may write;
+what names the transaction of which it is a part, None outside of one; what its reply will show.
+
+When it began is told by a clock of our own: pymongo takes the command's time by the time of day, which may be set meanwhile.
+A tuple: a class with names takes ten times as long to make.
+"""
 
 
 # A command ends in the context in which it started, and none runs inside another. One slot a context, overwritten by the
@@ -76,50 +72,58 @@ class CommandFigures(monitoring.CommandListener):
 
     enabled = True
 
-    @never_raise
+    # The two events of every command have their guard written out: a decorator costs a call more.
+
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         """Begin the command's span, and keep what its end will not tell."""
-        if not CommandFigures.enabled or record.is_own_traffic():
-            _running.set(None)
-            return
-        name, command = event.command_name, event.command
-        collection = _collection(name, command)
-        prepared = SPANS.prepare()
-        span = None if prepared is None else _begin_span(event, name, collection, prepared)
-        lowered = name.lower()
-        if lowered in NOT_COUNTED:
-            _running.set(_Running(event.request_id, perf_counter(), span, counts=False))
-            return
-        write = write_of(name, command, current()) if lowered in WRITES else None
-        if write is not None:
-            if write.conversation is not None:
-                chat_turn.met(write.conversation)
-            if write.says():
-                chat_turn.stores()
-        read = _read(name, command, write) if name in _SHOWING else None
-        transaction = identity_of(command) if in_transaction(command) else None
-        _running.set(_Running(event.request_id, perf_counter(), span, True, collection, write, transaction, read))
+        try:
+            if not CommandFigures.enabled or record.is_own_traffic():
+                _running.set(None)
+                return
+            name, command = event.command_name, event.command
+            collection = _collection(name, command)
+            prepared = SPANS.prepare()
+            span = None if prepared is None else _begin_span(event, name, collection, prepared)
+            lowered = name.lower()
+            if lowered in NOT_COUNTED:
+                _running.set((event.request_id, perf_counter(), span, False, None, None, None, None))
+                return
+            write = None
+            if lowered in WRITES:
+                write = WRITES[lowered](name, command, current())
+                if write is not None:
+                    chat_turn.writes(write.conversation, write.says)
+            read = _read(name, command, write) if name in _SHOWING else None
+            transaction = identity_of(command) if in_transaction(command) else None
+            _running.set((event.request_id, perf_counter(), span, True, collection, write, transaction, read))
+        except Exception as error:
+            report("CommandFigures.started", error)
 
-    @never_raise
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
         """Count the command and the documents that its reply acknowledges; end its span."""
-        running = _taken(event.request_id)
-        if running is None:
-            return
-        reply, seconds = event.reply, perf_counter() - running.began
-        if running.counts:
-            code, kind = _write_error(reply) if "writeErrors" in reply else (None, None)
-            _measure(event, running, seconds, code, kind)
-        if running.span is not None:
-            end(running.span, seconds)
-        if running.read is not None:
-            whole_arrays.read(*running.read[:2], _shown(reply), whole=running.read.whole)
-        if running.write is not None:
-            _settle(running.write, reply, running.transaction)
-        elif running.transaction is not None and event.command_name == "commitTransaction":
-            count(TRANSACTIONS.commit(running.transaction))
-        elif running.transaction is not None and event.command_name == "abortTransaction":
-            TRANSACTIONS.abort(running.transaction)
+        try:
+            running = _taken(event.request_id)
+            if running is None:
+                return
+            _, began, span, counts, collection, write, transaction, read = running
+            reply, seconds = event.reply, perf_counter() - began
+            if counts:
+                code, kind = _write_error(reply) if "writeErrors" in reply else (None, None)
+                _measure(event, collection, span, seconds, code, kind)
+            if span is not None:
+                end(span, seconds)
+            if read is not None:
+                documents = _shown(reply)
+                whole_arrays.read(read.space, read.query, documents, whole=read.whole)
+                rewritten.shown(read.space, read.query, documents)
+            if write is not None:
+                _settle(write, reply, transaction)
+            elif transaction is not None and event.command_name == "commitTransaction":
+                count(TRANSACTIONS.commit(transaction))
+            elif transaction is not None and event.command_name == "abortTransaction":
+                TRANSACTIONS.abort(transaction)
+        except Exception as error:
+            report("CommandFigures.succeeded", error)
 
     @never_raise
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
@@ -127,16 +131,17 @@ class CommandFigures(monitoring.CommandListener):
         running = _taken(event.request_id)
         if running is None:
             return
+        _, began, span, counts, collection, _, transaction, _ = running
         code, kind = error_of(event.failure)
-        seconds = perf_counter() - running.began
-        if running.counts:
-            _measure(event, running, seconds, code, kind)
-        if running.span is not None:
+        seconds = perf_counter() - began
+        if counts:
+            _measure(event, collection, span, seconds, code, kind)
+        if span is not None:
             # The server's message may hold a document or a key's value: the span tells the kind alone.
-            mark_failed(running.span, kind, {a.DB_STATUS: code} if code is not None else None)
-            end(running.span, seconds)
-        if running.transaction is not None and event.command_name == "abortTransaction":
-            TRANSACTIONS.abort(running.transaction)
+            mark_failed(span, kind, {a.DB_STATUS: code} if code is not None else None)
+            end(span, seconds)
+        if transaction is not None and event.command_name == "abortTransaction":
+            TRANSACTIONS.abort(transaction)
 
 
 def _begin_span(event: monitoring.CommandStartedEvent, name: str, collection: str | None, prepared: Prepared) -> Span | None:
@@ -172,7 +177,7 @@ def _code_name(code: Any) -> str:
 
 def _taken(request_id: int) -> _Running | None:
     running = _running.get()
-    if running is None or running.request_id != request_id:
+    if running is None or running[0] != request_id:
         return None
     _running.set(None)
     return running
@@ -219,16 +224,17 @@ def _figures_of(kind: _Kind) -> _Figures:
 
 def _measure(
     event: monitoring.CommandSucceededEvent | monitoring.CommandFailedEvent,
-    running: _Running,
+    collection: str | None,
+    span: Span | None,
     seconds: float,
     code: str | None,
     error: str | None,
 ) -> None:
     operation = event.command_name
     host, port = event.connection_id
-    kind = (operation, running.collection, event.database_name, code, error, host, port)
+    kind = (operation, collection, event.database_name, code, error, host, port)
     figures = _figures[kind] if kind in _figures else _figures_of(kind)
-    context = current_context() if running.span is None else running.span.get_span_context()
+    context = current_context() if span is None else span.get_span_context()
     scope = deduplication.current()
     figures.query_time.observe(seconds, context, scope)
     if operation in chat_turn.READS:

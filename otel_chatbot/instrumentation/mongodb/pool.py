@@ -15,7 +15,7 @@ from pymongo import monitoring
 
 from ..._clock import perf_counter
 from ..._fork import at_fork
-from ..._guard import never_raise
+from ..._guard import never_raise, report
 from ...metrics import record
 from ...metrics.store import STORE, Value
 from ...semconv import attributes as a
@@ -37,21 +37,16 @@ class _Pool:
 
     def __init__(self, address: _Address) -> None:
         host, port = address
-        self.series = PoolSeries(a.DbSystem.MONGODB, host if port is None else f"{host}:{port}")
-        self._idle, self._used = (STORE.gauge(m.DB_CONNECTIONS).bind(state) for state in (_IDLE, _USED))
+        idle, used = (STORE.gauge(m.DB_CONNECTIONS).bind(state) for state in (_IDLE, _USED))
+        self.series = PoolSeries(a.DbSystem.MONGODB, host if port is None else f"{host}:{port}", (idle, used))
         # The time at which each open connection was checked out; None while it is idle.
         self.connections: dict[int, float | None] = {}
-
-    def move(self, idle: int, used: int, pending: int = 0) -> None:
-        """So many more (or fewer) connections are idle, are used, are waited for."""
-        counted = record.is_active(m.DB_CONNECTIONS)
-        self.series.move(idle, used, pending, ((self._idle, idle), (self._used, used)) if counted else ())
 
     def drop(self, number: int) -> None:
         """A connection was closed."""
         if number in self.connections:
             used = self.connections.pop(number) is not None
-            self.move(0 if used else -1, -1 if used else 0)
+            self.series.move(0 if used else -1, -1 if used else 0)
 
 
 class PoolFigures(monitoring.ConnectionPoolListener):
@@ -96,7 +91,7 @@ class PoolFigures(monitoring.ConnectionPoolListener):
         with self._lock:
             pool = self._pool(event)
             pool.connections[event.connection_id] = None
-            pool.move(1, 0)
+            pool.series.move(1, 0)
 
     @never_raise
     def connection_ready(self, event: monitoring.ConnectionReadyEvent) -> None:
@@ -111,12 +106,21 @@ class PoolFigures(monitoring.ConnectionPoolListener):
         with self._lock:
             self._pool(event).drop(event.connection_id)
 
-    @never_raise
+    # The three events of every command have their guard and their lock written out: a decorator and `with` cost more than the rest.
+
     def connection_check_out_started(self, event: monitoring.ConnectionCheckOutStartedEvent) -> None:
         """Something waits for a connection."""
-        if PoolFigures.enabled and not record.is_own_traffic():
-            with self._lock:
-                self._pool(event).series.move(0, 0, 1)
+        try:
+            if not PoolFigures.enabled or record.is_own_traffic():
+                return
+            lock = self._lock
+            lock.acquire()
+            try:
+                (self._pools.get(event.address) or self._pool(event)).series.waits()
+            finally:
+                lock.release()
+        except Exception as error:
+            report("PoolFigures.connection_check_out_started", error)
 
     @never_raise
     def connection_check_out_failed(self, event: monitoring.ConnectionCheckOutFailedEvent) -> None:
@@ -129,32 +133,46 @@ class PoolFigures(monitoring.ConnectionPoolListener):
             if PoolFigures.enabled and event.reason == monitoring.ConnectionCheckOutFailedReason.TIMEOUT:
                 series.timed_out()
 
-    @never_raise
     def connection_checked_out(self, event: monitoring.ConnectionCheckedOutEvent) -> None:
         """A connection is used; the package's own short use of the application's pool is left out."""
-        if record.is_own_traffic():
-            return
-        with self._lock:
-            pool = self._pool(event)
-            known = event.connection_id in pool.connections
-            if known:
-                pool.connections[event.connection_id] = perf_counter()
-            pool.move(-known, known, -1)
-            if PoolFigures.enabled:
-                pool.series.waited(event.duration or 0.0)
+        try:
+            if record.is_own_traffic():
+                return
+            lock = self._lock
+            lock.acquire()
+            try:
+                pool = self._pools.get(event.address) or self._pool(event)
+                series, number = pool.series, event.connection_id
+                if number in pool.connections:
+                    pool.connections[number] = perf_counter()
+                    series.takes()
+                else:
+                    series.move(0, 0, -1)
+                if PoolFigures.enabled:
+                    series.waited(event.duration or 0.0)
+            finally:
+                lock.release()
+        except Exception as error:
+            report("PoolFigures.connection_checked_out", error)
 
-    @never_raise
     def connection_checked_in(self, event: monitoring.ConnectionCheckedInEvent) -> None:
         """The connection is idle again."""
-        with self._lock:
-            pool = self._pool(event)
-            since = pool.connections.get(event.connection_id)
-            if since is None:
-                return
-            pool.connections[event.connection_id] = None
-            pool.move(1, -1)
-            if PoolFigures.enabled:
-                pool.series.was_used(perf_counter() - since)
+        try:
+            lock = self._lock
+            lock.acquire()
+            try:
+                pool, number = self._pools.get(event.address), event.connection_id
+                since = None if pool is None else pool.connections.get(number)
+                if pool is None or since is None:
+                    return
+                pool.connections[number] = None
+                pool.series.returns()
+                if PoolFigures.enabled:
+                    pool.series.was_used(perf_counter() - since)
+            finally:
+                lock.release()
+        except Exception as error:
+            report("PoolFigures.connection_checked_in", error)
 
     @never_raise
     def pool_ready(self, event: monitoring.PoolReadyEvent) -> None:

@@ -12,7 +12,7 @@ from ..chats.counts import NOTHING, RECEIVED, Counts
 from ..chats.growth import Array, growth
 from ..chats.recognise import Recogniser
 from . import whole_arrays
-from .whole_arrays import Seen
+from .whole_arrays import ReadDocument
 
 Space = tuple[str, str]
 """The names of a database and a collection."""
@@ -22,7 +22,7 @@ _ANSWER = ""
 """In place of an array's path: the document's answer has been counted."""
 
 
-class Memory(NamedTuple):
+class RememberedDocument(NamedTuple):
     """What `whole_arrays` shall remember of a document once it is written."""
 
     space: Space
@@ -31,7 +31,7 @@ class Memory(NamedTuple):
     whole: bool
 
 
-class Change(NamedTuple):
+class StatementCounts(NamedTuple):
     """What one insert or update statement counts for.
 
     `created`: when it makes a document; `changed`: for each existing document that it modifies;
@@ -46,7 +46,7 @@ class Change(NamedTuple):
     upserts: bool = False
     many: bool = False
     replaces: bool = False
-    memory: Memory | Seen | None = None
+    memory: RememberedDocument | ReadDocument | None = None
 
 
 class Statement:
@@ -62,7 +62,7 @@ class Statement:
         self._pushed: dict[str, list[Any]] = {}
         self._take_apart(update)
 
-    def change(self, space: Space, recogniser: Recogniser) -> Change:
+    def change(self, space: Space, recogniser: Recogniser) -> StatementCounts:
         """What the statement counts for."""
         collection = space[1]
         added, replaces = NOTHING, False
@@ -87,8 +87,10 @@ class Statement:
         made = recogniser.document(self._whole(), collection).counts if self._upsert else NOTHING
         kept = None
         if (added is not NOTHING or made is not NOTHING or replaces) and not self._many:
-            kept = Memory(space, whole_arrays.simple(self._query), memory, whole=False)
-        return Change(made, added, upserts=self._upsert, many=self._many, replaces=replaces, memory=kept if memory else None)
+            kept = RememberedDocument(space, whole_arrays.simple(self._query), memory, whole=False)
+        return StatementCounts(
+            made, added, upserts=self._upsert, many=self._many, replaces=replaces, memory=kept if memory else None
+        )
 
     def conversation(self, collection: str, recogniser: Recogniser) -> object:
         """The id of the conversation that the statement names."""

@@ -9,18 +9,36 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ...metrics import deduplication
 from ..chats.growth import Array
+
+if TYPE_CHECKING:
+    from .rewritten import DeletedChat
 
 MOST: Final = 16
 """Documents that a scope remembers; beyond it the oldest is given up."""
 _MOST_READ: Final = 8
 """A read of more documents is a list of them, not the one that will be written."""
+_MOST_LISTS: Final = 4
+"""Lists of documents, and deletes, that a scope remembers."""
 
 
-class Seen:
+class ScopeDocuments:
+    """What one scope has seen of documents."""
+
+    __slots__ = ("arrays", "deleted", "listed")
+
+    def __init__(self) -> None:
+        self.arrays: deque[ReadDocument] = deque(maxlen=MOST)
+        self.listed: deque[tuple[tuple[str, str], dict[str, Any], Sequence[Any]]] = deque(maxlen=_MOST_LISTS)
+        """Replies as they were read, for `rewritten`: where the documents lie, what was asked for, the documents."""
+        self.deleted: deque[DeletedChat] = deque(maxlen=_MOST_LISTS)
+        """What `rewritten` knows of chats whose messages were deleted."""
+
+
+class ReadDocument:
     """One document: where it lies, its simple fields, its arrays."""
 
     __slots__ = ("arrays", "fields", "space", "whole")
@@ -45,28 +63,29 @@ def read(space: tuple[str, str], query: Mapping[str, Any], documents: Sequence[A
     for document in documents:
         if isinstance(document, Mapping):
             keep(
-                Seen(space, {**document, **simple(query)} if len(documents) == 1 else document, _arrays(document), whole=whole)
+                ReadDocument(
+                    space, {**document, **simple(query)} if len(documents) == 1 else document, _arrays(document), whole=whole
+                )
             )
 
 
-def made(space: tuple[str, str], document: Mapping[str, Any]) -> Seen:
+def made(space: tuple[str, str], document: Mapping[str, Any]) -> ReadDocument:
     """What to remember of a document once it is inserted."""
-    return Seen(space, document, _arrays(document), whole=True)
+    return ReadDocument(space, document, _arrays(document), whole=True)
 
 
-def keep(seen: Seen) -> None:
+def keep(seen: ReadDocument) -> None:
     """Remember a document."""
-    memory = deduplication.current().documents
-    if memory is None:
-        memory = deduplication.current().documents = deque(maxlen=MOST)
-    memory.append(seen)  # type: ignore[attr-defined]
+    remembered().arrays.append(seen)
 
 
 def written(space: tuple[str, str], fields: Mapping[str, Any], arrays: Mapping[str, Array | None], *, whole: bool) -> None:
     """A document was written: `arrays` by path, None for one that is no longer known."""
     known = find(space, fields)
     if known is None:
-        keep(Seen(space, dict(fields), {path: array for path, array in arrays.items() if array is not None}, whole=whole))
+        keep(
+            ReadDocument(space, dict(fields), {path: array for path, array in arrays.items() if array is not None}, whole=whole)
+        )
         return
     for path, array in arrays.items():
         if array is None:
@@ -76,12 +95,13 @@ def written(space: tuple[str, str], fields: Mapping[str, Any], arrays: Mapping[s
             known.arrays[path] = array
 
 
-def find(space: tuple[str, str], query: Mapping[str, Any]) -> Seen | None:
+def find(space: tuple[str, str], query: Mapping[str, Any]) -> ReadDocument | None:
     """What is known of the document that a query means."""
     wanted = simple(query)
     if not wanted:
         return None
-    for seen in reversed(tuple(_memory() or ())):  # threads that share a request's scope may add to it meanwhile
+    known = memory()
+    for seen in reversed(tuple(known.arrays) if known else ()):  # threads that share a request's scope may add to it meanwhile
         if seen.space == space and all(seen.fields.get(name, seen) == value for name, value in wanted.items()):
             return seen
     return None
@@ -103,5 +123,14 @@ def _arrays(document: Mapping[str, Any]) -> dict[str, Array]:
     return {name: tuple(value) for name, value in document.items() if isinstance(value, list)}
 
 
-def _memory() -> deque[Seen] | None:
+def memory() -> ScopeDocuments | None:
+    """What the running scope has seen; None where that is nothing."""
     return deduplication.current().documents  # type: ignore[return-value]
+
+
+def remembered() -> ScopeDocuments:
+    """What the running scope has seen, to be added to."""
+    scope = deduplication.current()
+    if scope.documents is None:
+        scope.documents = ScopeDocuments()
+    return scope.documents  # type: ignore[return-value]

@@ -15,7 +15,7 @@ from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import Span, set_span_in_context
 
 from ..._clock import perf_counter
-from ..._guard import never_raise
+from ..._guard import never_raise, report
 from ...metrics import deduplication, record
 from ...metrics.record import AutomaticHistogram, keep
 from ...metrics.series import current_context
@@ -33,6 +33,8 @@ from .reads import count as count_reads
 from .spans import begin_command, begin_pipeline, connection_attributes, operation_name
 from .writes import WRITES, written
 
+_TELLING: Final = READS | WRITES.keys() | SHOWS
+"""Commands whose replies say something of a cache or of a chat."""
 NOT_COUNTED: Final = frozenset({"HELLO", "AUTH", "SELECT", "CLIENT"})
 """What sets a connection up."""
 _WATCHED: Final = "WatchError"
@@ -76,13 +78,15 @@ class Operation:
         self._context: Token[Context] | None = None if span is None else attach(set_span_in_context(span))
         self._start = perf_counter()
 
-    @never_raise
     def succeeded(self, replies: Sequence[Any]) -> None:
         """Record the operation; `replies` has one item for each of its commands."""
-        seconds = self._measure(None)
-        if self._span is not None:
-            end(self._span, seconds)
-        self._read(replies)
+        try:
+            seconds = self._measure(None)
+            if self._span is not None:
+                end(self._span, seconds)
+            self._read(replies)
+        except Exception as error:
+            report("Operation.succeeded", error)
 
     @never_raise
     def failed(self, error: BaseException) -> None:
@@ -124,6 +128,8 @@ class Operation:
             self._span.set_attributes(connection_attributes(self._address))
 
     def _read(self, replies: Sequence[Any]) -> None:
+        if not self._pipeline and self._name not in _TELLING:
+            return
         hits = misses = 0
         chats = NOTHING
         for command, reply in zip(self._commands, replies, strict=False):
@@ -184,16 +190,21 @@ def _figures_of(kind: _Kind) -> _Figures:
 _running: ContextVar[Operation | bool] = ContextVar("otel_chatbot_redis_operation", default=False)
 
 
-@never_raise
 def begin(client: Any, name: str, commands: Sequence[Sequence[Any]], *, pipeline: bool = False) -> Operation | None:
     """Start an operation, unless it is the package's own or a part of another; what sets a connection up has a span alone."""
-    if not State.on or _running.get() or record.is_own_traffic():
+    try:
+        if not State.on or _running.get() or record.is_own_traffic():
+            return None
+        pool = getattr(client, "connection_pool", None)
+        address = _address(client) if pool is None else address_of(pool)
+        span = begin_pipeline(name, commands, address) if pipeline else begin_command(name, commands[0], address)
+        counts = name not in NOT_COUNTED
+        return (
+            Operation(client, name, commands, address, span, counts, pipeline=pipeline) if counts or span is not None else None
+        )
+    except Exception as error:
+        report("begin", error)
         return None
-    pool = getattr(client, "connection_pool", None)
-    address = _address(client) if pool is None else address_of(pool)
-    span = begin_pipeline(name, commands, address) if pipeline else begin_command(name, commands[0], address)
-    counts = name not in NOT_COUNTED
-    return Operation(client, name, commands, address, span, counts, pipeline=pipeline) if counts or span is not None else None
 
 
 @never_raise

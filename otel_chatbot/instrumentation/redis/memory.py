@@ -22,7 +22,7 @@ Place = tuple[Any, ...]
 """A server's address, a key, and a field of its value."""
 
 
-class Listed:
+class KnownList:
     """A list whose whole content is known, or that was emptied."""
 
     __slots__ = ("_items", "_old", "lost")
@@ -54,12 +54,12 @@ class Listed:
         return not self.lost
 
 
-class Memory:
+class ScopeMemory:
     """What one scope has seen of Redis."""
 
     def __init__(self) -> None:
         self._values: OrderedDict[Place, dict[str, Array]] = OrderedDict()
-        self._lists: OrderedDict[Place, Listed] = OrderedDict()
+        self._lists: OrderedDict[Place, KnownList] = OrderedDict()
         self._missed: list[Place] = []
         self._count: Callable[[int], None] | None = None
 
@@ -71,11 +71,16 @@ class Memory:
         """Remember the arrays in a value; none where there is no value."""
         _keep(self._values, place, arrays)
 
-    def listed(self, place: Place) -> Listed | None:
+    def listed(self, place: Place) -> KnownList | None:
         """What is known of a list."""
         return self._lists.get(place)
 
-    def keep_list(self, place: Place, listed: Listed) -> Listed:
+    def unknown(self, place: Place) -> bool:
+        """Whether what a list holds is not known."""
+        known = self._lists.get(place)
+        return known is None or known.lost
+
+    def keep_list(self, place: Place, listed: KnownList) -> KnownList:
         """Remember what a list holds."""
         _keep(self._lists, place, listed)
         return listed
@@ -111,12 +116,12 @@ def _keep(memory: OrderedDict[Place, Any], place: Place, what: Any) -> None:
         memory.popitem(last=False)
 
 
-def current() -> Memory:
+def current() -> ScopeMemory:
     """The memory of the running scope."""
     scope = deduplication.current()
     memory = scope.keys
     if memory is None:
-        memory = scope.keys = Memory()
+        memory = scope.keys = ScopeMemory()
     return memory  # type: ignore[return-value]
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ..._clock import perf_counter
 from ..._fork import at_fork
-from ..._guard import never_raise
+from ..._guard import never_raise, report
 from ...metrics import record
 from ...semconv import attributes as a
 from ..common.patching import Method, Patches
@@ -53,12 +53,23 @@ class _Pool:
         Closed connections stay in their pool, to be opened again. They are rare, and to find one takes a look at all.
         """
         now = perf_counter()
-        with self.lock:
+        lock = self.lock
+        lock.acquire()
+        try:
             idle, used = _books(pool)
             if look or self._closed or now - self._looked > _LOOK_SECONDS:
                 idle = list(idle)  # as it is now: other threads go on
                 self._closed, self._looked = len(idle) - sum(map(_is_open, idle)), now
-            self.series.hold(len(idle) - self._closed, used, pending)
+            series = self.series
+            free = len(idle) - self._closed
+            if pending == -1 and used == series.used + 1 and free == series.idle - 1:
+                series.takes()
+            elif not pending and used == series.used - 1 and free == series.idle + 1:
+                series.returns()
+            else:
+                series.hold(free, used, pending)
+        finally:
+            lock.release()
 
     @never_raise
     def give_back(self) -> None:
@@ -88,13 +99,11 @@ def follow(patches: Patches) -> None:
         patches.wrap(aio_pool, "get_connection", _getting_async)
         patches.wrap(aio_pool, "release", _releasing_async)
         patches.wrap(aio_pool, "disconnect", _changing_async)
-        for owner in (pool, aio_pool):
-            patches.wrap(owner, "reset", _changing)
+        patches.wrap(pool, "reset", _changing)
+        patches.wrap(aio_pool, "reset", _changing)
     # The method that opens the socket, for a command and for `connect` alike.
-    opening = "connect_check_health" if hasattr(sync.AbstractConnection, "connect_check_health") else "connect"
-    patches.wrap(sync.AbstractConnection, opening, _connecting)
-    opening = "connect_check_health" if hasattr(aio_connection.AbstractConnection, "connect_check_health") else "connect"
-    patches.wrap(aio_connection.AbstractConnection, opening, _connecting_async)
+    for owner, make in ((sync.AbstractConnection, _connecting), (aio_connection.AbstractConnection, _connecting_async)):
+        patches.wrap(owner, "connect_check_health" if hasattr(owner, "connect_check_health") else "connect", make)
 
 
 def _quiet() -> bool:
@@ -205,14 +214,23 @@ def _connecting_async(original: Method) -> Method:
     return connect
 
 
-@never_raise
-def _ask(pool: Any) -> _Pool:
-    state = _followed.get(pool)
-    if state is None:
-        state = _followed[pool] = _Pool(pool)
-        weakref.finalize(pool, state.give_back).atexit = False
-    with state.lock:
-        state.series.move(0, 0, 1)
+# What every command does has its guard and its lock written out: a decorator and `with` cost more than the rest.
+
+
+def _ask(pool: Any) -> _Pool | None:
+    try:
+        state = _followed.get(pool)
+        if state is None:
+            state = _followed[pool] = _Pool(pool)
+            weakref.finalize(pool, state.give_back).atexit = False
+        state.lock.acquire()
+        try:
+            state.series.waits()
+        finally:
+            state.lock.release()
+    except Exception as error:
+        report("_ask", error)
+        return None
     return state
 
 
@@ -224,20 +242,24 @@ def _refused(pool: Any, state: _Pool | None, error: BaseException) -> None:
             state.series.timed_out()
 
 
-@never_raise
 def _given(pool: Any, state: _Pool | None, connection: Any, start: float) -> None:
-    if state is not None:
-        now = perf_counter()
-        state.since[id(connection)] = now
-        state.hold(pool, -1)
-        state.series.waited(now - start)
+    try:
+        if state is not None:
+            now = perf_counter()
+            state.since[id(connection)] = now
+            state.hold(pool, -1)
+            state.series.waited(now - start)
+    except Exception as error:
+        report("_given", error)
 
 
-@never_raise
 def _done(state: _Pool, connection: Any) -> None:
-    since = state.since.pop(id(connection), None)
-    if since is not None:
-        state.series.was_used(perf_counter() - since)
+    try:
+        since = state.since.pop(id(connection), None)
+        if since is not None:
+            state.series.was_used(perf_counter() - since)
+    except Exception as error:
+        report("_done", error)
 
 
 @never_raise
@@ -247,16 +269,17 @@ def _opened(connection: Any, start: float) -> None:
     PoolSeries(a.DbSystem.REDIS, connection_name(service, known)).opened(perf_counter() - start)
 
 
-@never_raise
 def _changed(pool: Any, state: _Pool | None, *, look: bool) -> None:
-    if state is not None:
-        state.hold(pool, look=look)
+    try:
+        if state is not None:
+            state.hold(pool, look=look)
+    except Exception as error:
+        report("_changed", error)
 
 
 def _books(pool: Any) -> tuple[Collection[Any], int]:
     """The connections that wait in a pool, and how many are handed out, by the pool's own books."""
-    queue = getattr(pool, "pool", None)
-    if queue is None:
+    if (queue := getattr(pool, "pool", None)) is None:
         return pool._available_connections, len(pool._in_use_connections)
     idle = [connection for connection in list(queue.queue) if connection is not None]
     return idle, len(pool._connections) - len(idle)

@@ -15,7 +15,7 @@ from ..common import other_keys
 from ..common.redis_addresses import Address
 from . import keys, memory, options
 from .histories import History
-from .memory import Listed
+from .memory import KnownList
 from .values import arrays_of, may_chat, parsed
 
 
@@ -134,11 +134,11 @@ def _delete(address: Address, arguments: Sequence[Any], reply: Any) -> Counts:
         known = remembered.listed(place)
         if reply == 0:
             if known is None:
-                remembered.keep_list(place, Listed())
+                remembered.keep_list(place, KnownList())
             if remembered.value((*place, "")) is None:
                 remembered.keep_value((*place, ""), {})
         elif known is None:
-            remembered.keep_list(place, Listed()).lost = True
+            remembered.keep_list(place, KnownList()).lost = True
         else:
             known.clear()
     return NOTHING

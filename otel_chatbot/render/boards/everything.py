@@ -1,4 +1,4 @@
-"""Every metric of the package, a panel each, made from its row alone: a new metric is here without another line.
+"""Every metric of the package, one panel per metric, made from its row alone: a new metric appears here by itself.
 
 Fed by `semconv.metrics`; feeds `render.dashboards`.
 """

@@ -145,7 +145,7 @@ BOARD = Dashboard(
                 Panel(
                     "Age of the process",
                     "s",
-                    "Time since the collector started: a saw's teeth are restarts.",
+                    "Time since the collector started. It falls to 0 at each restart.",
                     [Query(_COLLECTOR.or_zero(f"max by ({p.INSTANCE}) ({_COLLECTOR.series(c.UPTIME)})"), _INSTANCE)],
                     width=6,
                 ),

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -16,6 +18,8 @@ from ...semconv import attributes as a
 from ...semconv.logs import EXCEPTION
 
 Json = dict[str, Any]
+SPAN_TEXT, LOG_TEXT = "span_text", "log_text"
+"""The indexes of words."""
 PAGE: Final = 100
 """Rows on a page of a list."""
 LOOKED_AT: Final = 5_000
@@ -25,14 +29,53 @@ SPAN: Final = (
     " tokens_in, tokens_out, cost, resource, scope, more"
 )
 LOG: Final = "id, at, level, severity, logger, body, hex(trace), hex(span), conversation, resource, more"
+_ENDINGS: Final = 40
+"""Words that an unfinished one may stand for."""
 _WORD: Final = re.compile(r"[^\W_]+")
 _KINDS: Final = ("", "internal", "server", "client", "producer", "consumer")
 
 
-def match(text: str) -> str:
-    """What a text is in the language of the index: all of its words, the last one perhaps unfinished; empty for no words."""
+@dataclass(frozen=True)
+class Match:
+    """What is looked for in the language of an index; `cut`: more words begin like the last one than are looked for."""
+
+    query: str
+    cut: bool = False
+
+
+def match(db: sqlite3.Connection, text: str, index: str) -> Match | None:
+    """All words of a text, the last one perhaps unfinished; None for no words.
+
+    An unfinished word stands for the first `_ENDINGS` words of the index that begin so, for SQLite would put together the
+    rows of all of them before it told the first one.
+    """
     words = _WORD.findall(text)[:16]
-    return " AND ".join([*(f'"{word}"' for word in words[:-1]), f'"{words[-1]}"*']) if words else ""
+    if not words:
+        return None
+    endings = [] if text[-1].isspace() else _beginning(db, words[-1], index)
+    *finished, last = (f'"{word}"' for word in words)
+    query = " AND ".join([*finished, f"({' OR '.join(endings)})" if endings else last])
+    return Match(query, len(endings) == _ENDINGS)
+
+
+def hits(db: sqlite3.Connection, index: str, query: str, before: int, most: int = LOOKED_AT) -> Iterator[int]:
+    """The numbers of the rows that have the words, newest first, one by one: who has enough asks for no more."""
+    order = f"SELECT rowid FROM {index} WHERE {index} MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?"
+    return (row[0] for row in db.execute(order, (query, before, most)))
+
+
+def _beginning(db: sqlite3.Connection, word: str, index: str) -> list[str]:
+    """The words of an index that begin so; each is one step in it."""
+    plain = "".join(each for each in unicodedata.normalize("NFD", word) if not unicodedata.combining(each)).lower()
+    found: list[str] = []
+    at = plain
+    while len(found) < _ENDINGS:
+        row = db.execute(f"SELECT term FROM {index}_words WHERE term >= ? ORDER BY term LIMIT 1", (at,)).fetchone()
+        if row is None or not row[0].startswith(plain):
+            break
+        found.append(f'"{row[0]}"')
+        at = row[0] + "\x01"
+    return found
 
 
 def milliseconds(nanoseconds: int | None) -> float | None:

@@ -6,17 +6,23 @@ Fed by `ui.store` through `ui.api`; feeds the page of conversations. A turn is o
 from __future__ import annotations
 
 import sqlite3
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from ...semconv import attributes as a
-from .common import Json, match, milliseconds
+from .common import LOG_TEXT, SPAN_TEXT, Json, hits, match, milliseconds
 from .traces import logs_of, spans_of
 
 _PAGE: Final = 50
 _LOOKED_AT: Final = 500
 """Conversations that one question looks at; what is older is asked for by the next."""
 _HITS: Final = 2_000
+_MOST_SPANS: Final = 20_000
+"""Spans of conversations that one question adds up."""
+_ROW: Final = "id, first, last, user"
 _MOST_TURNS: Final = 200
 _NEWEST: Final = 2**63 - 1
 
@@ -26,6 +32,7 @@ class Wanted:
     """Which conversations: each field that is set narrows the list. `before` is where the last page ended."""
 
     text: str = ""
+    user: str = ""
     model: str = ""
     failed: bool = False
     slow_ms: float = 0.0
@@ -35,46 +42,67 @@ class Wanted:
 
 def conversations(db: sqlite3.Connection, wanted: Wanted) -> Json:
     """The newest conversations that are wanted, with what they came to."""
-    words = match(wanted.text)
-    if words:
-        candidates = _by_text(db, words, wanted.text.strip())
+    cut = False
+    if wanted.text.strip():
+        candidates, cut = _by_text(db, wanted)
     else:
-        candidates = db.execute(
-            f"SELECT id, first, last FROM conversation WHERE last < ? ORDER BY last DESC LIMIT {_LOOKED_AT}",
-            (wanted.before,),
-        ).fetchall()
+        where, values = (
+            ("user = ? AND last < ?", [wanted.user, wanted.before]) if wanted.user else ("last < ?", [wanted.before])
+        )
+        query = f"SELECT {_ROW} FROM conversation WHERE {where} ORDER BY last DESC LIMIT {_LOOKED_AT}"
+        candidates = db.execute(query, values).fetchall()
     found: list[Json] = []
     last: int | None = None
-    for identity, first, until in candidates:
-        if len(found) == _PAGE:
+    budget = _MOST_SPANS
+    for row in candidates:
+        if len(found) == _PAGE or budget <= 0:
             break
-        last = until
-        one = summary(db, identity, first, until)
+        last = row[2]
+        one = summary(db, *row)
+        budget -= one.pop("spans")
         if _is_wanted(one, wanted):
             found.append(one)
-    more = not words and (len(found) == _PAGE or len(candidates) == _LOOKED_AT)
-    return {"conversations": found, "before": str(last) if more and last else None}
+    more = not wanted.text.strip() and (len(found) == _PAGE or budget <= 0 or len(candidates) == _LOOKED_AT)
+    return {"conversations": found, "before": str(last) if more and last else None, "cut": cut}
 
 
-def _by_text(db: sqlite3.Connection, words: str, text: str) -> list[Any]:
-    """The conversations of which a span or a log record has the words, or that are called so."""
-    found = {text}
-    hits = f"SELECT rowid FROM span_text WHERE span_text MATCH ? ORDER BY rowid DESC LIMIT {_HITS}"
-    found.update(
-        row[0]
-        for row in db.execute(
-            f"SELECT DISTINCT conversation FROM span WHERE id IN ({hits}) AND conversation IS NOT NULL", (words,)
-        )
-    )
-    hits = hits.replace("span_text", "log_text")
-    found.update(
-        row[0]
-        for row in db.execute(
-            f"SELECT DISTINCT conversation FROM log WHERE id IN ({hits}) AND conversation IS NOT NULL", (words,)
-        )
-    )
-    rows = [db.execute("SELECT id, first, last FROM conversation WHERE id = ?", (one,)).fetchone() for one in list(found)]
-    return sorted((row for row in rows if row is not None), key=lambda row: -row[2])
+def _by_text(db: sqlite3.Connection, wanted: Wanted) -> tuple[list[Any], bool]:
+    """The conversations of which a span or a log record has the words, or that are called so; whether words were left out."""
+    rows: dict[str, Any] = {}
+    cut = False
+
+    def add(name: str | None) -> bool:
+        if name is None or name in rows:
+            return False
+        row = db.execute(f"SELECT {_ROW} FROM conversation WHERE id = ?", (name,)).fetchone()
+        rows[name] = row if row and wanted.user in ("", row[3]) else None
+        return rows[name] is not None
+
+    add(wanted.text.strip())
+    for table, index in (("span", SPAN_TEXT), ("log", LOG_TEXT)):
+        words = match(db, wanted.text, index)
+        if words is not None:
+            cut |= words.cut
+            numbers = hits(db, index, words.query, _NEWEST, _HITS)
+            names = (_of_trace(db, trace) for trace in _traces(db, table, numbers))
+            deque(islice(filter(add, names), _PAGE), maxlen=0)
+    return sorted(filter(None, rows.values()), key=lambda row: -row[2]), cut
+
+
+def _traces(db: sqlite3.Connection, table: str, numbers: Iterator[int]) -> Iterator[bytes]:
+    """The traces of some rows, each once."""
+    seen: set[bytes | None] = {None}
+    for number in numbers:
+        (trace,) = db.execute(f"SELECT trace FROM {table} WHERE id = ?", (number,)).fetchone()
+        if trace not in seen:
+            seen.add(trace)
+            yield trace
+
+
+def _of_trace(db: sqlite3.Connection, trace: bytes) -> str | None:
+    query = "SELECT conversation FROM span WHERE trace = ? AND conversation IS NOT NULL LIMIT 1"
+    row = db.execute(query, (trace,)).fetchone()
+    return row[0] if row else None
 
 
 def _is_wanted(one: Json, wanted: Wanted) -> bool:
@@ -86,29 +114,31 @@ def _is_wanted(one: Json, wanted: Wanted) -> bool:
     )
 
 
-def summary(db: sqlite3.Connection, identity: str, first: int, last: int) -> Json:
-    """What a conversation came to: turns, calls of a model, tokens, cost, errors."""
+def summary(db: sqlite3.Connection, identity: str, first: int, last: int, user: str | None) -> Json:
+    """What a conversation came to: turns, calls of a model, tokens, cost, errors; of a very long one, its latest spans."""
     row = db.execute(
         "SELECT count(DISTINCT trace), count(model), sum(tokens_in), sum(tokens_out), sum(cost),"
         " count(DISTINCT CASE WHEN status = 2 THEN trace END), max(CASE WHEN entry = 1 THEN end - start END),"
-        " group_concat(DISTINCT model), max(end - start) FROM span WHERE conversation = ?",
+        " group_concat(DISTINCT model), max(end - start), count(*) FROM (SELECT trace, model, tokens_in, tokens_out, cost, status,"
+        f" entry, start, end FROM span WHERE conversation = ? ORDER BY start DESC LIMIT {_MOST_SPANS})",
         (identity,),
     ).fetchone()
-    turns, calls, tokens_in, tokens_out, cost, errors, slowest, models, longest = row
+    turns, calls, tokens_in, tokens_out, cost, errors, slowest, models, longest, spans = row
     return {
-        "id": identity, "first": milliseconds(first), "last": milliseconds(last), "turns": turns, "calls": calls,
-        "tokens_in": tokens_in or 0, "tokens_out": tokens_out or 0, "cost": cost or 0.0, "errors": errors,
+        "id": identity, "first": milliseconds(first), "last": milliseconds(last), "user": user, "turns": turns, "calls": calls,
+        "tokens_in": tokens_in or 0, "tokens_out": tokens_out or 0, "cost": cost or 0.0, "errors": errors, "spans": spans,
         "slowest_ms": milliseconds(slowest or longest or 0), "models": models.split(",") if models else [],
     }  # fmt: skip
 
 
 def conversation(db: sqlite3.Connection, identity: str) -> Json | None:
     """One conversation: its turns by time, each with its spans and log records; None when it is not there."""
-    row = db.execute("SELECT id, first, last FROM conversation WHERE id = ?", (identity,)).fetchone()
+    row = db.execute(f"SELECT {_ROW} FROM conversation WHERE id = ?", (identity,)).fetchone()
     if row is None:
         return None
     found = db.execute(
-        f"SELECT trace, min(start) FROM span WHERE conversation = ? GROUP BY trace ORDER BY min(start) LIMIT {_MOST_TURNS}",
+        "SELECT trace, min(start) FROM (SELECT trace, start FROM span WHERE conversation = ? ORDER BY start"
+        f" LIMIT {_MOST_SPANS}) GROUP BY trace ORDER BY min(start) LIMIT {_MOST_TURNS}",
         (identity,),
     ).fetchall()
     turns = [_turn(db, trace, identity) for trace, _ in found]

@@ -6,10 +6,12 @@ Fed by `ui.store` through `ui.api`; feeds the pages of logs and errors.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Final
 
-from .common import LOG, LOOKED_AT, PAGE, Json, log, match, milliseconds, resources
+from .common import LOG, LOG_TEXT, LOOKED_AT, PAGE, Json, Match, hits, log, match, milliseconds, resources
 
 _ROWS: Final = 2 * PAGE
 _NEWEST: Final = 2**63 - 1
@@ -30,46 +32,53 @@ class Wanted:
 
 def logs(db: sqlite3.Connection, wanted: Wanted) -> Json:
     """The newest records that are wanted, newest first, and where to look on when there may be older ones."""
-    candidates, values = _candidates(wanted)
-    conditions = ["level >= ?"] if wanted.level else []
-    narrow: list[Any] = [wanted.level] if wanted.level else []
-    if wanted.logger:
-        conditions.append("(logger = ? OR logger GLOB ?)")
-        narrow += [wanted.logger, wanted.logger.replace("[", "").replace("*", "").replace("?", "") + ".*"]
-    where = "".join(f" AND {one}" for one in conditions)
-    found = db.execute(
-        f"SELECT {LOG} FROM log WHERE id IN ({candidates}) {where} ORDER BY id DESC LIMIT {_ROWS + 1}",
-        [*values, *narrow],
-    ).fetchall()
-    count, last = db.execute(f"SELECT count(*), min(id) FROM ({candidates})", values).fetchone()
-    more = len(found) > _ROWS or count >= LOOKED_AT
-    rows = [log(row) for row in found[:_ROWS]]
-    if len(found) > _ROWS:
-        last = rows[-1]["id"]
+    words = match(db, wanted.text, LOG_TEXT)
+    conditions, values = _conditions(wanted, words)
+    query = f"SELECT {LOG} FROM log WHERE id = ? {conditions}"
+    rows: list[Json] = []
+    looked_at = last = 0
+    for number in _candidates(db, wanted, words):
+        looked_at += 1
+        row = db.execute(query, [number, *values]).fetchone()
+        if row is not None and len(rows) == _ROWS:
+            looked_at = LOOKED_AT
+            break
+        last = number
+        if row is not None:
+            rows.append(log(row))
     return {
-        "logs": rows, "before": str(last) if more and last else None, "services": resources(db, {row["resource"] for row in rows})
+        "logs": rows, "before": str(last) if looked_at == LOOKED_AT else None, "cut": bool(words and words.cut),
+        "services": resources(db, {row["resource"] for row in rows}),
     }  # fmt: skip
 
 
-def _candidates(wanted: Wanted) -> tuple[str, list[Any]]:
-    """Numbers of the newest records that may be wanted, from an index."""
-    bounds: list[Any] = [wanted.before, wanted.after]
-    most = LOOKED_AT if wanted.logger or wanted.level else _ROWS + 1
-    words = match(wanted.text)
-    if words:
-        return (
-            f"SELECT rowid AS id FROM log_text WHERE log_text MATCH ? AND rowid < ? AND rowid > ? ORDER BY rowid DESC LIMIT {most}",
-            [words, *bounds],
-        )
+def _conditions(wanted: Wanted, words: Match | None) -> tuple[str, list[Any]]:
+    """What is asked of a record beyond what its index says."""
+    parts: list[str] = []
+    values: list[Any] = []
+    if wanted.level:
+        parts.append("level >= ?")
+        values.append(wanted.level)
+    if wanted.logger:
+        parts.append("(logger = ? OR logger GLOB ?)")
+        values += [wanted.logger, wanted.logger.replace("[", "").replace("*", "").replace("?", "") + ".*"]
+    if wanted.trace and words:
+        parts.append(f"EXISTS (SELECT 1 FROM {LOG_TEXT} WHERE {LOG_TEXT} MATCH ? AND rowid = log.id)")
+        values.append(words.query)
+    return "".join(f" AND {part}" for part in parts), values
+
+
+def _candidates(db: sqlite3.Connection, wanted: Wanted, words: Match | None) -> Iterator[int]:
+    """Numbers of the newest records that may be wanted, from an index; who has enough asks for no more."""
+    if words and not wanted.trace:
+        return takewhile(lambda number: number > wanted.after, hits(db, LOG_TEXT, words.query, wanted.before))
+    where, values = "", []
     if wanted.trace:
-        return (
-            f"SELECT id FROM log WHERE trace = ? AND id < ? AND id > ? ORDER BY id DESC LIMIT {LOOKED_AT}",
-            [_trace(wanted.trace), *bounds],
-        )
-    level = " AND level >= 17" if wanted.level >= _ERROR else " AND level >= 13" if wanted.level >= _WARNING else ""
-    if not wanted.logger and (level or not wanted.level):  # the index says all that is wanted
-        most = _ROWS + 1
-    return f"SELECT id FROM log WHERE id < ? AND id > ?{level} ORDER BY id DESC LIMIT {most}", bounds
+        where, values = " AND trace = ?", [_trace(wanted.trace)]
+    elif wanted.level >= _WARNING:
+        where = " AND level >= 17" if wanted.level >= _ERROR else " AND level >= 13"
+    query = f"SELECT id FROM log WHERE id < ? AND id > ? {where} ORDER BY id DESC LIMIT ?"
+    return (row[0] for row in db.execute(query, [wanted.before, wanted.after, *values, LOOKED_AT]))
 
 
 def _trace(text: str) -> bytes:

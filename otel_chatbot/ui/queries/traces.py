@@ -9,7 +9,9 @@ import sqlite3
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from .common import LOG, LOOKED_AT, PAGE, SPAN, Json, log, match, milliseconds, resources, span
+import orjson
+
+from .common import LOG, LOOKED_AT, PAGE, SPAN, SPAN_TEXT, Json, Match, hits, log, match, milliseconds, resources, span
 
 _MOST_SPANS: Final = 5_000
 """Spans of one trace that are shown."""
@@ -27,18 +29,29 @@ class Wanted:
     status: int = 0
     failed: bool = False
     least_ms: float = 0.0
+    attribute: str = ""
+    value: str = ""
+    """What some span of the trace has as that attribute; empty: anything."""
     before: int = _NEWEST
 
 
 def traces(db: sqlite3.Connection, wanted: Wanted) -> Json:
     """The newest traces that are wanted, and where to look on when there may be older ones."""
-    found, looked_at, last = _by_text(db, wanted) if match(wanted.text) else _by_time(db, wanted)
-    more = len(found) > PAGE or looked_at >= LOOKED_AT
-    rows = [_listed(row) for row in found[:PAGE]]
-    return {"traces": rows, "before": str(last) if more else None, "services": resources(db, {row["resource"] for row in rows})}
+    words = match(db, wanted.text, SPAN_TEXT)
+    if wanted.attribute:
+        said = match(db, f"{wanted.attribute} {orjson.dumps(wanted.value).decode()} ", SPAN_TEXT)
+        if said is None:
+            return {"traces": [], "before": None, "services": {}, "cut": False}
+        words = Match(f"{words.query} AND {said.query}", words.cut) if words else said
+    found, more, last = _by_text(db, wanted, words) if words else _by_time(db, wanted)
+    rows = [_listed(row) for row in found]
+    return {
+        "traces": rows, "before": str(last) if more else None, "services": resources(db, {row["resource"] for row in rows}),
+        "cut": bool(words and words.cut),
+    }  # fmt: skip
 
 
-def _by_time(db: sqlite3.Connection, wanted: Wanted) -> tuple[list[Any], int, int]:
+def _by_time(db: sqlite3.Connection, wanted: Wanted) -> tuple[list[Any], bool, int]:
     bound: list[Any]
     if wanted.failed:
         index, inner, bound, rest = "span_failed", "status = 2 AND start < ?", [wanted.before], replace(wanted, failed=False)
@@ -51,34 +64,37 @@ def _by_time(db: sqlite3.Connection, wanted: Wanted) -> tuple[list[Any], int, in
         )
     else:
         index, inner, bound, rest = "span_entry", "start < ?", [wanted.before], wanted
-    conditions, values = _conditions(rest)  # beyond what the index says already
-    most = LOOKED_AT if conditions else PAGE + 1
-    within = (
-        f"SELECT id, start, end, route, code, status FROM span INDEXED BY {index} WHERE entry = 1 AND {inner}"
-        f" ORDER BY start DESC LIMIT {most}"
+    conditions, values = _conditions(rest)  # beyond what the index says already; its own columns say these
+    query = (
+        f"SELECT id, start, 1 {conditions} FROM span INDEXED BY {index} WHERE entry = 1 AND {inner} ORDER BY start DESC LIMIT ?"
     )
-    chosen = f"SELECT id FROM ({within}) WHERE 1 {conditions} ORDER BY start DESC LIMIT {PAGE + 1}"
-    found = db.execute(f"SELECT {_ROW} FROM span WHERE id IN ({chosen}) ORDER BY start DESC", [*bound, *values]).fetchall()
-    looked_at, last = db.execute(f"SELECT count(*), min(start) FROM ({within})", bound).fetchone()
-    if len(found) > PAGE:
-        last = found[PAGE - 1][2]
-    return found, looked_at, last or 0
+    numbers: list[int] = []
+    looked_at = last = 0
+    for number, start, fits in db.execute(query, [*values, *bound, LOOKED_AT]):
+        looked_at += 1
+        if fits and len(numbers) == PAGE:
+            return _rows(db, numbers), True, last
+        last = start
+        if fits:
+            numbers.append(number)
+    return _rows(db, numbers), looked_at == LOOKED_AT, last
 
 
-def _by_text(db: sqlite3.Connection, wanted: Wanted) -> tuple[list[Any], int, int]:
-    """Traces of which some span has the words; `before` counts in the numbers of spans here."""
+def _rows(db: sqlite3.Connection, numbers: list[int]) -> list[Any]:
+    return [db.execute(f"SELECT {_ROW} FROM span WHERE id = ?", (number,)).fetchone() for number in numbers]
+
+
+def _by_text(db: sqlite3.Connection, wanted: Wanted, words: Match) -> tuple[list[Any], bool, int]:
+    """Traces of which some span has the words, and the attribute; `before` counts in the numbers of spans here."""
     conditions, values = _conditions(wanted)
-    hits = db.execute(
-        f"SELECT rowid FROM span_text WHERE span_text MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT {LOOKED_AT}",
-        (match(wanted.text), wanted.before),
-    ).fetchall()
     seen: set[bytes] = set()
     found: list[Any] = []
-    last = 0
-    for (number,) in hits:
+    last = looked_at = 0
+    for number in hits(db, SPAN_TEXT, words.query, wanted.before):
         last = number
-        (trace,) = db.execute("SELECT trace FROM span WHERE id = ?", (number,)).fetchone()
-        if trace in seen:
+        looked_at += 1
+        trace, more = db.execute("SELECT trace, more FROM span WHERE id = ?", (number,)).fetchone()
+        if trace in seen or (wanted.attribute and not _has(more, wanted.attribute, wanted.value)):
             continue
         seen.add(trace)
         query = f"SELECT {_ROW} FROM span WHERE trace = ? AND entry = 1 {conditions} ORDER BY start LIMIT 1"
@@ -86,8 +102,17 @@ def _by_text(db: sqlite3.Connection, wanted: Wanted) -> tuple[list[Any], int, in
         if row is not None:
             found.append(row)
             if len(found) == PAGE:
-                return found, LOOKED_AT, last
-    return found, len(hits), last
+                return found, True, last
+    return found, looked_at == LOOKED_AT, last
+
+
+def _has(more: str, name: str, value: str) -> bool:
+    """Whether a span says so of itself; a value is compared as it is shown."""
+    said = orjson.loads(more).get("a", {})
+    if name not in said:
+        return False
+    text = said[name] if isinstance(said[name], str) else orjson.dumps(said[name]).decode()
+    return not value or text == value
 
 
 def _conditions(wanted: Wanted) -> tuple[str, list[Any]]:

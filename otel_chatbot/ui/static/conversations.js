@@ -1,7 +1,7 @@
 /* Conversations: the list, and one of them turn by turn, with a control that steps through it in time. */
 
 import { ask, empty, h, link, show } from "./dom.js";
-import { filters, older } from "./filters.js";
+import { filters, older, unfinished } from "./filters.js";
 import * as format from "./format.js";
 import { steps } from "./scrubber.js";
 import { waterfall } from "./waterfall.js";
@@ -15,6 +15,7 @@ export const open = (root, place) => (place.name ? one(root, place.name) : list(
 function list(root, place) {
   const { form, values } = filters(place, [
     { name: "text", label: "Search", hint: "words in its spans and log lines, or an id" },
+    { name: "user", label: "User", hint: "as the app tells it, often a hash" },
     { name: "model", label: "Model" },
     { name: "slow", label: "Slower than (ms)", kind: "number" },
     { name: "cost", label: "Cost from ($)", kind: "number" },
@@ -27,13 +28,14 @@ function list(root, place) {
     /** @type {any[]} */
     let found = [];
     let before = "";
+    let cut = false;
     for (let page = 0; page < pages; page += 1) {
       const answer = await ask("conversations", { ...values(), before });
       found = found.concat(answer.conversations);
-      before = answer.before;
+      ({ before, cut } = answer);
       if (!before) break;
     }
-    show(body, found.length ? rows(found) : nothing(form), before ? older(() => { pages += 1; refresh(); }) : null);
+    show(body, cut ? unfinished() : null, found.length ? rows(found) : nothing(form), before ? older(() => { pages += 1; refresh(); }) : null);
   };
   return { refresh };
 }
@@ -47,7 +49,7 @@ const rows = (found) =>
       h("li", {}, link(
         `/conversations/${encodeURIComponent(each.id)}`, { class: "item", id: `conversation-${each.id}` },
         h("span", { class: "when", title: new Date(each.last).toString() }, format.ago(each.last)),
-        h("span", { class: "who" }, h("span", { class: "id" }, each.id), h("span", { class: "models" }, each.models.join(", ") || "no model called")),
+        h("span", { class: "who" }, h("span", { class: "id" }, each.id), h("span", { class: "models" }, [each.models.join(", ") || "no model called", each.user].filter(Boolean).join(" · "))),
         h("span", { class: "turns" }, beads(each.turns, each.errors), h("span", { class: "hidden" }, `${each.turns} turns, ${each.errors} with errors`)),
         h("span", { class: "number" }, format.duration(each.slowest_ms)),
         h("span", { class: "number" }, `${format.compact(each.tokens_in)} → ${format.compact(each.tokens_out)}`),
@@ -99,7 +101,8 @@ function draw(found, head, body, opened, control) {
     head,
     h("p", { class: "crumb" }, link("/conversations", {}, title)),
     h("h1", {}, h("span", { class: "id" }, found.id)),
-    h("p", { class: "sub" }, `${format.moment(found.first)} – ${format.moment(found.last)}`, found.models.length ? ` · ${found.models.join(", ")}` : ""),
+    h("p", { class: "sub" }, `${format.moment(found.first)} – ${format.moment(found.last)}`, found.models.length ? ` · ${found.models.join(", ")}` : "",
+      found.user ? [" · user ", link(`/conversations?user=${encodeURIComponent(found.user)}`, {}, found.user)] : null),
     figures,
     found.timeline.some((/** @type {any} */ turn) => turn.said.some((/** @type {any} */ said) => said.asked || said.answered))
       ? null

@@ -42,3 +42,6 @@ export function filters(place, fields) {
 export function older(more) {
   return h("button", { type: "button", class: "older", id: "older", onclick: more }, "Look further back");
 }
+
+/** What is said where a word is not written to its end and many begin so. */
+export const unfinished = () => h("p", { class: "note" }, "Many words begin like the last one, and only the first of them were looked for. Write more of it, or a space after it.");

@@ -1,4 +1,4 @@
-/* The page: which view an address shows, the links between them, and the question every second whether there is news. */
+/* The page: which view an address shows, the links between them, and the question twice a second whether there is news. */
 
 import { ask, empty, h, link, show } from "./dom.js";
 import * as format from "./format.js";
@@ -84,7 +84,7 @@ async function look() {
     show(state, h("span", { class: "bad" }, "The viewer does not answer. Is it running?"));
     changes = -1;
   }
-  setTimeout(look, document.hidden ? 5000 : 1000);
+  setTimeout(look, document.hidden ? 5000 : 500);
 }
 
 document.addEventListener("click", (event) => {

@@ -2,7 +2,7 @@
 
 import { compared, extent } from "./compare.js";
 import { ask, empty, h, link, show } from "./dom.js";
-import { filters, older } from "./filters.js";
+import { filters, older, unfinished } from "./filters.js";
 import * as format from "./format.js";
 import { waterfall } from "./waterfall.js";
 
@@ -18,6 +18,8 @@ function list(root, place) {
     { name: "route", label: "Route", kind: "choice", choices: [["", "all"], ...(place.asked.get("route") ? [/** @type {[string, string]} */ ([place.asked.get("route"), place.asked.get("route")])] : [])] },
     { name: "status", label: "Status", kind: "choice", choices: [["", "all"], ["2", "2xx"], ["3", "3xx"], ["4", "4xx"], ["5", "5xx"]] },
     { name: "slow", label: "Slower than (ms)", kind: "number" },
+    { name: "attribute", label: "Attribute", hint: "db.collection.name" },
+    { name: "value", label: "is", hint: "anything" },
     { name: "failed", label: "Failed", kind: "check" },
   ]);
   const body = h("div", {});
@@ -33,16 +35,18 @@ function list(root, place) {
     /** @type {Record<string, any>} */
     let services = {};
     let before = "";
+    let cut = false;
     for (let page = 0; page < pages; page += 1) {
       const answer = await ask("traces", { ...values(), before });
       const seen = new Set(found.map((each) => each.trace));
       found = found.concat(answer.traces.filter((/** @type {any} */ each) => !seen.has(each.trace)));
       services = { ...services, ...answer.services };
-      before = answer.before;
+      ({ before, cut } = answer);
       if (!before) break;
     }
     show(
       body,
+      cut ? unfinished() : null,
       found.length ? rows(found, services) : empty("No trace", location.search ? "None is like that among those looked at." : "Send a request to the app."),
       before ? older(() => { pages += 1; refresh(); }) : null,
     );

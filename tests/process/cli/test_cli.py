@@ -1,4 +1,4 @@
-"""The command `otel-chatbot`: doctor, probe, spool."""
+"""The command `otel-chatbot doctor` on a fresh installation, on a broken one, and beside a running app."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from pathlib import Path
 from support.distro import App
 from support.process import clean_env, free_port, program
 
-from otel_chatbot.distro.delivery.spool import Payload, Spool
-from otel_chatbot.semconv.attributes import Signal
 from otel_chatbot.testing import OtlpSink
 
 
@@ -18,9 +16,20 @@ def run(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProces
     return subprocess.run(command, cwd=folder, env=clean_env(env), capture_output=True, text=True, timeout=60)
 
 
-def test_doctor_finds_a_fresh_installation_well_and_leaves_no_file(tmp_path: Path) -> None:
+def test_doctor_finds_a_fresh_installation_well_and_says_what_it_did_not_look_at_and_leaves_no_file(tmp_path: Path) -> None:
     done = run(tmp_path, "doctor")
     assert done.returncode == 0, done.stdout + done.stderr
+    first, *lines = done.stdout.splitlines()
+    assert first.startswith("✓ no fault in ")
+    assert first.endswith(" looked at; 5 not looked at")
+    text = "\n".join(lines)
+    for words in ("otel-chatbot doctor http://127.0.0.1:5000", "--app app.py", "MONGODB_URI", "REDIS_URL", "--collector"):
+        assert words in text.partition("Not looked at")[2].partition("Looked at")[0]
+    assert "no fault" not in text, "the verdict alone says it, of what it counts"
+    assert "\x1b" not in done.stdout, "not a terminal"
+    for library in ("click", "jinja2", "structlog"):
+        assert f"opentelemetry-instrumentation-{library}" not in text, "its time or records say nothing more of a chatbot"
+    assert "opentelemetry-instrumentation-asgi" in text
     assert "distro: otel_chatbot (installed: otel_chatbot)" in done.stdout
     assert "opentelemetry-sdk 1." in done.stdout
     assert "all at their defaults" in done.stdout
@@ -58,29 +67,10 @@ def test_doctor_says_what_to_do_about_a_route_that_is_not_there(tmp_path: Path) 
     assert "✗ none of the six routes is there: the app runs without otel-chatbot" in done.stdout
 
 
-def test_probe_tells_by_its_exit_status_whether_the_app_is_ready(tmp_path: Path) -> None:
-    with App(tmp_path / "app") as app:
-        well = run(tmp_path, "probe", f"http://127.0.0.1:{app.port}")
-        absent = run(tmp_path, "probe", f"http://127.0.0.1:{app.port}/nowhere")
-    gone = run(tmp_path, "probe", f"http://127.0.0.1:{app.port}")
-    assert (well.returncode, absent.returncode, gone.returncode) == (0, 1, 1)
-    assert '"status"' in well.stdout
-    assert "ConnectionRefusedError" in gone.stderr
-    assert run(tmp_path, "probe", "ftp://x").returncode == 1
-
-
-def test_spool_is_counted_replayed_and_purged(tmp_path: Path, otlp_sink: OtlpSink) -> None:
-    spool = Spool(tmp_path / "logs" / "spool", 1_000_000, lambda _: None)
-    for signal in (Signal.TRACES, Signal.LOGS, Signal.LOGS):
-        spool.put(Payload(signal, b""))
-    status = run(tmp_path, "spool", "status")
-    assert "3 payloads" in status.stdout
-    assert "logs: 2" in status.stdout
-    dead = run(tmp_path, "spool", "replay", OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}")
-    assert (dead.returncode, len(spool.files())) == (1, 3)
-    sent = run(tmp_path, "spool", "replay", OTEL_EXPORTER_OTLP_ENDPOINT=otlp_sink.endpoint)
-    assert (sent.returncode, spool.files()) == (0, [])
-    assert "3 payloads sent" in sent.stdout
-    spool.put(Payload(Signal.TRACES, b""))
-    assert "1 payloads deleted" in run(tmp_path, "spool", "purge").stdout
-    assert spool.files() == []
+def test_what_a_terminal_cannot_write_is_written_out_and_ends_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "grüß"
+    folder.mkdir()
+    done = run(folder, "doctor", PYTHONIOENCODING="ascii", PYTHONUTF8="0", OTEL_SDK_DISABLED="true")
+    assert done.returncode == 1
+    assert done.stdout.startswith("x 1 fault in ")
+    assert "gr\\xfc\\xdf" in done.stdout

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from support.browser import page as browser_page
 from support.process import wait_for
 from support.servers import MongoServer
 from support.stack import Stack
 from support.viewer import Viewer
+
+from otel_chatbot.ui.top import words
 
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"><b>bold</b>"
 PATIENCE = 60_000
@@ -141,6 +145,23 @@ def test_an_error_leads_from_the_list_to_its_trace_to_its_log_line(page: Page) -
     expect(page.locator(".lines .details")).to_be_visible()
 
 
+def test_the_conversations_of_a_user_are_found_by_the_hash_that_stands_for_it(page: Page, viewer: Viewer, said: Said) -> None:
+    page.get_by_text(said.talk).click()
+    user = viewer.ask(f"conversations/{said.talk}")["user"]
+    assert user not in (None, "ada")
+    page.get_by_role("link", name=user).click()
+    expect(page.locator("#filter-user")).to_have_value(user)
+    expect(page.locator(".conversations a")).to_have_count(2)
+    assert {one["id"] for one in viewer.ask("conversations", user=user)["conversations"]} == {said.talk, said.hostile}
+
+
+def test_traces_are_narrowed_by_an_attribute(page: Page, viewer: Viewer, said: Said) -> None:
+    page.goto(f"{viewer.url}/traces?attribute=gen_ai.conversation.id&value={said.talk}")
+    expect(page.locator(".traces a")).to_have_count(3)
+    page.locator("#filter-value").fill("nobody's")
+    expect(page.get_by_text("No trace", exact=True)).to_be_visible()
+
+
 def test_two_traces_are_compared_by_what_each_did(page: Page, viewer: Viewer, said: Said) -> None:
     first, second, _ = viewer.ask(f"conversations/{said.talk}")["timeline"]
     page.goto(f"{viewer.url}/traces/{first['trace']}")
@@ -188,6 +209,44 @@ def test_what_happens_while_one_looks_appears_by_itself(page: Page, stack: Stack
     expect(page.locator(".lines .body").first).to_contain_text("GET /conversations 200")
 
 
+def test_axe_finds_nothing_serious_on_any_page_nor_in_its_dark_colours(page: Page, viewer: Viewer, said: Said) -> None:
+    trace = viewer.ask(f"conversations/{said.talk}")["timeline"][0]["trace"]
+    found: dict[str, list[Any]] = {}
+    more = {
+        f"/conversations/{said.talk}": ".turn",
+        f"/traces/{trace}": ".waterfall",
+        "/metrics/chatbot.response.time": "tbody tr",
+    }
+    for path, content in (PAGES | more).items():
+        page.goto(viewer.url + path)
+        expect(page.locator(content).first).to_be_visible()
+        told = Axe().run(page).response["violations"]
+        if path in (f"/conversations/{said.talk}", "/logs", "/now"):  # which have all colours
+            page.emulate_media(color_scheme="dark")
+            told += Axe().run(page, options={"runOnly": ["color-contrast"]}).response["violations"]
+            page.emulate_media(color_scheme="light")
+        wrong = [(one["id"], one["nodes"][0]["html"]) for one in told if one["impact"] in ("serious", "critical")]
+        found |= {path: wrong} if wrong else {}
+    assert found == {}
+
+
+def test_the_terminal_says_numbers_in_the_words_of_the_page(page: Page) -> None:
+    values = [None, 0, 0.0004, 0.00123, 0.031, 0.5, 0.999, 1, 2.5, 12, 59.99, 75, 1234, 7300, 65536, 1234567.8912, 3145728]
+    asked = [[value, unit] for unit in ("count", "s", "share", "usd", "health", "By") for value in values]
+    told = page.evaluate(
+        "async (asked) => { const { figure } = await import('/static/format.js'); return asked.map((one) => figure(...one)); }",
+        asked,
+    )
+    assert [words.figure(*one) for one in asked] == told
+
+
+PAGES = {
+    "/now": ".figure", "/conversations": ".conversations a", "/traces": ".traces a", "/logs": ".lines li", "/errors": "main a",
+    "/metrics": "main a", "/doctor": "h1",
+}  # fmt: skip
+"""The pages, each with what is there once it has its answer."""
+
+
 def test_it_is_used_by_keyboard_alone_and_every_control_has_a_name(page: Page, viewer: Viewer, said: Said) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_text("Skip to the content")).to_be_focused()
@@ -202,7 +261,7 @@ def test_it_is_used_by_keyboard_alone_and_every_control_has_a_name(page: Page, v
     page.locator(".row").first.focus()
     page.keyboard.press("Enter")
     expect(page.locator(".details")).to_have_count(1)
-    for path in ("/now", "/conversations", f"/conversations/{said.talk}", "/traces", "/logs", "/errors", "/metrics", "/doctor"):
+    for path in (*PAGES, f"/conversations/{said.talk}"):
         page.goto(viewer.url + path)
         expect(page.locator("h1")).to_have_count(1)
         assert page.evaluate(NAMELESS) == [], path

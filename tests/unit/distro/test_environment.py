@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from otel_chatbot.distro.environment import DEFAULTS, Plan, set_defaults
-from otel_chatbot.distro.providers.resource import service_name
+from otel_chatbot.distro.environment import DEFAULTS, SignalPlan, set_defaults
 from otel_chatbot.semconv.attributes import Signal
 
 TRACES, METRICS, LOGS = Signal.TRACES, Signal.METRICS, Signal.LOGS
@@ -20,72 +19,54 @@ def test_defaults_fill_what_is_unset_or_empty_and_nothing_else() -> None:
 
 
 def test_without_an_endpoint_nothing_is_exported_and_traces_go_to_a_file() -> None:
-    plan = Plan.from_env({})
+    plan = SignalPlan.from_env({})
     assert not any(plan.exporters.values())
     assert plan.trace_file
 
 
 def test_an_endpoint_for_all_signals_exports_all_of_them() -> None:
-    plan = Plan.from_env({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"})
+    plan = SignalPlan.from_env({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"})
     assert plan.exporters == {TRACES: ("otlp",), METRICS: ("otlp",), LOGS: ("otlp",)}
     assert not plan.trace_file
 
 
 def test_an_endpoint_for_one_signal_exports_that_one() -> None:
-    plan = Plan.from_env({"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://collector:4318/v1/logs"})
+    plan = SignalPlan.from_env({"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://collector:4318/v1/logs"})
     assert plan.exporters == {TRACES: (), METRICS: (), LOGS: ("otlp",)}
     assert plan.trace_file
 
 
 @pytest.mark.parametrize("value", ["none", " none "])
 def test_none_means_none_and_no_file(value: str) -> None:
-    plan = Plan.from_env({"OTEL_TRACES_EXPORTER": value, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"})
+    plan = SignalPlan.from_env({"OTEL_TRACES_EXPORTER": value, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"})
     assert plan.exporters[TRACES] == ()
     assert not plan.trace_file
     assert plan.exporters[METRICS] == ("otlp",)
 
 
 def test_named_exporters_are_taken_as_they_are() -> None:
-    plan = Plan.from_env({"OTEL_TRACES_EXPORTER": "console, otlp", "OTEL_METRICS_EXPORTER": "prometheus"})
+    plan = SignalPlan.from_env({"OTEL_TRACES_EXPORTER": "console, otlp", "OTEL_METRICS_EXPORTER": "prometheus"})
     assert plan.exporters[TRACES] == ("console", "otlp")
     assert plan.exporters[METRICS] == ("prometheus",)
     assert not plan.trace_file
 
 
 def test_grpc_is_asked_for_by_protocol_of_a_signal_or_of_all_or_by_name() -> None:
-    by_signal = Plan.from_env({"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"})
+    by_signal = SignalPlan.from_env({"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"})
     assert by_signal.grpc(TRACES, "otlp")
     assert not by_signal.grpc(LOGS, "otlp")
-    assert Plan.from_env({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}).grpc(LOGS, "otlp")
-    assert Plan.from_env({}).grpc(METRICS, "otlp_proto_grpc")
+    assert SignalPlan.from_env({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}).grpc(LOGS, "otlp")
+    assert SignalPlan.from_env({}).grpc(METRICS, "otlp_proto_grpc")
 
 
 def test_disabled_instrumentations_are_those_named_or_all() -> None:
-    plan = Plan.from_env({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "flask , redis"})
+    plan = SignalPlan.from_env({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "flask , redis"})
     assert not plan.wants("flask")
     assert not plan.wants("redis")
     assert plan.wants("pymongo")
-    assert not Plan.from_env({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "*"}).wants("pymongo")
+    assert not SignalPlan.from_env({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "*"}).wants("pymongo")
 
 
 def test_an_unusable_interval_leaves_the_default() -> None:
-    assert Plan.from_env({"OTEL_METRIC_EXPORT_INTERVAL": "soon"}).export_interval == 60
-    assert Plan.from_env({"OTEL_METRIC_EXPORT_INTERVAL": "250"}).export_interval == 0.25
-
-
-@pytest.mark.parametrize(
-    ("command", "name"),
-    [
-        (["app.py"], "app"),
-        (["-W", "ignore", "src/bot.py", "serve"], "bot"),
-        (["-m", "bot.web"], "bot.web"),
-        (["-m", "flask", "--app", "chat:create_app()", "run"], "chat"),
-        (["/usr/bin/flask", "run", "--debug"], "fallback"),
-        (["/usr/bin/gunicorn", "-w", "4", "-b", "127.0.0.1:8000", "shop.wsgi:app"], "shop.wsgi"),
-        (["/usr/bin/gunicorn", "-c", "python:otel_chatbot.gunicorn", "chat:app"], "chat"),
-        (["-c", "print()"], "python"),
-        ([], "python"),
-    ],
-)
-def test_the_service_is_named_after_the_app(command: list[str], name: str) -> None:
-    assert service_name(command, "fallback.py") == name
+    assert SignalPlan.from_env({"OTEL_METRIC_EXPORT_INTERVAL": "soon"}).export_interval == 60
+    assert SignalPlan.from_env({"OTEL_METRIC_EXPORT_INTERVAL": "250"}).export_interval == 0.25

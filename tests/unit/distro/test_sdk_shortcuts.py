@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from otel_chatbot.distro.sdk_shortcuts import FEW_ATTRIBUTES, emit_of, plain_log_processors, readable
 
 
-class Ours(LogRecordProcessor):
+class OwnInstrumentation(LogRecordProcessor):
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         """Nothing."""
 
@@ -26,14 +26,14 @@ class Ours(LogRecordProcessor):
         return True
 
 
-class Theirs(Ours):
+class Theirs(OwnInstrumentation):
     pass
 
 
 def processors(provider: LoggerProvider, *added: LogRecordProcessor) -> tuple[LogRecordProcessor, ...] | None:
     for each in added:
         provider.add_log_record_processor(each)
-    return plain_log_processors(provider.get_logger("app"), Ours)
+    return plain_log_processors(provider.get_logger("app"), OwnInstrumentation)
 
 
 def test_what_is_put_into_a_queue_is_exported() -> None:
@@ -55,14 +55,14 @@ def test_a_readable_span_is_one_already() -> None:
 
 
 def test_processors_of_one_kind_are_found() -> None:
-    first, second = Ours(), Ours()
+    first, second = OwnInstrumentation(), OwnInstrumentation()
     assert processors(LoggerProvider(shutdown_on_exit=False), first, second) == (first, second)
 
 
 def test_none_are_found_where_others_look_at_records_too() -> None:
-    assert processors(LoggerProvider(shutdown_on_exit=False), Ours(), Theirs()) is None
+    assert processors(LoggerProvider(shutdown_on_exit=False), OwnInstrumentation(), Theirs()) is None
     several = ConcurrentMultiLogRecordProcessor(1)
-    assert processors(LoggerProvider(shutdown_on_exit=False, multi_log_record_processor=several), Ours()) is None
+    assert processors(LoggerProvider(shutdown_on_exit=False, multi_log_record_processor=several), OwnInstrumentation()) is None
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,13 @@ def test_none_are_found_where_records_have_limits_of_the_applications(limits: Lo
     provider = LoggerProvider(shutdown_on_exit=False)
     logger = provider.get_logger("app")
     vars(logger)["_log_record_limits"] = limits
-    assert processors(provider, Ours()) is None
+    assert processors(provider, OwnInstrumentation()) is None
 
 
 def test_none_are_found_where_a_logger_is_off_or_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     provider = LoggerProvider(shutdown_on_exit=False)
     provider._set_logger_configurator(logger_configurator=_disable_logger_configurator)
-    assert processors(provider, Ours()) is None
+    assert processors(provider, OwnInstrumentation()) is None
     monkeypatch.setenv("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "true")
     counted = LoggerProvider(shutdown_on_exit=False, meter_provider=MeterProvider(shutdown_on_exit=False))
-    assert processors(counted, Ours()) is None
+    assert processors(counted, OwnInstrumentation()) is None

@@ -12,7 +12,7 @@ import pytest
 from opentelemetry.sdk.resources import Resource
 
 from otel_chatbot import config
-from otel_chatbot.distro.environment import Plan
+from otel_chatbot.distro.environment import SignalPlan
 from otel_chatbot.distro.providers.resource import adopted_resource, process_resource
 from otel_chatbot.logs.errors import safe_exception_message, safe_stack
 from otel_chatbot.logs.formatters import JsonFormatter, TextFormatter
@@ -72,7 +72,7 @@ def test_a_clients_debug_records_lose_the_content_unless_it_is_wanted(name: str,
 def test_a_resource_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     uri = "mongodb://me:hunter2@db.example/x"
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", f"app.password=hunter2,app.db={uri},team=chat")
-    found = dict(process_resource(Plan.from_env()).attributes)
+    found = dict(process_resource(SignalPlan.from_env()).attributes)
     assert (found["app.password"], found["app.db"], found["team"]) == ("****", "mongodb://****@db.example/x", "chat")
     assert found["process.pid"]
     assert adopted_resource(Resource({"service.name": "mine"})).attributes["service.name"] == "mine"

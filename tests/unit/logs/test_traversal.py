@@ -8,11 +8,11 @@ from types import MappingProxyType
 import pytest
 
 from otel_chatbot.logs.redaction import Redactor
-from otel_chatbot.logs.traversal import LONGEST_TEXT, Walk
+from otel_chatbot.logs.traversal import LONGEST_TEXT, Traversal
 
 
 def plain(value: object) -> object:
-    return Walk(Redactor()).plain(value, 0)
+    return Traversal(Redactor()).plain(value, 0)
 
 
 class Hostile(dict):  # type: ignore[type-arg]

@@ -167,7 +167,7 @@ def test_resetting_a_counter_starts_its_tally_anew() -> None:
 
 
 def test_threads_that_tally_together_lose_nothing() -> None:
-    tally = deduplication.Tally()
+    tally = deduplication.ScopeCounts()
     sums = [0.0] * 4
 
     def work(index: int) -> None:
@@ -185,7 +185,7 @@ def test_threads_that_tally_together_lose_nothing() -> None:
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5))))
 def test_what_is_recorded_is_the_larger_tally_at_every_moment(events: list[tuple[bool, int]]) -> None:
-    tally = deduplication.Tally()
+    tally = deduplication.ScopeCounts()
     recorded = auto = hand = 0.0
     for automatic, amount in events:
         recorded += tally.add_auto(amount) if automatic else tally.add_hand(amount)

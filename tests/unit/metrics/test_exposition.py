@@ -166,6 +166,12 @@ def test_points_that_read_the_same_are_one_series() -> None:
     assert read["shop_wait_seconds_count", (("kind", "1"),)] == 6.0
 
 
+def test_the_order_of_attributes_makes_no_other_series() -> None:
+    points = [Point({"a": "1", "b": "2"}, 1.0), Point({"b": "2", "a": "1"}, 2.0)]
+    text = prometheus_text([number_family(Kind.COUNTER, points)])
+    assert b'shop_orders_total{a="1",b="2"} 3.0\n' in text
+
+
 def test_attributes_that_become_one_label_are_joined() -> None:
     spec = MetricSpec("shop.orders", Kind.COUNTER, "", "Help", ("a.b", "a_b"))
     text = prometheus_text([Family(spec, [Point({"a_b": "2", "a.b": "1"}, 1.0)])])

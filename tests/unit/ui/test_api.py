@@ -20,7 +20,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 
 def test_questions_lead_to_their_answers(api: Api) -> None:
-    for path in ("state", "doctor", "conversations", "traces", "logs", "errors", "now", "metrics", "routes"):
+    for path in ("state", "doctor", "conversations", "traces", "logs", "errors", "now", "metrics", "routes", "turns"):
         assert isinstance(api.answer(f"/api/{path}", {}), dict), path
     assert api.answer("/api/nothing", {}) is None
     assert api.answer("/api/now/more", {}) is None

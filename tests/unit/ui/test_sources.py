@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from support.viewer import store
 
 from otel_chatbot.ui.figures import Recorder
-from otel_chatbot.ui.sources import Sources, _sends_here
+from otel_chatbot.ui.sources import _ROUND_SECONDS, Sources, _sends_here
 
 from .test_files import log_line
 
@@ -29,6 +30,14 @@ def test_the_folder_that_is_named_is_followed_without_any_app(tmp_path: Path) ->
         assert db.execute("SELECT body FROM log").fetchall() == [("one",)]
     assert sources.about() == {"folders": [str(logs)], "runs": [], "broken": 0}
     kept.close()
+
+
+def test_the_waits_from_the_demo_to_the_page_are_less_than_two_seconds_together() -> None:
+    """Each is a bound, and one round and one question are enough: the other tests, and test_live_page.py, show that."""
+    root = Path(__file__).parents[3]
+    [spans] = re.findall(r'"OTEL_BSP_SCHEDULE_DELAY", "(\d+)"', (root / "scripts/demo.py").read_text())
+    [page] = re.findall(r"setTimeout\(look, .* : (\d+)\)", (root / "otel_chatbot/ui/static/main.js").read_text())
+    assert int(spans) / 1000 + _ROUND_SECONDS + int(page) / 1000 <= 1.5
 
 
 def test_what_goes_wrong_again_and_again_is_said_once_and_looking_goes_on(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ _logger = logging.getLogger("otel_chatbot")
 _K = TypeVar("_K")
 
 
-class Kept(Generic[_K]):
+class BytesCache(Generic[_K]):
     """Bytes by what they were made from, a limited number of them."""
 
     def __init__(self, most: int = _MOST_KEPT) -> None:
@@ -49,9 +49,9 @@ class Attributes:
 
     def __init__(self, redactor: Redactor | None) -> None:
         self._redactor = redactor
-        self._pairs: dict[bytes, Kept[tuple[str, Any, type]]] = {}
+        self._pairs: dict[bytes, BytesCache[tuple[str, Any, type]]] = {}
         """Whole fields, by the tag of the message that holds them."""
-        self._texts: Kept[str] = Kept()
+        self._texts: BytesCache[str] = BytesCache()
         self._resources: dict[int, tuple[Resource, bytes]] = {}
         self._scopes: dict[int, tuple[InstrumentationScope | None, bytes]] = {}
 
@@ -63,7 +63,7 @@ class Attributes:
         plain = attributes if type(attributes) is dict else getattr(attributes, "copy", lambda: attributes)()
         kept = self._pairs.get(tag)
         if kept is None:
-            kept = self._pairs[tag] = Kept()
+            kept = self._pairs[tag] = BytesCache()
         found = kept.found
         for key, value in plain.items():
             kind = type(value)
@@ -144,7 +144,7 @@ def _kept_by_identity(kept: dict[int, tuple[_T, bytes]], value: _T, make: Callab
     return found[1]
 
 
-class Groups:
+class ScopeGroups:
     """The items of one request, by resource and by scope. Equal ones are one group, whichever object says it."""
 
     def __init__(self, attributes: Attributes) -> None:

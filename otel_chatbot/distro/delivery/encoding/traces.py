@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status
 
 from ...sdk_private import only_attributes
-from .attributes import Attributes, Groups
+from .attributes import Attributes, ScopeGroups
 from .wire import FIXED32, FIXED64, field, number_field
 
 _KINDS: Final = {
@@ -32,7 +32,7 @@ _REMOTE_PARENT: Final = b"\x85\x01" + FIXED32.pack(_REMOTE)
 
 def encode_spans(spans: Sequence[ReadableSpan], attributes: Attributes) -> bytes:
     """Ended spans, grouped by resource and scope as upstream does."""
-    groups = Groups(attributes)
+    groups = ScopeGroups(attributes)
     for span in spans:
         groups.of(span.resource, span.instrumentation_scope).append(field(b"\x12", _span(span, attributes)))
     return groups.request()

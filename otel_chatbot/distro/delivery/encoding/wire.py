@@ -57,7 +57,7 @@ def any_value(value: Any) -> bytes:
         return b"\x10\x01" if value else b"\x10\x00"
     if isinstance(value, int):
         if not -(1 << 63) <= value < 1 << 63:
-            raise OverflowError(f"a number of {value.bit_length()} bits does not fit into OTLP's 64")
+            raise OverflowError(f"a number of {value.bit_length()} bits does not fit into the 64 signed bits of OTLP")
         return b"\x18" + varint(value & _INT64_MASK)
     return b"\x21" + DOUBLE.pack(value) if isinstance(value, float) else _compound(value)
 

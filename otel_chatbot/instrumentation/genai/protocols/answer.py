@@ -43,12 +43,14 @@ def name_of(value: Any) -> str | None:
 
 def count_of(value: Any) -> int | None:
     """The value, if it is a count of something."""
+    if value is None:
+        return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < _LARGEST:
         return None
     return int(value)
 
 
-class Tool:
+class ToolCall:
     """A tool call that the model asks for."""
 
     __slots__ = ("arguments", "call_id", "index", "name")
@@ -85,7 +87,7 @@ class Answer:
         """Further attributes of the span."""
         self.counts: dict[str, int] = {}
         """Token counts by the wire's own names, for protocols that tell them piece by piece."""
-        self.tools: dict[Any, Tool] = {}
+        self.tools: dict[Any, ToolCall] = {}
         self.keeps = keeps
         self.parts: dict[tuple[int, str], list[str]] = {}
         """Kept text by choice and kind: `text` or `reasoning`."""
@@ -119,7 +121,7 @@ class Answer:
         if found is None:
             if len(self.tools) >= MOST_PARTS:
                 return
-            found = self.tools[key] = Tool(index)
+            found = self.tools[key] = ToolCall(index)
         found.name = name_of(name) or found.name
         found.call_id = name_of(call_id) or found.call_id
         if self.keeps and isinstance(arguments, dict):

@@ -10,14 +10,14 @@ from typing import Any, Final
 
 from ....semconv.attributes import GenAiOperation, GenAiProvider
 from .answer import Answer, count_of, dict_of, dicts_of, name_of
-from .protocol import NUMBERS, Asked, Body, Protocol, model_of, numbers, stops
+from .protocol import NUMBERS, Body, ModelRequest, Protocol, model_of, numbers, stops
 
 _IN_PATH: Final = re.compile(r"/models/([^/:]+)(?=[:/])")
 _CALLS: Final = frozenset({"tool_use"})
 _COUNTS: Final = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
 
 
-def request(body: Body, path: str) -> Asked:
+def request(body: Body, path: str) -> ModelRequest:
     """A request. Vertex has the model in the path."""
     model = model_of(body.get("model"))
     if not model and (found := _IN_PATH.search(path)):
@@ -26,11 +26,11 @@ def request(body: Body, path: str) -> Asked:
     numbers(body, NUMBERS, told)
     stops(body.get("stop_sequences"), told)
     streamed = body.get("stream") is True or path.endswith(":streamRawPredict")
-    return Asked(model, streamed, GenAiOperation.CHAT, told, [body.get("system"), body.get("messages")])
+    return ModelRequest(model, streamed, GenAiOperation.CHAT, told, [body.get("system"), body.get("messages")])
 
 
 def usage(found: Any, answer: Answer) -> None:
-    """Tokens. `input_tokens` are those that no cache served; a stream tells the counts in two events, the later one goes first."""
+    """Tokens. `input_tokens` are those that no cache served. A stream tells the counts in two events; the later event is right."""
     told = dict_of(found)
     seen = answer.counts
     for name in _COUNTS:
@@ -54,7 +54,7 @@ def whole(found: dict[str, Any], answer: Answer) -> None:
 
 
 def _block(number: int, block: dict[str, Any], answer: Answer) -> None:
-    kind = block.get("type")
+    kind = name_of(block.get("type"))
     if kind in _CALLS:
         arguments = block.get("input")
         answer.tool(number, block.get("name"), block.get("id"), arguments or None)

@@ -17,7 +17,7 @@ from ....semconv.attributes import GenAiOperation, GenAiProvider
 from ..framing import Framing
 from . import anthropic, cohere, openai_chat
 from .answer import Answer, count_of, dict_of, dicts_of
-from .protocol import NUMBERS, Asked, Body, Protocol, numbers, stops
+from .protocol import NUMBERS, Body, ModelRequest, Protocol, numbers, stops
 
 _MODEL: Final = re.compile(r"/model/(.+)/[a-z-]+$")
 _CONVERSE: Final = {"temperature": a.GEN_AI_TEMPERATURE, "topP": a.GEN_AI_TOP_P, "maxTokens": a.GEN_AI_MAX_TOKENS}
@@ -29,16 +29,18 @@ _METRICS: Final = "amazon-bedrock-invocationMetrics"
 _HEADERS: Final = ("x-amzn-bedrock-input-token-count", "x-amzn-bedrock-output-token-count")
 
 
-def request_converse(body: Body, path: str) -> Asked:
+def request_converse(body: Body, path: str) -> ModelRequest:
     """A request to converse."""
     told: dict[str, Any] = {}
     given = dict_of(body.get("inferenceConfig"))
     numbers(given, _CONVERSE, told)
     stops(given.get("stopSequences"), told)
-    return Asked(_model(path), path.endswith("-stream"), GenAiOperation.CHAT, told, [body.get("system"), body.get("messages")])
+    return ModelRequest(
+        _model(path), path.endswith("-stream"), GenAiOperation.CHAT, told, [body.get("system"), body.get("messages")]
+    )
 
 
-def request_invoke(body: Body, path: str) -> Asked:
+def request_invoke(body: Body, path: str) -> ModelRequest:
     """A request with a vendor's own body."""
     told: dict[str, Any] = {}
     given = dict_of(body.get("textGenerationConfig") or body.get("inferenceConfig")) or body
@@ -51,7 +53,7 @@ def request_invoke(body: Body, path: str) -> Asked:
         operation = GenAiOperation.CHAT if "messages" in body or "message" in body else GenAiOperation.TEXT_COMPLETION
     names = ("system", "messages", "message", "prompt", "inputText", "texts")
     said = [body[name] for name in names if name in body]
-    return Asked(model, path.endswith("-stream"), operation, told, said)
+    return ModelRequest(model, path.endswith("-stream"), operation, told, said)
 
 
 def _model(path: str) -> str:

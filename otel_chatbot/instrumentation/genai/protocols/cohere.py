@@ -12,12 +12,12 @@ from ....semconv import attributes as a
 from ....semconv.attributes import GenAiOperation, GenAiProvider
 from ..framing import Framing
 from .answer import Answer, count_of, dict_of, dicts_of, name_of
-from .protocol import NUMBERS, Asked, Body, Protocol, model_of, numbers, stops
+from .protocol import NUMBERS, Body, ModelRequest, Protocol, model_of, numbers, stops
 
 _NUMBERS: Final = {**NUMBERS, "p": a.GEN_AI_TOP_P, "k": a.GEN_AI_TOP_K}
 
 
-def request(body: Body, _path: str) -> Asked:
+def request(body: Body, _path: str) -> ModelRequest:
     """A request to chat."""
     told: dict[str, Any] = {}
     numbers(body, _NUMBERS, told)
@@ -25,10 +25,10 @@ def request(body: Body, _path: str) -> Asked:
     if form := name_of(dict_of(body.get("response_format")).get("type")):
         told[a.GEN_AI_OUTPUT_TYPE] = "json" if form == "json_object" else form
     said = body.get("messages") or [body.get("preamble"), body.get("chat_history"), body.get("message")]
-    return Asked(model_of(body.get("model")), body.get("stream") is True, GenAiOperation.CHAT, told, said)
+    return ModelRequest(model_of(body.get("model")), body.get("stream") is True, GenAiOperation.CHAT, told, said)
 
 
-def request_embedding(body: Body, _path: str) -> Asked:
+def request_embedding(body: Body, _path: str) -> ModelRequest:
     """A request for embeddings."""
     told: dict[str, Any] = {}
     if (size := count_of(body.get("output_dimension"))) is not None:
@@ -36,7 +36,9 @@ def request_embedding(body: Body, _path: str) -> Asked:
     forms = body.get("embedding_types")
     if isinstance(forms, list) and forms:
         told[a.GEN_AI_ENCODING_FORMATS] = tuple(form for form in forms if isinstance(form, str))
-    return Asked(model_of(body.get("model")), operation=GenAiOperation.EMBEDDINGS, attributes=told, said=body.get("texts"))
+    return ModelRequest(
+        model_of(body.get("model")), operation=GenAiOperation.EMBEDDINGS, attributes=told, said=body.get("texts")
+    )
 
 
 def usage(found: Any, answer: Answer) -> None:
@@ -64,7 +66,7 @@ def whole(found: dict[str, Any], answer: Answer) -> None:
 
 
 def whole_embedding(found: dict[str, Any], answer: Answer) -> None:
-    """An answer with embeddings; the vectors are of no interest."""
+    """An answer with embeddings; the vectors are not read."""
     answer.by(None, found.get("id"))
     usage(found.get("meta"), answer)
 

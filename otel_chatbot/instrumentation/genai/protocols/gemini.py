@@ -12,7 +12,7 @@ from ....semconv import attributes as a
 from ....semconv.attributes import GenAiOperation, GenAiProvider
 from ..framing import Framing
 from .answer import Answer, count_of, dict_of, dicts_of, name_of
-from .protocol import Asked, Body, Protocol, model_of, numbers, stops
+from .protocol import Body, ModelRequest, Protocol, model_of, numbers, stops
 
 _MODEL: Final = re.compile(r"/(?:models|tunedModels|endpoints)/([^/]+):\w+$")
 _NUMBERS: Final = {
@@ -29,7 +29,7 @@ def _model(path: str) -> str:
     return found[1] if found else ""
 
 
-def request(body: Body, path: str) -> Asked:
+def request(body: Body, path: str) -> ModelRequest:
     """A request for content."""
     told: dict[str, Any] = {}
     given = dict_of(body.get("generationConfig") or body.get("generation_config"))
@@ -43,10 +43,10 @@ def request(body: Body, path: str) -> Asked:
         told[a.GEN_AI_OUTPUT_TYPE] = "json" if form == "application/json" else "text"
     streamed = path.endswith(":streamGenerateContent")
     said = [body.get("systemInstruction") or body.get("system_instruction"), body.get("contents")]
-    return Asked(_model(path), streamed, GenAiOperation.GENERATE_CONTENT, told, said)
+    return ModelRequest(_model(path), streamed, GenAiOperation.GENERATE_CONTENT, told, said)
 
 
-def request_embedding(body: Body, path: str) -> Asked:
+def request_embedding(body: Body, path: str) -> ModelRequest:
     """A request for one embedding or several."""
     requests = dicts_of(body.get("requests"))
     first = requests[0] if requests else body
@@ -56,7 +56,7 @@ def request_embedding(body: Body, path: str) -> Asked:
         told[a.GEN_AI_DIMENSIONS] = size
     said = [item.get("content") for item in requests] or body.get("content") or body.get("instances")
     model = _model(path) or model_of(first.get("model")).rpartition("/")[2]
-    return Asked(model, operation=GenAiOperation.EMBEDDINGS, attributes=told, said=said)
+    return ModelRequest(model, operation=GenAiOperation.EMBEDDINGS, attributes=told, said=said)
 
 
 def whole(found: dict[str, Any], answer: Answer) -> None:
@@ -86,7 +86,7 @@ def whole(found: dict[str, Any], answer: Answer) -> None:
 
 
 def whole_embedding(found: dict[str, Any], answer: Answer) -> None:
-    """An answer with embeddings; the vectors are of no interest, and only some of the interfaces tell tokens."""
+    """An answer with embeddings; the vectors are not read, and only some of the interfaces tell tokens."""
     answer.used(dict_of(found.get("usageMetadata")).get("promptTokenCount"))
     tokens = [
         count_of(dict_of(dict_of(item.get("embeddings")).get("statistics")).get("token_count"))

@@ -12,12 +12,12 @@ from ....semconv import attributes as a
 from ....semconv.attributes import GenAiOperation, GenAiProvider
 from ..framing import Framing
 from .answer import Answer, dict_of, dicts_of, name_of
-from .protocol import NUMBERS, Asked, Body, Protocol, model_of, numbers, stops
+from .protocol import NUMBERS, Body, ModelRequest, Protocol, model_of, numbers, stops
 
 _NUMBERS: Final = {**NUMBERS, "num_predict": a.GEN_AI_MAX_TOKENS}
 
 
-def request(body: Body, path: str) -> Asked:
+def request(body: Body, path: str) -> ModelRequest:
     """A request to chat or to generate: both are streamed unless told otherwise."""
     told: dict[str, Any] = {}
     options = dict_of(body.get("options"))
@@ -28,13 +28,13 @@ def request(body: Body, path: str) -> Asked:
     chat = path.endswith("/chat")
     operation = GenAiOperation.CHAT if chat else GenAiOperation.TEXT_COMPLETION
     said = body.get("messages") if chat else [body.get("system"), body.get("prompt")]
-    return Asked(model_of(body.get("model")), body.get("stream") is not False, operation, told, said)
+    return ModelRequest(model_of(body.get("model")), body.get("stream") is not False, operation, told, said)
 
 
-def request_embedding(body: Body, _path: str) -> Asked:
+def request_embedding(body: Body, _path: str) -> ModelRequest:
     """A request for embeddings."""
     said = body.get("input") or body.get("prompt")
-    return Asked(model_of(body.get("model")), operation=GenAiOperation.EMBEDDINGS, said=said)
+    return ModelRequest(model_of(body.get("model")), operation=GenAiOperation.EMBEDDINGS, said=said)
 
 
 def whole(found: dict[str, Any], answer: Answer) -> None:

@@ -12,14 +12,14 @@ from ....semconv.attributes import GenAiOperation, GenAiProvider
 from .answer import Answer, dict_of, dicts_of, name_of
 from .openai_chat import request as chat_request
 from .openai_chat import usage
-from .protocol import Asked, Body, Protocol
+from .protocol import Body, ModelRequest, Protocol
 
 POLL: Final = re.compile(r"/threads/[^/]+/runs/(run_[^/]+)$|/threads/[^/]+/runs/([^/]+)$")
 """The path of a request that asks how a run is."""
 _ENDS: Final = frozenset({"completed", "failed", "cancelled", "expired", "incomplete", "requires_action"})
 
 
-def request(body: Body, path: str) -> Asked:
+def request(body: Body, path: str) -> ModelRequest:
     """A request that starts a run; the model may be known only by the assistant."""
     asked = chat_request(body, path)
     asked.operation = GenAiOperation.CHAT

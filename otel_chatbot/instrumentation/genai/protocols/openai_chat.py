@@ -1,4 +1,4 @@
-"""OpenAI's chat completions and completions, and all who speak the same, as Azure, Mistral, Groq, xAI, DeepSeek, vLLM.
+"""OpenAI's chat completions and completions, and every provider with the same interface: Azure, Mistral, Groq, xAI, DeepSeek, vLLM.
 
 https://platform.openai.com/docs/api-reference/chat
 """
@@ -11,24 +11,24 @@ from typing import Any, Final
 from ....semconv import attributes as a
 from ....semconv.attributes import GenAiOperation, GenAiProvider
 from .answer import Answer, count_of, dict_of, dicts_of, name_of
-from .protocol import NUMBERS, Asked, Body, Protocol, model_of, numbers, stops
+from .protocol import NUMBERS, Body, ModelRequest, Protocol, model_of, numbers, stops
 
 _NUMBERS: Final = {**NUMBERS, "max_completion_tokens": a.GEN_AI_MAX_TOKENS}
 _JSON: Final = frozenset({"json_object", "json_schema"})
 _DEPLOYMENT: Final = re.compile(r"/(?:deployments|engines)/([^/]+)/")
 
 
-def request(body: Body, path: str) -> Asked:
+def request(body: Body, path: str) -> ModelRequest:
     """A request for a chat completion. Azure has the model in the path."""
     return _asked(body, path, body.get("messages"), GenAiOperation.CHAT)
 
 
-def request_completion(body: Body, path: str) -> Asked:
+def request_completion(body: Body, path: str) -> ModelRequest:
     """A request to the older interface, which completes a text."""
     return _asked(body, path, body.get("prompt"), GenAiOperation.TEXT_COMPLETION)
 
 
-def _asked(body: Body, path: str, said: Any, operation: GenAiOperation) -> Asked:
+def _asked(body: Body, path: str, said: Any, operation: GenAiOperation) -> ModelRequest:
     model = model_of(body.get("model"))
     if not model and (found := _DEPLOYMENT.search(path)):
         model = found[1]
@@ -45,7 +45,7 @@ def _asked(body: Body, path: str, said: Any, operation: GenAiOperation) -> Asked
     tier = name_of(body.get("service_tier"))
     if tier is not None and tier != "auto":
         told[a.OPENAI_REQUEST_TIER] = tier
-    return Asked(model, body.get("stream") is True, operation, told, said)
+    return ModelRequest(model, body.get("stream") is True, operation, told, said)
 
 
 def usage(found: Any, answer: Answer) -> None:

@@ -1,4 +1,4 @@
-"""OpenAI's embeddings, and all who speak the same.
+"""OpenAI's embeddings, and every provider with the same interface.
 
 https://platform.openai.com/docs/api-reference/embeddings
 """
@@ -12,12 +12,12 @@ from ....semconv import attributes as a
 from ....semconv.attributes import GenAiOperation, GenAiProvider
 from .answer import Answer, count_of, name_of
 from .openai_chat import usage
-from .protocol import Asked, Body, Protocol, model_of
+from .protocol import Body, ModelRequest, Protocol, model_of
 
 _DEPLOYMENT: Final = re.compile(r"/deployments/([^/]+)/")
 
 
-def request(body: Body, path: str) -> Asked:
+def request(body: Body, path: str) -> ModelRequest:
     """A request."""
     model = model_of(body.get("model"))
     if not model and (found := _DEPLOYMENT.search(path)):
@@ -27,11 +27,11 @@ def request(body: Body, path: str) -> Asked:
         told[a.GEN_AI_DIMENSIONS] = size
     if (form := name_of(body.get("encoding_format"))) is not None:
         told[a.GEN_AI_ENCODING_FORMATS] = (form,)
-    return Asked(model, operation=GenAiOperation.EMBEDDINGS, attributes=told, said=body.get("input"))
+    return ModelRequest(model, operation=GenAiOperation.EMBEDDINGS, attributes=told, said=body.get("input"))
 
 
 def whole(found: dict[str, Any], answer: Answer) -> None:
-    """An answer; the vectors are of no interest."""
+    """An answer; the vectors are not read."""
     answer.by(found.get("model"))
     usage(found.get("usage"), answer)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from ....semconv import attributes as a
 from ....semconv.attributes import GenAiOperation, GenAiProvider
 from .answer import Answer, count_of, dict_of, dicts_of, name_of
-from .protocol import Asked, Body, Protocol, model_of, numbers
+from .protocol import Body, ModelRequest, Protocol, model_of, numbers
 
 _NUMBERS: Final = {
     "temperature": a.GEN_AI_TEMPERATURE, "top_p": a.GEN_AI_TOP_P, "max_output_tokens": a.GEN_AI_MAX_TOKENS,
@@ -28,7 +28,7 @@ _PIECES: Final = frozenset({
 })  # fmt: skip
 
 
-def request(body: Body, _path: str) -> Asked:
+def request(body: Body, _path: str) -> ModelRequest:
     """A request."""
     told: dict[str, Any] = {a.OPENAI_API_TYPE: "responses"}
     numbers(body, _NUMBERS, told)
@@ -44,7 +44,7 @@ def request(body: Body, _path: str) -> Asked:
     ):
         if (text := name_of(value)) is not None:
             told[attribute] = text
-    return Asked(model_of(body.get("model")), body.get("stream") is True, GenAiOperation.CHAT, told, body.get("input"))
+    return ModelRequest(model_of(body.get("model")), body.get("stream") is True, GenAiOperation.CHAT, told, body.get("input"))
 
 
 def whole(found: dict[str, Any], answer: Answer) -> None:
@@ -80,13 +80,14 @@ def _frame(found: dict[str, Any], answer: Answer) -> None:
         reason = name_of(dict_of(found.get("incomplete_details")).get("reason"))
         answer.finished("length" if reason == "max_output_tokens" else reason or "incomplete")
     elif status == "completed":
-        reasons = [_REASONS[item["type"]] for item in dicts_of(found.get("output")) if item.get("type") in _REASONS]
+        kinds = [name_of(item.get("type")) for item in dicts_of(found.get("output"))]
+        reasons = [_REASONS[kind] for kind in kinds if kind in _REASONS]
         for number, reason in enumerate(dict.fromkeys(reasons or ["stop"])):
             answer.finished(reason, number)
 
 
 def _called(item: dict[str, Any], key: int, answer: Answer, arguments: Any = None) -> None:
-    if item.get("type") in _CALLS:
+    if name_of(item.get("type")) in _CALLS:
         answer.tool(key, item.get("name"), item.get("call_id"), arguments)
 
 

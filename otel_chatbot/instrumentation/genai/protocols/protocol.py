@@ -1,6 +1,6 @@
 """What a protocol is: how its requests are recognised, and how they, their answers and their chunks are read.
 
-Each file beside this one holds such rows; `genai.recognise` collects them, `genai.exchange` uses them.
+Each file beside this one holds such rows; `genai.recognise` collects them, `genai.wire_call` uses them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Body = Mapping[str, Any]
 
 
 @dataclass
-class Asked:
+class ModelRequest:
     """What a request asks of a model. `attributes`: of the span; `said`: what the model is asked, as the request has it."""
 
     model: str
@@ -43,7 +43,7 @@ class Protocol:
     path: re.Pattern[str]
     """How the whole path ends."""
     keys: tuple[str, ...]
-    request: Callable[[Body, str], Asked]
+    request: Callable[[Body, str], ModelRequest]
     """Reads a request's body; the second argument is its path, without escapes."""
     answer: Callable[[dict[str, Any], Answer], None]
     """Reads a whole answer."""
@@ -69,6 +69,8 @@ NUMBERS: Final = {
 
 def numbers(body: Body, names: Mapping[str, str], into: dict[str, Any]) -> None:
     """Put parameters that are numbers under their attributes; a later name goes before an earlier one."""
+    if names.keys().isdisjoint(body):
+        return
     for name, attribute in names.items():
         value = body.get(name)
         if isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -11,13 +11,13 @@ from typing import Any, Final
 from ....semconv import attributes as a
 from ....semconv.attributes import GenAiOperation, GenAiProvider
 from .answer import Answer, count_of, dict_of, list_of, name_of
-from .protocol import NUMBERS, Asked, Body, Protocol, numbers, stops
+from .protocol import NUMBERS, Body, ModelRequest, Protocol, numbers, stops
 
 _NUMBERS: Final = {**NUMBERS, "max_new_tokens": a.GEN_AI_MAX_TOKENS}
 _MODEL: Final = re.compile(r"/models/(.+)$")
 
 
-def request(body: Body, path: str) -> Asked:
+def request(body: Body, path: str) -> ModelRequest:
     """A request. The server has one model, which only the path of a shared address may tell."""
     told: dict[str, Any] = {}
     given = dict_of(body.get("parameters"))
@@ -25,7 +25,7 @@ def request(body: Body, path: str) -> Asked:
     stops(given.get("stop"), told)
     found = _MODEL.search(path)
     streamed = path.endswith("/generate_stream") or body.get("stream") is True
-    return Asked(found[1] if found else "", streamed, GenAiOperation.TEXT_COMPLETION, told, body.get("inputs"))
+    return ModelRequest(found[1] if found else "", streamed, GenAiOperation.TEXT_COMPLETION, told, body.get("inputs"))
 
 
 def whole(found: dict[str, Any], answer: Answer) -> None:

@@ -1,7 +1,7 @@
 """Calls of models that leave through aiohttp: google-genai's asynchronous ones where it is installed, and the application's own.
 
 Fed by `ClientSession._request`, behind which every method of a session is, and by the readers of bodies; feeds
-`genai.exchange`. The application gets its own response. What it reads of the body is read along, decompressed by aiohttp.
+`genai.wire_call`. The application gets its own response. What it reads of the body is read along, decompressed by aiohttp.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, Final
 from ...._guard import never_raise
 from ...common.patching import Method, Patches
 from .. import runs
-from ..exchange import Exchange, begin
 from ..protocols.protocol import Body
-from ..recognise import Place, may_ask
+from ..recognise import Place, asks_none, may_ask
+from ..wire_call import WireCall, begin
 
-_followed: Final[dict[int, Exchange | runs.Poll]] = {}
+_followed: Final[dict[int, WireCall | runs.Poll]] = {}
 """By the identity of a body's reader (aiohttp/streams.py), which has slots: nothing can be put on it, no reference be weak.
 It lives as long as its response, with which the entry goes."""
 
@@ -38,25 +38,25 @@ def instrument(module: ModuleType, patches: Patches) -> None:
 
 def _sending(original: Method) -> Method:
     async def _request(self: Any, method: str, url: Any, **kwargs: Any) -> Any:
-        exchange = _begin(self, url, kwargs) if method in _POST else None
-        if exchange is None:
+        wire_call = _begin(self, url, kwargs) if method in _POST else None
+        if wire_call is None:
             response = await original(self, method, url, **kwargs)
             if runs.WAITING and method in _GET and runs.asks(str(response.url)):
                 _follow(runs.Poll(), response)
             return response
-        with exchange:
+        with wire_call:
             response = await original(self, method, url, **kwargs)
-        _follow(exchange, response)
+        _follow(wire_call, response)
         return response
 
     return _request
 
 
 @never_raise
-def _begin(session: Any, url: Any, kwargs: Mapping[str, Any]) -> Exchange | None:
+def _begin(session: Any, url: Any, kwargs: Mapping[str, Any]) -> WireCall | None:
     full = session._build_url(url)
     host, path = full.host or "", full.raw_path_qs
-    if not may_ask(path, host, looks=True):
+    if asks_none(path, host) or not may_ask(path, host, looks=True):
         return None
     place = Place(host, full.explicit_port, path, full.scheme)
     return begin(place, lambda: _body(kwargs))
@@ -72,22 +72,22 @@ def _body(kwargs: Mapping[str, Any]) -> bytes | Body | None:
 
 
 @never_raise
-def _follow(exchange: Exchange | runs.Poll, response: Any) -> None:
-    if not exchange.responded(response.status, response.headers.get, decoded=True):
+def _follow(wire_call: WireCall | runs.Poll, response: Any) -> None:
+    if not wire_call.responded(response.status, response.headers.get, decoded=True):
         return
     reader = response.content
     if not hasattr(reader, "_buffer"):  # the one reader of all empty bodies
-        exchange.whole(b"")
+        wire_call.whole(b"")
         return
-    _followed[id(reader)] = exchange
-    weakref.finalize(response, _gone, id(reader), exchange)
+    _followed[id(reader)] = wire_call
+    weakref.finalize(response, _gone, id(reader), wire_call)
     if reader._eof and not reader._buffer:
-        exchange.finish()
+        wire_call.finish()
 
 
-def _gone(reader: int, exchange: Exchange | runs.Poll) -> None:
+def _gone(reader: int, wire_call: WireCall | runs.Poll) -> None:
     _followed.pop(reader, None)
-    exchange.abandon()
+    wire_call.abandon()
 
 
 def _reading(original: Method) -> Method:
@@ -102,11 +102,11 @@ def _reading(original: Method) -> Method:
 
 @never_raise
 def _read(reader: Any, data: bytes) -> None:
-    exchange = _followed.get(id(reader))
-    if exchange is not None:
-        exchange.feed(data, decoded=True)
+    wire_call = _followed.get(id(reader))
+    if wire_call is not None:
+        wire_call.feed(data, decoded=True)
         if reader._eof and not reader._buffer:
-            exchange.finish()
+            wire_call.finish()
 
 
 def _ending(original: Method) -> Method:
@@ -121,9 +121,9 @@ def _ending(original: Method) -> Method:
 def _failing(original: Method) -> Method:
     def set_exception(self: Any, exc: BaseException, *args: Any, **kwargs: Any) -> None:
         original(self, exc, *args, **kwargs)
-        exchange = _followed.get(id(self)) if _followed else None
-        if exchange is not None:
-            exchange.fail(exc)
+        wire_call = _followed.get(id(self)) if _followed else None
+        if wire_call is not None:
+            wire_call.fail(exc)
 
     return set_exception
 
@@ -138,6 +138,6 @@ def _closing(original: Method) -> Method:
 
 @never_raise
 def _left(response: Any) -> None:
-    exchange = _followed.get(id(response.content)) if _followed and response.content is not None else None
-    if exchange is not None:
-        exchange.closed()
+    wire_call = _followed.get(id(response.content)) if _followed and response.content is not None else None
+    if wire_call is not None:
+        wire_call.closed()

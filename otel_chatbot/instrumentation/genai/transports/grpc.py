@@ -1,6 +1,6 @@
 """Calls of models that leave through gRPC: google-generativeai's by default, Vertex's prediction service, an application's own stubs.
 
-Fed by the callables that a channel makes and, in asyncio, by its calls; feeds `genai.exchange` with messages as the objects that
+Fed by the callables that a channel makes and, in asyncio, by its calls; feeds `genai.wire_call` with messages as the objects that
 the REST interface would have. There is no public class below all channels and interceptors, so private ones are followed.
 https://github.com/grpc/grpc/blob/master/src/python/grpcio/grpc/_channel.py and grpc/aio/_call.py
 """
@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from ...._guard import never_raise
 from ...common.patching import Method, Patches
-from ..exchange import Exchange, begin
 from ..protocols.protocol import Body
 from ..recognise import MOST, Place
+from ..wire_call import WireCall, begin
 
 _VERBS: Final = {
     "GenerateContent": "generateContent", "StreamGenerateContent": "streamGenerateContent", "EmbedContent": "embedContent",
@@ -54,16 +54,16 @@ def instrument(module: ModuleType, patches: Patches) -> None:
 
 def _asking(original: Method) -> Method:
     def call(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-        exchange = _begin(self._method, self._target, request) if self._method in _METHODS else None
-        if exchange is None:
+        wire_call = _begin(self._method, self._target, request) if self._method in _METHODS else None
+        if wire_call is None:
             return original(self, request, *args, **kwargs)
-        with exchange:
+        with wire_call:
             try:
                 answer = original(self, request, *args, **kwargs)
             except Exception as error:
-                _failed(exchange, error)
+                _failed(wire_call, error)
                 raise
-        _whole(exchange, answer[0] if isinstance(answer, tuple) else answer)
+        _whole(wire_call, answer[0] if isinstance(answer, tuple) else answer)
         return answer
 
     return call
@@ -71,18 +71,18 @@ def _asking(original: Method) -> Method:
 
 def _promised(original: Method) -> Method:
     def future(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-        exchange = _begin(self._method, self._target, request) if self._method in _METHODS else None
-        if exchange is None:
+        wire_call = _begin(self._method, self._target, request) if self._method in _METHODS else None
+        if wire_call is None:
             return original(self, request, *args, **kwargs)
-        with exchange:
+        with wire_call:
             promise = original(self, request, *args, **kwargs)
         state = promise._state  # and not the promise itself, whose end may be that nobody holds it any more
 
         def ended() -> None:
             if state.code.value[0] == _OK:
-                _whole(exchange, state.response)
+                _whole(wire_call, state.response)
             else:
-                _ended(exchange, state.code.value[0])
+                _ended(wire_call, state.code.value[0])
 
         if not promise.add_callback(ended):
             ended()
@@ -93,24 +93,24 @@ def _promised(original: Method) -> Method:
 
 def _streaming(original: Method) -> Method:
     def call(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-        exchange = _begin(self._method, self._target, request) if self._method in _METHODS else None
-        if exchange is None:
+        wire_call = _begin(self._method, self._target, request) if self._method in _METHODS else None
+        if wire_call is None:
             return original(self, request, *args, **kwargs)
-        with exchange:
+        with wire_call:
             stream = original(self, request, *args, **kwargs)
-        _read_along(exchange, stream)
+        _read_along(wire_call, stream)
         return stream
 
     return call
 
 
 @never_raise
-def _read_along(exchange: Exchange, stream: Any) -> None:
+def _read_along(wire_call: WireCall, stream: Any) -> None:
     state = stream._state  # and not the stream itself, which is cancelled when nobody holds it
-    stream._response_deserializer = _Reader(exchange, stream._response_deserializer)
+    stream._response_deserializer = _Reader(wire_call, stream._response_deserializer)
 
     def ended() -> None:
-        _ended(exchange, state.code.value[0])
+        _ended(wire_call, state.code.value[0])
 
     if not stream.add_callback(ended):
         ended()
@@ -121,8 +121,8 @@ class _Reader:
 
     __slots__ = ("_exchange", "_original")
 
-    def __init__(self, exchange: Exchange, original: Callable[[bytes], Any] | None) -> None:
-        self._exchange = exchange
+    def __init__(self, wire_call: WireCall, original: Callable[[bytes], Any] | None) -> None:
+        self._exchange = wire_call
         self._original = original
 
     def __call__(self, data: bytes) -> Any:
@@ -155,19 +155,19 @@ class _LastReader(_Reader):
 
 def _awaited(original: Method) -> Method:
     def make(self: Any, request: Any, *args: Any, **kwargs: Any) -> None:
-        exchange = _begin_awaited(request, args, kwargs)
-        if exchange is None:
+        wire_call = _begin_awaited(request, args, kwargs)
+        if wire_call is None:
             original(self, request, *args, **kwargs)
             return
-        with exchange:
+        with wire_call:
             original(self, request, *args, **kwargs)
-        _follow(exchange, self)
+        _follow(wire_call, self)
 
     return make
 
 
 @never_raise
-def _begin_awaited(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exchange | None:
+def _begin_awaited(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> WireCall | None:
     method = kwargs["method"] if "method" in kwargs else args[5]
     if method not in _METHODS:
         return None
@@ -176,22 +176,22 @@ def _begin_awaited(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 
 @never_raise
-def _follow(exchange: Exchange, call: Any) -> None:
+def _follow(wire_call: WireCall, call: Any) -> None:
     inner = call._cython_call
     streamed = hasattr(call, "__aiter__")
-    call._response_deserializer = (_Reader if streamed else _LastReader)(exchange, call._response_deserializer)
+    call._response_deserializer = (_Reader if streamed else _LastReader)(wire_call, call._response_deserializer)
 
     def ended(*_: Any) -> None:
         if streamed or not inner.is_ok():
-            _ended(exchange, inner._status.code())
+            _ended(wire_call, inner._status.code())
 
     # On the part below: a callback of the call itself would hold the call, which is cancelled when nobody does.
     inner.add_done_callback(ended)
-    weakref.finalize(call, exchange.call.abandon).atexit = False  # if there is no loop any more that could cancel it
+    weakref.finalize(call, wire_call.call.abandon).atexit = False  # if there is no loop any more that could cancel it
 
 
 @never_raise
-def _begin(method: bytes, target: Any, request: Any) -> Exchange | None:
+def _begin(method: bytes, target: Any, request: Any) -> WireCall | None:
     message = _message(request)
     model = "" if message is None else getattr(message, "model", None) or getattr(message, "endpoint", "")
     host, _, port = (target.decode() if isinstance(target, bytes) else str(target)).rpartition("/")[2].rpartition(":")
@@ -217,32 +217,32 @@ def _body(message: Any) -> Body | None:
 
 
 @never_raise
-def _told(exchange: Exchange, message: Any) -> None:
-    exchange.message(_body(_message(message)) or {})
+def _told(wire_call: WireCall, message: Any) -> None:
+    wire_call.message(_body(_message(message)) or {})
 
 
 @never_raise
-def _whole(exchange: Exchange, message: Any) -> None:
-    exchange.message(_body(_message(message)) or {}, whole=True)
-    exchange.finish()
+def _whole(wire_call: WireCall, message: Any) -> None:
+    wire_call.message(_body(_message(message)) or {}, whole=True)
+    wire_call.finish()
 
 
 @never_raise
-def _failed(exchange: Exchange, error: Exception) -> None:
+def _failed(wire_call: WireCall, error: Exception) -> None:
     """A call that blocked has raised this. Without a status, it is the application's mistake."""
     if callable(code := getattr(error, "code", None)):
-        exchange.refused(code().name)
+        wire_call.refused(code().name)
 
 
 @never_raise
-def _ended(exchange: Exchange, status: int) -> None:
+def _ended(wire_call: WireCall, status: int) -> None:
     """A call has ended with a status."""
     if status == _OK:
-        exchange.finish()
+        wire_call.finish()
     elif status == _CANCELLED:
-        exchange.closed()
+        wire_call.closed()
     else:
-        exchange.refused(_NAMES[status] if status < len(_NAMES) else "UNKNOWN")
+        wire_call.refused(_NAMES[status] if status < len(_NAMES) else "UNKNOWN")
 
 
 _NAMES: Final = (

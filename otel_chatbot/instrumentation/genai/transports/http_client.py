@@ -1,6 +1,6 @@
 """Calls of models that leave through the standard library: `urllib.request.urlopen`, `http.client`, and what is built on them.
 
-Fed by `HTTPConnection.request`; feeds `genai.exchange`. Where urllib3 sends, whose connections derive from these, its transport
+Fed by `HTTPConnection.request`; feeds `genai.wire_call`. Where urllib3 sends, whose connections derive from these, its transport
 has begun the call already. Of a connection that asks a model, `getresponse` is ours for this one answer, and of the answer the
 reading methods: all on the objects themselves, so that no other request is touched.
 """
@@ -16,8 +16,8 @@ from typing import Any, Final
 from ...._guard import never_raise
 from ...common.patching import Method, Patches
 from .. import runs
-from ..exchange import Exchange, begin
-from ..recognise import Place, may_ask
+from ..recognise import Place, asks_none, may_ask
+from ..wire_call import WireCall, begin
 from .reading import Reader, read_along, reader_of
 
 _READS: Final = ("read", "read1", "readline")
@@ -37,22 +37,23 @@ def asking(original: Method) -> Method:
     def request(
         self: Any, method: str, url: Any, body: Any = None, headers: Any = _NONE, *, encode_chunked: bool = False
     ) -> Any:
-        exchange = _begin(self, url, body) if method == "POST" and may_ask(url, self.host, looks=True) else None
-        if exchange is None:
+        asks = method == "POST" and not asks_none(url, self.host) and may_ask(url, self.host, looks=True)
+        wire_call = _begin(self, url, body) if asks else None
+        if wire_call is None:
             sent = original(self, method, url, body, headers, encode_chunked=encode_chunked)
             if runs.WAITING and method == "GET" and runs.asks(str(url)):
                 _await(self, runs.Poll())
             return sent
-        with exchange:
+        with wire_call:
             sent = original(self, method, url, body, headers, encode_chunked=encode_chunked)
-        _await(self, exchange)
+        _await(self, wire_call)
         return sent
 
     return request
 
 
 @never_raise
-def _begin(connection: Any, url: str, body: Any) -> Exchange | None:
+def _begin(connection: Any, url: str, body: Any) -> WireCall | None:
     path = url if url.startswith("/") else "/" + url.partition("://")[2].partition("/")[2]  # whole, for a proxy
     https = connection.default_port == 443
     # The host behind a proxy's tunnel (Lib/http/client.py, `set_tunnel`) has no public name.
@@ -68,8 +69,8 @@ def _body(body: Any) -> bytes | None:
 
 
 @never_raise
-def _await(connection: Any, exchange: Exchange | runs.Poll) -> None:
-    connection.getresponse = _answering(type(connection).getresponse, weakref.ref(connection), Reader(exchange))
+def _await(connection: Any, wire_call: WireCall | runs.Poll) -> None:
+    connection.getresponse = _answering(type(connection).getresponse, weakref.ref(connection), Reader(wire_call))
 
 
 def _answering(original: Method, here: Callable[[], Any], reader: Reader) -> Method:
@@ -80,7 +81,7 @@ def _answering(original: Method, here: Callable[[], Any], reader: Reader) -> Met
         try:
             response = original(connection)
         except BaseException as error:
-            reader.exchange.fail(error)
+            reader.wire_call.fail(error)
             raise
         _follow(response, reader)
         return response
@@ -90,10 +91,10 @@ def _answering(original: Method, here: Callable[[], Any], reader: Reader) -> Met
 
 @never_raise
 def _follow(response: Any, reader: Reader) -> None:
-    if not reader.exchange.responded(response.status, response.headers.get, decoded=False):
+    if not reader.wire_call.responded(response.status, response.headers.get, decoded=False):
         return
     if response.isclosed():  # no body
-        reader.exchange.finish()
+        reader.wire_call.finish()
         return
     read_along(response, reader, _methods)
 
@@ -111,7 +112,7 @@ def _reading(original: Method) -> Method:
             return original(self, *args, **kwargs)
         with reader:
             data = original(self, *args, **kwargs)
-        _took(reader.exchange, data, self, over=not data and 0 not in args)
+        _took(reader.wire_call, data, self, over=not data and 0 not in args)
         return data
 
     return read
@@ -125,15 +126,15 @@ def _filling(original: Method) -> Method:
             return original(self, buffer, *args)
         with reader:
             size = original(self, buffer, *args)
-        _took(reader.exchange, bytes(memoryview(buffer).cast("B")[: size or 0]), self, over=not size)
+        _took(reader.wire_call, bytes(memoryview(buffer).cast("B")[: size or 0]), self, over=not size)
         return size
 
     return readinto
 
 
 @never_raise
-def _took(exchange: Exchange | runs.Poll, data: Any, response: Any, *, over: bool) -> None:
+def _took(wire_call: WireCall | runs.Poll, data: Any, response: Any, *, over: bool) -> None:
     if isinstance(data, bytes) and data:
-        exchange.feed(data)
+        wire_call.feed(data)
     if over or response.isclosed():  # by itself, when all of the body has been read
-        exchange.finish()
+        wire_call.finish()

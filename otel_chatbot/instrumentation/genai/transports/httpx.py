@@ -1,68 +1,77 @@
 """Calls of models that leave through httpx, or httpx2, which is the same under a new name: most clients' and the application's own.
 
-Fed by `Client.send` and `AsyncClient.send`; feeds `genai.exchange`. The application gets its own response; of one that is read
+Fed by `Client.send` and `AsyncClient.send`; feeds `genai.wire_call`. The application gets its own response; of one that is read
 piece by piece, the stream is ours and hands on the same pieces.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 from ...._guard import never_raise
 from ...common.patching import Method, Patches
 from .. import runs
-from ..exchange import Exchange, begin
-from ..recognise import Place, may_ask
+from ..recognise import Place, asks_none, may_ask
+from ..wire_call import WireCall, begin
 
 
 def instrument(module: ModuleType, patches: Patches) -> None:
     """Follow the calls of the module's clients."""
     sync, asynchronous = _streams(module)
-    patches.wrap(module.Client, "send", lambda original: _sending(original, sync))
-    patches.wrap(module.AsyncClient, "send", lambda original: _sending_async(original, asynchronous))
+    unset = module.USE_CLIENT_DEFAULT
+    patches.wrap(module.Client, "send", lambda original: _sending(original, sync, unset))
+    patches.wrap(module.AsyncClient, "send", lambda original: _sending_async(original, asynchronous, unset))
 
 
-def _sending(original: Method, stream: Callable[..., Any]) -> Method:
-    def send(self: Any, request: Any, **kwargs: Any) -> Any:
-        exchange = _begin(request) if request.method == "POST" else None
-        if exchange is None:
-            response = original(self, request, **kwargs)
+def _sending(original: Method, followed: Callable[..., Any], unset: Any) -> Method:
+    # The method's own parameters, one by one: to pass on whatever comes costs four times as many instructions.
+    def send(
+        self: Any, request: Any, *, stream: bool = False, auth: Any = unset, follow_redirects: Any = unset, **more: Any
+    ) -> Any:
+        passing = partial(original, **more) if more else original
+        wire_call = _begin(request) if request.method == "POST" else None
+        if wire_call is None:
+            response = passing(self, request, stream=stream, auth=auth, follow_redirects=follow_redirects)
             if runs.WAITING and request.method == "GET" and runs.asks(request.url.path):
-                _follow(runs.Poll(), response, stream)
+                _follow(runs.Poll(), response, followed)
             return response
-        with exchange:
-            response = original(self, request, **kwargs)
-        _follow(exchange, response, stream)
+        with wire_call:
+            response = passing(self, request, stream=stream, auth=auth, follow_redirects=follow_redirects)
+        _follow(wire_call, response, followed)
         return response
 
     return send
 
 
-def _sending_async(original: Method, stream: Callable[..., Any]) -> Method:
-    async def send(self: Any, request: Any, **kwargs: Any) -> Any:
-        exchange = _begin(request) if request.method == "POST" else None
-        if exchange is None:
-            response = await original(self, request, **kwargs)
+def _sending_async(original: Method, followed: Callable[..., Any], unset: Any) -> Method:
+    async def send(
+        self: Any, request: Any, *, stream: bool = False, auth: Any = unset, follow_redirects: Any = unset, **more: Any
+    ) -> Any:
+        passing = partial(original, **more) if more else original
+        wire_call = _begin(request) if request.method == "POST" else None
+        if wire_call is None:
+            response = await passing(self, request, stream=stream, auth=auth, follow_redirects=follow_redirects)
             if runs.WAITING and request.method == "GET" and runs.asks(request.url.path):
-                _follow(runs.Poll(), response, stream)
+                _follow(runs.Poll(), response, followed)
             return response
-        with exchange:
-            response = await original(self, request, **kwargs)
-        _follow(exchange, response, stream)
+        with wire_call:
+            response = await passing(self, request, stream=stream, auth=auth, follow_redirects=follow_redirects)
+        _follow(wire_call, response, followed)
         return response
 
     return send
 
 
 @never_raise
-def _begin(request: Any) -> Exchange | None:
+def _begin(request: Any) -> WireCall | None:
     url = request.url
-    path = url.raw_path.decode("ascii")
-    if not may_ask(path, url.host, looks=True):
+    path, host = url.raw_path.decode("ascii"), url.host
+    if asks_none(path, host) or not may_ask(path, host, looks=True):
         return None
-    place = Place(url.host, url.port, path, url.scheme)
+    place = Place(host, url.port, path, url.scheme)
     return begin(place, lambda: _body(request))
 
 
@@ -73,22 +82,22 @@ def _body(request: Any) -> bytes | None:
 
 
 @never_raise
-def _follow(exchange: Exchange | runs.Poll, response: Any, stream: Callable[..., Any]) -> None:
+def _follow(wire_call: WireCall | runs.Poll, response: Any, stream: Callable[..., Any]) -> None:
     whole = response.is_closed
-    if not exchange.responded(response.status_code, response.headers.get, decoded=whole):
+    if not wire_call.responded(response.status_code, response.headers.get, decoded=whole):
         return
     if whole:
-        exchange.whole(response.content)
+        wire_call.whole(response.content)
     else:
-        response.stream = stream(response.stream, exchange)
+        response.stream = stream(response.stream, wire_call)
 
 
 class _Followed:
     """The stream of a response, read along."""
 
-    def __init__(self, stream: Any, exchange: Exchange | runs.Poll) -> None:
+    def __init__(self, stream: Any, wire_call: WireCall | runs.Poll) -> None:
         self._stream = stream
-        self._exchange = exchange
+        self._exchange = wire_call
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["_stream"], name)  # httpx2 and anthropic's client ask a stream for more
@@ -99,17 +108,17 @@ class _Followed:
 
 class _FollowedSync(_Followed):
     def __iter__(self) -> Iterator[bytes]:
-        exchange = self._exchange
+        wire_call = self._exchange
         try:
             for piece in self._stream:
-                exchange.feed(piece)
+                wire_call.feed(piece)
                 yield piece
         except GeneratorExit:
             raise
         except BaseException as error:
-            exchange.fail(error)
+            wire_call.fail(error)
             raise
-        exchange.finish()
+        wire_call.finish()
 
     def close(self) -> None:
         try:
@@ -120,17 +129,17 @@ class _FollowedSync(_Followed):
 
 class _FollowedAsync(_Followed):
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        exchange = self._exchange
+        wire_call = self._exchange
         try:
             async for piece in self._stream:
-                exchange.feed(piece)
+                wire_call.feed(piece)
                 yield piece
         except GeneratorExit:
             raise
         except BaseException as error:
-            exchange.fail(error)
+            wire_call.fail(error)
             raise
-        exchange.finish()
+        wire_call.finish()
 
     async def aclose(self) -> None:
         try:

@@ -1,6 +1,6 @@
 """What the transports share that follow an answer by replacing its reading methods: `http.client` and urllib3.
 
-The response's class is replaced by one of the same name whose methods are ours; what they read goes to the exchange.
+The response's class is replaced by one of the same name whose methods are ours; what they read goes to the `WireCall`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ...common.patching import Method
 from .. import runs
-from ..exchange import Exchange
+from ..wire_call import WireCall
 
 _READER: Final = "_otel_chatbot_reader"
 
@@ -22,8 +22,8 @@ class Reader:
     As a context, it is the block in which a method runs that may call others; an exception in it ends the answer.
     """
 
-    def __init__(self, exchange: Exchange | runs.Poll) -> None:
-        self.exchange = exchange
+    def __init__(self, wire_call: WireCall | runs.Poll) -> None:
+        self.wire_call = wire_call
         self.inside = False
         """Whether one of the methods runs: those that it calls are not followed."""
 
@@ -33,10 +33,10 @@ class Reader:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.inside = False
         if error is not None:
-            self.exchange.fail(error)
+            self.wire_call.fail(error)
 
     def __del__(self) -> None:
-        self.exchange.abandon()
+        self.wire_call.abandon()
 
 
 def reader_of(response: Any) -> Reader:
@@ -66,6 +66,6 @@ def _closing(original: Method) -> Method:
             original(self)
         finally:
             if not reader.inside:
-                reader.exchange.closed()
+                reader.wire_call.closed()
 
     return close

@@ -1,21 +1,16 @@
 """Calls of models that an application sends with requests: one call of it is one AI call, whatever redirects and retries it takes.
 
-Fed by `Session.request` and `Session.send`; feeds `genai.boundaries`. The bytes are read by the transport of urllib3, below.
+Fed by `Session.request` and `Session.send`; feeds `genai.transports.outer`. The bytes are read by the transport of urllib3, below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from ...._guard import never_raise
 from ...common.patching import Method, Patches
-from .. import boundaries, exchange
-from ..boundaries import Boundary
-from ..call import Call
-from ..recognise import Place, may_ask
+from ..recognise import asks_none, may_ask
+from . import outer
 
 _POST: Final = ("POST", "post")
 
@@ -28,54 +23,23 @@ def instrument(module: ModuleType, patches: Patches) -> None:
 
 def _asking(original: Method) -> Method:
     def request(self: Any, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:
-        boundary = _enter(url) if method in _POST and may_ask(url) else None
-        if boundary is None:
+        if method not in _POST or asks_none(url) or not may_ask(url):
             return original(self, method, url, *args, **kwargs)
-        # Begun here already: the spans of others for the HTTP request are to be below the model's.
-        call = _begin(boundary, url, kwargs.get("json") or kwargs.get("data") or (args[1] if len(args) > 1 else None))
-        try:
-            if call is None:
-                response = original(self, method, url, *args, **kwargs)
-            else:
-                with call.around():
-                    response = original(self, method, url, *args, **kwargs)
-        except BaseException as error:
-            boundary.leave(error)
-            raise
-        boundary.leave()
-        return response
+        said = _said(kwargs.get("data") or (args[1] if len(args) > 1 else None), kwargs.get("json"))
+        return outer.ask(url, said, lambda: original(self, method, url, *args, **kwargs))
 
     return request
 
 
+def _said(data: Any, parsed: Any) -> Any:
+    return (data or parsed) if data is None or isinstance(data, (str, bytes)) else None  # not a form
+
+
 def _sending(original: Method) -> Method:
     def send(self: Any, request: Any, **kwargs: Any) -> Any:
-        boundary = _enter(request.url) if request.method == "POST" and may_ask(request.url) else None
-        if boundary is None:
+        url = request.url
+        if request.method != "POST" or asks_none(url) or not may_ask(url):
             return original(self, request, **kwargs)
-        try:
-            response = original(self, request, **kwargs)
-        except BaseException as error:
-            boundary.leave(error)
-            raise
-        boundary.leave()
-        return response
+        return outer.ask(url, request.body, lambda: original(self, request, **kwargs))
 
     return send
-
-
-@never_raise
-def _enter(url: Any) -> Boundary | None:
-    return boundaries.enter(None) if isinstance(url, str) else None
-
-
-@never_raise
-def _begin(boundary: Boundary, url: str, said: Any) -> Call | None:
-    parts = urlsplit(url)
-    port = parts.port if parts.port not in (80, 443) else None
-    place = Place(parts.hostname or "", port, parts.path or "/", parts.scheme)
-    body = said.encode() if isinstance(said, str) else said
-    if not isinstance(body, (bytes, Mapping)):
-        return None
-    found = exchange.find(place, lambda: body, boundary)
-    return None if found is None else exchange.begin_call(found, boundary)

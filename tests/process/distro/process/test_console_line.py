@@ -13,7 +13,7 @@ from support.distro import APP, App
 from support.process import BIN, free_port, get, program, wait_for
 
 from otel_chatbot.config import Settings
-from otel_chatbot.distro.environment import Plan
+from otel_chatbot.distro.environment import SignalPlan
 from otel_chatbot.distro.process.console_line import console_line, wanted
 
 MARK = "observes this app"
@@ -45,7 +45,7 @@ def test_who_sees_the_line(env: dict[str, str], terminal: bool, printed: bool) -
 
 
 def test_it_names_what_one_can_open() -> None:
-    line = console_line(Plan.from_env({}), Settings(), {})
+    line = console_line(SignalPlan.from_env({}), Settings(), {})
     assert "/metrics and /health on the app's port" in line
     assert f"logs in logs{os.sep}" in line
     assert "traces in " in line
@@ -53,7 +53,7 @@ def test_it_names_what_one_can_open() -> None:
     assert "CHATBOT_OTEL_START_LINE=false" in line
     assert "\n" not in line
     apart = Settings(endpoint_port=9000, log_files=False)
-    line = console_line(Plan.from_env({}), apart, {})
+    line = console_line(SignalPlan.from_env({}), apart, {})
     assert "/metrics on 127.0.0.1:9000" in line
     assert "no log files" in line
 

@@ -16,7 +16,6 @@ from support.wires.ask import TEXT
 from support.wires.server import WiresServer
 
 from otel_chatbot import chat_completion, config
-from otel_chatbot.instrumentation.genai.recognise import Place, candidates, recognise
 from otel_chatbot.semconv import metrics as m
 
 CANARY = "canary-7f3a"
@@ -108,37 +107,3 @@ def test_what_is_no_model_call_is_not_counted(server: WiresServer, nowhere: pyte
         httpx.post(server.url + "/api/chat", json={"message": "to an app's own service"})
     assert watch.total(m.AI_RESPONSE_TIME) == 0
     assert watch.spans == []
-
-
-@pytest.mark.parametrize(
-    ("row", "provider", "protocol"),
-    [
-        ("127.0.0.1=my_proxy", "my_proxy", "openai_chat"),
-        ("127.0.0.1:9999/v1=elsewhere,127.0.0.1:8000/v1=here", "here", "openai_chat"),
-        ("127.0.0.1:8000/v1/chat=narrow,127.0.0.1=wide", "narrow", "openai_chat"),
-        ("127.0.0.1=mine:anthropic", "mine", None),
-    ],
-)
-def test_a_setting_names_further_addresses(nowhere: pytest.MonkeyPatch, row: str, provider: str, protocol: str | None) -> None:
-    nowhere.setenv("CHATBOT_OTEL_AI_ADDRESSES", row)
-    config.current.cache_clear()
-    place = Place("127.0.0.1", 8000, "/v1/chat/completions", "http")
-    found = recognise(place, candidates(place), {"model": "m", "messages": []})
-    assert (found and found.provider, found and found.protocol.name) == ((provider, protocol) if protocol else (None, None))
-    odd = Place("127.0.0.1", 8000, "/ask", "http")
-    asks = recognise(odd, candidates(odd), {"model": "m", "messages": [], "max_tokens": 9})
-    assert (asks is not None) == (protocol is None)
-
-
-@pytest.mark.parametrize(
-    ("host", "provider"),
-    [
-        ("api.openai.com", "openai"), ("mine.openai.azure.com", "azure.ai.openai"), ("api.x.ai", "x_ai"),
-        ("api.groq.com", "groq"), ("evil-api.openai.com.example.org", None), ("eu-west-1.aiplatform.googleapis.com", "gcp.vertex_ai"),
-    ],
-)  # fmt: skip
-def test_a_known_host_tells_the_provider(nowhere: pytest.MonkeyPatch, host: str, provider: str | None) -> None:
-    place = Place(host, None, "/v1/chat/completions")
-    found = recognise(place, candidates(place), {"model": "m", "messages": []})
-    assert found is not None
-    assert (found.provider, found.known) == (provider or "openai", provider is not None)

@@ -15,9 +15,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from support.process import free_port
 
-from otel_chatbot.distro.delivery.otlp import Target, Verdict, count_items, judge
+from otel_chatbot.distro.delivery.otlp import Target
 from otel_chatbot.distro.delivery.sender import BackOff, Sender
-from otel_chatbot.distro.delivery.sender_lock import SenderLock
 from otel_chatbot.distro.delivery.spool import Payload, Spool
 from otel_chatbot.metrics import view
 from otel_chatbot.metrics.store import STORE
@@ -65,7 +64,7 @@ class Endpoint:
 @contextmanager
 def running(*answers: tuple[int, dict[str, str], bytes]) -> Iterator[Endpoint]:
     endpoint = Endpoint(*answers)
-    thread = threading.Thread(target=endpoint.server.serve_forever, daemon=True)
+    thread = threading.Thread(target=endpoint.server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield endpoint
@@ -217,35 +216,6 @@ def test_a_sender_with_nothing_to_do_looks_less_often_and_is_woken_at_once(
         assert sender._pause() == 2.0
 
 
-def test_one_sender_a_machine(tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
-    code = (
-        "import sys, pathlib; from otel_chatbot.distro.delivery.sender_lock import SenderLock; "
-        "l = SenderLock(pathlib.Path(sys.argv[1])); print(l.take(), flush=True); sys.stdin.readline()"
-    )
-    lock = SenderLock(tmp_path)
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == "True\n"
-        assert not lock.take()
-        other.kill()
-    assert lock.take(), "the kernel gives the lock of a dead process back"
-    lock.release()
-
-
-def test_a_folder_that_somebody_cleared_gets_a_lock_that_others_find(tmp_path: Path) -> None:
-    lock = SenderLock(tmp_path)
-    assert lock.take()
-    (tmp_path / "sender.lock").unlink()
-    assert lock.take()
-    assert (tmp_path / "sender.lock").exists()
-    lock.release()
-
-
 class Counted(Spool):
     """Tells how often it was listed; `seconds` is what a listing takes."""
 
@@ -355,21 +325,3 @@ def test_waits_double_with_jitter_up_to_a_minute_and_honour_the_endpoint() -> No
     drawn = {round(BackOff().failed(0.0), 3) for _ in range(20)}
     assert len(drawn) > 5
     assert all(0.5 <= wait <= 1.5 for wait in drawn)
-
-
-def test_json_answers_are_understood() -> None:
-    answer = judge(Signal.TRACES, 200, {"content-type": "application/json"}, b'{"partialSuccess":{"rejectedSpans":"3"}}')
-    assert (answer.verdict, answer.rejected) == (Verdict.TAKEN, 3)
-    assert judge(Signal.TRACES, 200, {"content-type": "application/json"}, b"<html>").verdict is Verdict.LATER
-
-
-def test_items_are_counted_in_compressed_payloads_too() -> None:
-    import gzip
-
-    assert count_items(Payload(Signal.LOGS, gzip.compress(logs(5)), "gzip")) == 5
-    assert count_items(Payload(Signal.LOGS, b"not a message")) == 1
-
-
-def test_the_address_is_shown_without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://user:hunter2@collector.example:4318")
-    assert Target(Signal.LOGS).shown == "https://collector.example:4318/v1/logs"

@@ -29,7 +29,9 @@ def certificate(folder: Path, name: str, authority: str = "") -> None:
     openssl(
         folder, "req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}"
     )
-    extensions = "subjectAltName=IP:127.0.0.1\n" if authority else "basicConstraints=critical,CA:TRUE\n"
+    of_an_authority = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n"
+    identifiers = "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid:always\n"  # asked for since Python 3.13
+    extensions = "subjectAltName=IP:127.0.0.1\n" + identifiers if authority else of_an_authority + identifiers
     (folder / f"{name}.ext").write_text(extensions)
     signed = (
         ["-CA", f"{authority}.pem", "-CAkey", f"{authority}.key", "-CAcreateserial"]

@@ -20,7 +20,7 @@ from support.logging_state import sink_into
 
 from otel_chatbot.config import MASK
 from otel_chatbot.distro.providers.lazy_processors import LazyLogProcessor
-from otel_chatbot.distro.providers.log_feed import Feed, feed_logs, translated
+from otel_chatbot.distro.providers.log_feed import LogFeed, feed_logs, translated
 from otel_chatbot.logs import sink
 from otel_chatbot.logs.access import access_record
 from otel_chatbot.logs.fields import fields_of
@@ -75,7 +75,7 @@ def test_a_record_is_translated_as_by_opentelemetrys_handler(
             info = sys.exc_info()
     record = logging.LogRecord("app", level, "f.py", 3, message, tuple(arguments), info, "f")
     record.__dict__.update(extra)
-    theirs = Feed(logger_provider=LoggerProvider(shutdown_on_exit=False))._translate(export_copy(record, Redactor()))
+    theirs = LogFeed(logger_provider=LoggerProvider(shutdown_on_exit=False))._translate(export_copy(record, Redactor()))
     fields = fields_of(record, Redactor())
     ours = translated(Entry(record.name, record.created, record.levelno, fields), fields)
     for of_them in (ours, theirs):

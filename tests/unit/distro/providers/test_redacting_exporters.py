@@ -26,7 +26,7 @@ from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlag
 from pymongo.errors import DuplicateKeyError
 
 from otel_chatbot._guard import Guard
-from otel_chatbot.distro.environment import Plan
+from otel_chatbot.distro.environment import SignalPlan
 from otel_chatbot.distro.providers.redacting_exporters import RedactingLogExporter, RedactingSpanExporter, redact_span
 from otel_chatbot.distro.providers.resource import app_resource, process_resource
 from otel_chatbot.logs.redaction import Redactor
@@ -165,7 +165,7 @@ def test_a_span_in_which_nothing_can_be_masked_is_passed_on_without_a_copy() -> 
 
 
 def test_a_process_resource_is_hashed_once_and_stays_equal_to_any_other_of_its_attributes() -> None:
-    found = process_resource(Plan.from_env({}))
+    found = process_resource(SignalPlan.from_env({}))
     same = Resource(dict(found.attributes), found.schema_url)
     assert (hash(found), found) == (hash(same), same)
     changed = found.merge(Resource({"process.pid": 4711}))  # as the SDK does it in a forked child
@@ -229,8 +229,8 @@ def test_a_resource_from_bytes_that_are_no_utf_8_is_sent(
 ) -> None:
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.name=caf\udce9,team\udce9=a,service.instance.id=\udce9")
     for resource in (
-        process_resource(Plan.from_env()),
-        app_resource(process_resource(Plan.from_env()), Plan.from_env(), "run"),
+        process_resource(SignalPlan.from_env()),
+        app_resource(process_resource(SignalPlan.from_env()), SignalPlan.from_env(), "run"),
     ):
         span = ReadableSpan("s", context=SpanContext(1, 1, is_remote=False), resource=resource)
         [sent] = encode_spans([span]).resource_spans

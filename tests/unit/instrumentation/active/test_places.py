@@ -12,7 +12,7 @@ from support.flask_hooks import hooked
 
 from otel_chatbot import _wiring
 from otel_chatbot.config import Settings
-from otel_chatbot.instrumentation.active.gauges import CONVERSATIONS, USERS, Active
+from otel_chatbot.instrumentation.active.gauges import CONVERSATIONS, USERS, ActiveWindows
 from otel_chatbot.instrumentation.active.places import id_of
 from otel_chatbot.instrumentation.common import chat_turn
 from otel_chatbot.instrumentation.flask import hooks
@@ -25,9 +25,9 @@ Seen = list[tuple[str, str]]
 def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
     """What was noted with the default settings, by kind and id, in order."""
     found: Seen = []
-    replaced = Active(Settings(), lambda: None)
+    replaced = ActiveWindows(Settings(), lambda: None)
     for kind, ids in replaced._ids.items():
-        monkeypatch.setattr(ids, "see", lambda text, now=None, kind=kind: found.append((kind, text)))
+        monkeypatch.setattr(ids, "see", lambda text, now=None, kind=kind: found.append((kind, text)) or b"")
     for module in (hooks, flask_request):
         monkeypatch.setattr(module, "ACTIVE", replaced)
     monkeypatch.setattr(_wiring, "NAMED_CONVERSATION", replaced.conversation)
@@ -72,6 +72,31 @@ def test_a_session_is_a_conversation_and_stands_for_a_user_whose_name_nobody_kno
     client.post("/", json={name: "s"})
     client.post("/", json={name: "s", "user_id": "u"})
     assert seen == [(USERS, "s"), (CONVERSATIONS, "s"), (USERS, "u"), (CONVERSATIONS, "s")]
+
+
+@pytest.mark.parametrize("name", ["user_id", "userId", "uid", "username", "session_id", "sessionId", "sid"])
+def test_a_cookie_of_the_apps_own_names_the_user_where_nothing_else_does(seen: Seen, name: str) -> None:
+    client = app_with(lambda: str(request.get_json(silent=True))).test_client()
+    client.set_cookie(name, "a")
+    client.get("/")
+    client.post("/", json={"user_id": "u"})
+    assert [text for kind, text in seen if kind == USERS] == ["a", "u"]
+
+
+@pytest.mark.parametrize("name", [*CHATS, "session_id", "sessionId"])
+def test_a_cookie_of_the_apps_own_names_the_conversation_where_nothing_else_does(seen: Seen, name: str) -> None:
+    client = app_with(lambda: str(request.get_json(silent=True))).test_client()
+    client.set_cookie(name, "a")
+    client.get("/")
+    client.post("/", json={"chat_id": "c"})
+    assert [text for kind, text in seen if kind == CONVERSATIONS] == ["a", "c"]
+
+
+def test_a_message_of_twilios_is_from_its_number(seen: Seen) -> None:
+    client = app_with(lambda: request.form["Body"]).test_client()
+    client.post("/", data={"From": "whatsapp:+15551", "WaId": "15551", "Body": "x"})
+    client.post("/", data={"From": "+15552", "Body": "x"})
+    assert seen == [(USERS, "15551"), (USERS, "+15552")]
 
 
 class _LoginUser:

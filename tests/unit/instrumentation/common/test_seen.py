@@ -13,6 +13,7 @@ from otel_chatbot.instrumentation.common.seen import speaks_of_chat
         ("/chat", True),
         ("/api/v1/chat/<chat_id>", True),
         ("/sendMessage", True),
+        ("/newMessage", True),
         ("/conversations/<int:id>/messages", True),
         ("/ask_bot", True),
         ("/", False),

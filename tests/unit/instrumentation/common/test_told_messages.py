@@ -21,7 +21,7 @@ from otel_chatbot import chat_completion, messages_received, messages_sent
 from otel_chatbot.config import Settings
 from otel_chatbot.instrumentation.common import told_messages
 from otel_chatbot.instrumentation.genai.call import Call
-from otel_chatbot.instrumentation.genai.protocols.protocol import Asked, asks_of_a_user
+from otel_chatbot.instrumentation.genai.protocols.protocol import ModelRequest, asks_of_a_user
 from otel_chatbot.instrumentation.mongodb.commands import CommandFigures
 from otel_chatbot.metrics import record
 from otel_chatbot.semconv import metrics as m
@@ -143,7 +143,7 @@ def test_a_request_that_ends_with_400_or_more_counts_nothing(figures: Figures, s
 
 def test_embeddings_are_no_chat(figures: Figures) -> None:
     def view() -> str:
-        Call("openai", Asked("text-embedding-3-small", operation=GenAiOperation.EMBEDDINGS)).end()
+        Call("openai", ModelRequest("text-embedding-3-small", operation=GenAiOperation.EMBEDDINGS)).end()
         return "embedded"
 
     request(view)
@@ -154,7 +154,7 @@ def test_embeddings_are_no_chat(figures: Figures) -> None:
 def test_a_streamed_answer_counts_when_it_has_ended_well(figures: Figures, ends_well: bool) -> None:
     def view() -> Response:
         def pieces() -> Iterator[str]:
-            call = Call("openai", Asked("gpt-4o-mini", streamed=True))
+            call = Call("openai", ModelRequest("gpt-4o-mini", streamed=True))
             call.chunk(3)
             yield "one"
             call.end() if ends_well else call.abandon()
@@ -241,7 +241,7 @@ def test_a_call_that_ends_after_its_request_tells_then_and_once(figures: Figures
     calls: list[Call] = []
 
     def view() -> str:
-        calls.extend(Call("openai", Asked("gpt-4o-mini")) for _ in range(2))
+        calls.extend(Call("openai", ModelRequest("gpt-4o-mini")) for _ in range(2))
         return "wait"
 
     request(view)
@@ -253,7 +253,7 @@ def test_a_call_that_ends_after_its_request_tells_then_and_once(figures: Figures
 
 def test_an_answer_that_another_request_hears_of_belongs_to_that_request(figures: Figures) -> None:
     calls: list[Call] = []
-    request(lambda: (calls.append(Call("openai", Asked("gpt-4o"))), "wait")[1])
+    request(lambda: (calls.append(Call("openai", ModelRequest("gpt-4o"))), "wait")[1])
     request(lambda: (calls[0].end(), store(USER, ASSISTANT), "heard")[2])
     assert messages(figures) == (1, 1)
 

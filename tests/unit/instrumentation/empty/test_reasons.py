@@ -11,7 +11,7 @@ import pytest
 from otel_chatbot.config import Settings
 from otel_chatbot.instrumentation.common import seen
 from otel_chatbot.instrumentation.empty.libraries import DATABASES, MODELS, imported
-from otel_chatbot.instrumentation.empty.reasons import Known, Reason, reason
+from otel_chatbot.instrumentation.empty.reasons import Reason, RunFacts, reason
 from otel_chatbot.metrics.record import AUTOMATIC
 from otel_chatbot.metrics.shared.facts import FACTS
 from otel_chatbot.semconv import metrics as m
@@ -30,7 +30,7 @@ def anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def why(spec: MetricSpec, *filled: MetricSpec, **settings: str) -> Reason:
     env = {f"CHATBOT_OTEL_{name.upper()}": value for name, value in settings.items()}
-    return reason(spec, Known({one.name: 1.0 for one in filled}, Settings.from_env(env)))
+    return reason(spec, RunFacts({one.name: 1.0 for one in filled}, Settings.from_env(env)))
 
 
 def test_unrecognised_inserts_are_named_with_their_fields_and_the_settings() -> None:
@@ -83,7 +83,7 @@ def test_nobody_known_and_nobody_there_now_are_two_reasons() -> None:
     unknown = why(m.ACTIVE_USERS)
     assert unknown.why == (
         "no user is known: no request that ended below 400 named one (looked for in identity, g, session, header, json, form, "
-        "query, path)"
+        "query, path, cookie)"
     )
     assert "CHATBOT_OTEL_USER_ID_FROM" in unknown.remedy
     seen.note(seen.ACTIVE, "users")

@@ -8,7 +8,7 @@ import pytest
 
 from otel_chatbot.instrumentation.common import chat_turn
 from otel_chatbot.instrumentation.empty import figures, telling
-from otel_chatbot.instrumentation.empty.telling import AFTER, Telling, tell
+from otel_chatbot.instrumentation.empty.telling import AFTER, LineState, tell
 from otel_chatbot.logs import sink
 from otel_chatbot.metrics import deduplication
 from otel_chatbot.metrics.shared.facts import FACTS
@@ -51,7 +51,7 @@ def test_where_everything_fills_nothing_is_said(monkeypatch: pytest.MonkeyPatch,
 def test_only_requests_that_look_like_a_chat_are_counted(monkeypatch: pytest.MonkeyPatch, lines: list[str]) -> None:
     monkeypatch.setattr(telling.threading, "Thread", lambda **_: pytest.fail("tests of applications stay silent"))
     with deduplication.request_scope() as scope:
-        found = Telling()
+        found = LineState()
         for _ in range(2 * AFTER):
             for method, route in (("GET", "/chat"), ("POST", "/login"), ("POST", None)):
                 found.ended(scope, method, route)

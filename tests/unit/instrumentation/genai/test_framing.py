@@ -6,7 +6,6 @@ import json
 import struct
 import tracemalloc
 import zlib
-from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_chatbot.instrumentation.genai import decoding, framing
+from otel_chatbot.instrumentation.genai import framing
 from otel_chatbot.instrumentation.genai.framing import Framing, framing_of, splitter
 
 CUT = (Framing.SSE, Framing.LINES, Framing.ARRAY, Framing.AMAZON)
@@ -93,29 +92,3 @@ def test_the_framing_is_what_the_content_type_says_else_what_the_protocol_has() 
     assert framing_of("application/json", Framing.SSE, streamed=True) is Framing.WHOLE
     assert framing_of("", Framing.LINES, streamed=True) is Framing.LINES
     assert framing_of("application/json", Framing.LINES, streamed=False) is Framing.WHOLE
-
-
-@pytest.mark.parametrize(
-    ("encoding", "wbits"), [("gzip", 31), ("deflate", 15), ("deflate", -15), ("x-gzip", 31)], ids=lambda value: str(value)
-)
-def test_compressed_bytes_are_decoded_piece_by_piece(encoding: str, wbits: int) -> None:
-    body = BODIES[Framing.SSE] * 20
-    packer = zlib.compressobj(wbits=wbits)
-    packed = packer.compress(body) + packer.flush()
-    decoder = decoding.decoder(encoding)
-    assert decoder is not None
-    assert b"".join(decoder.decode(packed[place : place + 7]) for place in range(0, len(packed), 7)) == body
-
-
-@given(st.sampled_from(["gzip", "deflate"]), st.binary(max_size=200))
-def test_bytes_that_cannot_be_decoded_are_unreadable_and_nothing_else(encoding: str, data: bytes) -> None:
-    decoder = decoding.decoder(encoding)
-    assert decoder is not None
-    with suppress(decoding.UnreadableError):
-        assert isinstance(decoder.decode(data), bytes)
-
-
-def test_an_unknown_encoding_is_unreadable() -> None:
-    with pytest.raises(decoding.UnreadableError):
-        decoding.decoder("secret, gzip")
-    assert decoding.decoder("identity") is None

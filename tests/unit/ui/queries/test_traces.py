@@ -7,7 +7,7 @@ import pytest
 from support.viewer import batch_of, chat, log_request, store, trace_request
 
 from otel_chatbot.ui.queries import conversations, logs, traces
-from otel_chatbot.ui.queries.common import PAGE, match
+from otel_chatbot.ui.queries.common import LOG_TEXT, SPAN_TEXT, Match, match
 from otel_chatbot.ui.store import Store
 
 
@@ -20,6 +20,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         spans += chat(number, number, conversation=f"talk-{number}", failed=number % 10 == 0, cost=number / 1000)
     for number in range(301, 304):
         spans += chat(number, number, conversation="long")
+    spans[3]["attributes"]["user.hash"] = "hash-of-2"
     spans[-1]["attributes"]["gen_ai.output.messages"] = "zebra <script>alert(1)</script>"
     one.write(batch_of(trace_request(*spans)))
     one.write(
@@ -75,6 +76,7 @@ def test_words_find_the_traces_whose_spans_have_all_of_them(kept: Store) -> None
     assert names(kept, text='ZEBRA "script" OR -alert*)(') == [] == names(kept, text="zebra giraffe")
     assert names(kept, text="<script>") == [303]
     assert len(names(kept, text="mongodb")) == 303
+    assert names(kept, text="zeb ") == [], "the space ends the word"
     assert names(kept, text="InternalServerError", status=5) == list(range(300, 0, -10))
 
 
@@ -86,9 +88,34 @@ def test_any_text_can_be_looked_for(kept: Store, text: str) -> None:
         conversations.conversations(db, conversations.Wanted(text=text))
 
 
-def test_words_are_the_same_to_the_question_and_to_the_index() -> None:
-    assert match('a_b "c') == '"a" AND "b" AND "c"*'
-    assert match("*-'") == ""
+def test_words_are_the_same_to_the_question_and_to_the_index(kept: Store) -> None:
+    with kept.reading() as db:
+        assert match(db, 'shop_li "LIN', LOG_TEXT) == Match('"shop" AND "li" AND ("line")')
+        assert match(db, "Zébra", SPAN_TEXT) == Match('("zebra")')
+        assert match(db, "no such", SPAN_TEXT) == Match('"no" AND "such"')
+        assert match(db, "*-'", SPAN_TEXT) is None
+
+
+def test_an_unfinished_word_stands_for_the_first_that_begin_so_and_says_when_there_are_more(kept: Store) -> None:
+    with kept.reading() as db:
+        found = conversations.conversations(db, conversations.Wanted(text="talk 1"))
+        assert found["cut"], "1, 10, 100 and so on"
+        assert len(found["conversations"]) == 50
+        assert not conversations.conversations(db, conversations.Wanted(text="talk 1 "))["cut"]
+        assert logs.logs(db, logs.Wanted(text="2"))["cut"]
+        assert traces.traces(db, traces.Wanted(text="conversation 3"))["cut"] is False, "of spans, not of lines"
+
+
+def test_traces_are_narrowed_by_an_attribute_of_any_of_their_spans(kept: Store) -> None:
+    assert len(names(kept, attribute="db.collection.name", value="messages")) == 303
+    assert names(kept, attribute="db.collection.name", value="message") == [], "the whole value"
+    assert names(kept, attribute="db.collection", value="messages") == [], "the whole name"
+    assert names(kept, attribute="http.response.status_code", value="502", route="/chat") == list(range(300, 0, -10))
+    assert len(names(kept, attribute="gen_ai.output.messages")) == 1
+    assert names(kept, attribute="gen_ai.output.messages", value="zebra <script>alert(1)</script>") == [303]
+    assert names(kept, attribute="gen_ai.conversation.id", value="talk-7", text="mongodb") == []
+    assert names(kept, attribute="gen_ai.conversation.id", value="talk-7", text="chat") == [7]
+    assert names(kept, attribute='"*') == [], "no words"
 
 
 def test_conversations_are_narrowed_by_model_errors_time_cost_and_words(kept: Store) -> None:
@@ -102,6 +129,10 @@ def test_conversations_are_narrowed_by_model_errors_time_cost_and_words(kept: St
     assert found(slow_ms=501) == found(model="another") == []
     assert found(model="gpt-4o-mini")[0] == "long"
     assert found(text="zebra") == ["long"]
+    assert found(text="mongodb")[:2] == ["long", "talk-300"], "its span of a database names no conversation"
+    assert found(text="line 7 ") == ["talk-7"], "nor does its log line"
+    assert found(user="hash-of-2") == ["talk-2"] == found(user="hash-of-2", text="mini talk")
+    assert found(user="nobody") == []
     assert "talk-17" in found(text="talk-17")
 
 
@@ -132,6 +163,9 @@ def test_log_records_are_listed_newest_first_and_narrowed(kept: Store) -> None:
     assert found(trace="no trace") == []
     assert len(found(logger="shop")) == 200
     assert found(logger="sho") == []
+    assert found(level=18) == []
+    assert found(text="line", trace=f"{7:032x}") == [7]
+    assert found(text="another", trace=f"{7:032x}") == []
 
 
 def test_problems_are_grouped_by_kind_and_place_with_an_example(kept: Store) -> None:
@@ -141,27 +175,3 @@ def test_problems_are_grouped_by_kind_and_place_with_an_example(kept: Store) -> 
         ("error", "POST /chat", "span"): 30, ("InternalServerError", "chat gpt-4o-mini", "span"): 30, ("error", "shop.views", "log"): 6,
     }  # fmt: skip
     assert int(found["InternalServerError", "chat gpt-4o-mini", "span"]["trace"], 16) == 300
-
-
-def test_no_question_reads_a_whole_table(kept: Store) -> None:
-    """The plans that SQLite makes: each table is reached through an index or by number, never from one end to the other."""
-    with kept.reading() as db:
-        plans: list[str] = []
-        db.set_trace_callback(lambda said: plans.append(said) if said.startswith("SELECT") else None)
-        for wanted in ({}, {"failed": True}, {"status": 5}, {"route": "/chat"}, {"text": "zebra"}, {"least_ms": 100.0}):
-            traces.traces(db, traces.Wanted(**wanted))
-        for asked in ({}, {"level": 17}, {"text": "line"}, {"trace": f"{7:032x}"}, {"logger": "shop"}):
-            logs.logs(db, logs.Wanted(**asked))
-        conversations.conversations(db, conversations.Wanted())
-        conversations.conversation(db, "long")
-        traces.routes(db)
-        db.set_trace_callback(None)
-        scans = [
-            (row[3], said)
-            for said in set(plans)
-            for row in db.execute(f"EXPLAIN QUERY PLAN {said}")
-            if row[3] in ("SCAN span", "SCAN log", "SCAN conversation")
-        ]
-    assert len(plans) > 20
-    assert scans == []
-    assert PAGE <= 100

@@ -1,0 +1,91 @@
+"""What a tool's spans say of a scenario, beside what the model server's ledger says. Pure functions.
+
+Fed by `who_sees_what.py` with spans and the truth; feeds its result with counts by client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from support.clients.scenario import Scenario
+from support.wires.ledger import Truth
+
+ASKS = frozenset({"chat", "text_completion", "generate_content", "embeddings", "completion", "embedding"})
+"""The operations that ask a model; agents, chains, tools and retrievals are around them."""
+SPOILED = ("refused", "fails", "closed")
+"""The modes in which something goes wrong."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A scenario under a tool. Each of `calls`, `errors` and `tokens`: whether it is exactly the ledger's; None: not asked."""
+
+    client: str
+    calls: bool
+    errors: bool | None
+    tokens: bool | None
+    spans: int
+    wanted: int
+    same: bool
+    """Whether the app got what it gets without any tool."""
+
+    def as_data(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def asks_a_model(span: Mapping[str, Any]) -> bool:
+    """Whether a span is a model call."""
+    attributes = span["attributes"]
+    operation = attributes.get("gen_ai.operation.name") or attributes.get("llm.request.type")
+    return operation in ASKS
+
+
+def tokens(spans: Iterable[Mapping[str, Any]], *names: str) -> int:
+    """The sum of the first of these attributes that each span has."""
+    total = 0
+    for span in spans:
+        total += int(next((span["attributes"][name] for name in names if span["attributes"].get(name) is not None), 0))
+    return total
+
+
+def seen(scenario: Scenario, fact: Truth, spans: Iterable[Mapping[str, Any]], *, same: bool) -> Seen:
+    """Compare. Errors and tokens count as right only where the calls are: nobody is right who has seen nothing."""
+    calls = [span for span in spans if asks_a_model(span)]
+    right = len(calls) == fact.calls
+    told = (
+        tokens(calls, "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"),
+        tokens(calls, "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"),
+    )
+    failed = sum(span["error"] or "error.type" in span["attributes"] for span in calls)
+    return Seen(
+        scenario.client,
+        right,
+        (right and failed == fact.failed) if scenario.mode in SPOILED else None,
+        (right and told == (fact.input, fact.output)) if fact.told and fact.input else None,
+        len(calls),
+        fact.calls,
+        same,
+    )
+
+
+def by_client(tools: Mapping[str, Mapping[str, Seen]]) -> dict[str, dict[str, dict[str, list[int]]]]:
+    """By tool, client and question: right, of how many. `tools` has by tool and scenario what was seen.
+
+    Tokens are asked of every tool where they were asked of one: a tool may have the server asked for them.
+    """
+    told = {name for found in tools.values() for name, one in found.items() if one.tokens is not None}
+    result: dict[str, dict[str, dict[str, list[int]]]] = {}
+    for tool, found in tools.items():
+        for name, one in found.items():
+            answers = {
+                "calls": one.calls, "errors": one.errors, "tokens": bool(one.tokens) if name in told else None,
+                "unseen": not one.spans, "twice": one.spans > one.wanted, "changed": not one.same,
+            }  # fmt: skip
+            counts = result.setdefault(tool, {}).setdefault(one.client, {question: [0, 0] for question in answers})
+            for question, answer in answers.items():
+                if answer is not None:
+                    counts[question][0] += answer
+                    counts[question][1] += 1
+    return result

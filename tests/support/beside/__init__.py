@@ -1,0 +1,1 @@
+"""Other tools beside ours, run in the environment `beside`."""
