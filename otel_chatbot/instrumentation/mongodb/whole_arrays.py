@@ -43,12 +43,11 @@ def read(space: tuple[str, str], query: Mapping[str, Any], documents: Sequence[A
     if len(documents) > _MOST_READ:
         return
     for document in documents:
-        if isinstance(document, Mapping):
-            keep(
-                ReadDocument(
-                    space, {**document, **simple(query)} if len(documents) == 1 else document, _arrays(document), whole=whole
-                )
-            )
+        if type(document) is dict or isinstance(document, Mapping):
+            # Most documents have no array, which is told quickest by the types of their values.
+            arrays = _arrays(document) if type(document) is not dict or list in map(type, document.values()) else {}
+            fields = {**document, **simple(query)} if len(documents) == 1 else document
+            keep(ReadDocument(space, fields, arrays, whole=whole))
 
 
 def made(space: tuple[str, str], document: Mapping[str, Any]) -> ReadDocument:
@@ -58,9 +57,10 @@ def made(space: tuple[str, str], document: Mapping[str, Any]) -> ReadDocument:
 
 def keep(seen: ReadDocument) -> None:
     """Remember a document."""
-    memory = deduplication.current().documents
+    scope = deduplication.current()
+    memory = scope.documents
     if memory is None:
-        memory = deduplication.current().documents = deque(maxlen=MOST)
+        memory = scope.documents = deque(maxlen=MOST)
     memory.append(seen)  # type: ignore[attr-defined]
 
 
