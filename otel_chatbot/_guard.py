@@ -53,7 +53,8 @@ def never_raise(function: _F) -> _F:
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
-            return function(*args, **kwargs)
+            # Most hooks are called by position alone: to pass on no keywords costs a fourth of the call.
+            return function(*args, **kwargs) if kwargs else function(*args)
         except Exception as error:
             report(function.__qualname__, error)
             return None

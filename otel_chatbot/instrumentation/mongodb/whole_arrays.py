@@ -61,12 +61,11 @@ def read(space: tuple[str, str], query: Mapping[str, Any], documents: Sequence[A
     if len(documents) > _MOST_READ:
         return
     for document in documents:
-        if isinstance(document, Mapping):
-            keep(
-                ReadDocument(
-                    space, {**document, **simple(query)} if len(documents) == 1 else document, _arrays(document), whole=whole
-                )
-            )
+        if type(document) is dict or isinstance(document, Mapping):
+            # Most documents have no array, which is told quickest by the types of their values.
+            arrays = _arrays(document) if type(document) is not dict or list in map(type, document.values()) else {}
+            fields = {**document, **simple(query)} if len(documents) == 1 else document
+            keep(ReadDocument(space, fields, arrays, whole=whole))
 
 
 def made(space: tuple[str, str], document: Mapping[str, Any]) -> ReadDocument:
