@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,6 +88,18 @@ def test_what_waits_for_long_says_whether_somebody_should_have_sent_it(found: Lo
     lock = SenderLock(tmp_path / "spool")
     assert lock.take(), "the doctor has given the lock back"
     lock.release()
+
+
+def test_what_waits_although_a_process_holds_the_senders_lock_is_that_processs_fault(found: Look, tmp_path: Path) -> None:
+    fill(tmp_path / "spool", age=3600)
+    hold = "import fcntl; lock = open('spool/sender.lock', 'a'); fcntl.lockf(lock, fcntl.LOCK_EX); print('held', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        told = found(log_files=False, spool_dir="spool")["spool-waiting"]
+        holder.communicate(b"\n", timeout=60)
+    assert told.message.endswith("a process holds the sender's lock and does not deliver")
+    assert told.remedy == "see its log, and the signals below"
 
 
 def test_a_spool_that_is_nearly_full_and_what_cannot_be_read_are_told_of(found: Look, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_an_exporter_that_hangs_costs_the_deadline_and_no_more() -> None:
     adopted = Adopted(theirs)
     adopted.begin_shutdown()
     adopted.finish_shutdown(monotonic())
-    assert not theirs.go.is_set(), "this came back while it hung"
+    assert not adopted._flushed.is_set(), "this came back while it hung"
     theirs.go.set()
     adopted.finish_shutdown(monotonic() + 60)
     assert adopted._flushed.is_set()
