@@ -31,6 +31,8 @@ class Plan(NamedTuple):
     flags: tuple[tuple[str, bool], ...]
     nested: tuple[str, ...]
     sides: tuple[tuple[str, Side], ...]
+    exchanges: bool
+    """Its sides may be an exchange: one that says little needs another."""
     asks: bool
     """Its question is named so."""
     arrays: tuple[str, ...]
@@ -112,12 +114,17 @@ class Plans:
             ids=tuple(
                 n for n, p, v in sorted((f for f in fields if f[1] in _RANKS), key=lambda f: _RANKS[f[1]]) if _may_be_id(v)
             ),
+            exchanges=False,
             saying=(),
             telling=False,
         )
         who, sides = ((name for name, _ in (*plan.speakers, *plan.flags) if name in document), (name for name, _ in plan.sides))
+        kinds = {found for _, found in plan.sides}
+        exchanges = len(kinds) > 1 or bool(kinds & {Side.QUESTION, Side.ANSWER})
         telling = bool(plan.speakers or plan.flags or plan.nested or plan.sides or plan.arrays)
-        return plan._replace(saying=tuple(dict.fromkeys((*who, *plan.texts, *plan.nested, *sides))), telling=telling)
+        return plan._replace(
+            saying=tuple(dict.fromkeys((*who, *plan.texts, *plan.nested, *sides))), exchanges=exchanges, telling=telling
+        )
 
 
 def may_say(value: Any) -> bool:

@@ -67,9 +67,9 @@ class Recogniser:
             return _NONE
         if here.holds_conversations:
             return Found(CONVERSATION.plus(self._embedded(document, plan, collection)), chat=True, holds=True)
-        if here.speaks and not plan.personal:
+        if here.speaks and not plan.personal and (plan.texts or plan.nested or plan.exchanges or here.holds_messages):
             said = self._said(document, plan, here.chat, sure=here.holds_messages, batch=batch)
-            if not said.chat and here.records and plan.asks and plan.sides:
+            if not said.chat and here.records and plan.asks and plan.exchanges:
                 said = self._exchange(document, plan, True, batch=batch)
             if said.chat:
                 return said
@@ -143,11 +143,15 @@ class Recogniser:
             found = self._spoken(document, plan, chat or sure, sure=sure)
             if found is not None:
                 return _SAID[found]
+        return self._unspoken(document, plan, chat, batch=batch)
+
+    def _unspoken(self, document: Mapping[str, Any], plan: Plan, chat: bool, *, batch: bool) -> Found:
+        """A document in which nobody speaks: a message may lie in it, or it is an exchange."""
         for name in plan.nested:
             inner = self._item(document[name], chat, _DEPTH)
             if inner.chat:
                 return inner
-        return self._exchange(document, plan, chat, batch=batch) if plan.sides else _NONE
+        return self._exchange(document, plan, chat, batch=batch) if plan.exchanges else _NONE
 
     def _spoken(self, document: Mapping[str, Any], plan: Plan, chat: bool, *, sure: bool) -> Counts | None:
         """By whom the document was said; None where nobody speaks. In a place of messages a role is enough."""
@@ -254,13 +258,13 @@ class Recogniser:
         if document is None:
             return _NONE
         plan = self._plans.of(document)
-        if sure:
-            spoken = self._spoken(document, plan, True, sure=True)
+        if sure or (plan.texts and not plan.personal):
+            spoken = self._spoken(document, plan, chat or sure, sure=sure)
             if spoken is not None:
                 return _SAID[spoken]
         if plan.personal:
             return _NONE
-        said = self._said(document, plan, chat, batch=batch)
+        said = self._unspoken(document, plan, chat, batch=batch)
         if said.chat or depth >= _DEPTH:
             return said
         if not plan.arrays:

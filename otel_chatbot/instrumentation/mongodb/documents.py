@@ -170,9 +170,9 @@ def _insert(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Wr
 
 def _delete(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:
     collection, deletes = command.get(name), command.get("deletes") or []
-    if not isinstance(collection, str) or len(deletes) != 1:
+    if not isinstance(collection, str) or len(deletes) != 1 or deletes[0].get("limit"):
         return None
-    chat = rewritten.chat_of(deletes[0])
+    chat = rewritten.chat_of(deletes[0].get("q"))
     if chat is None:
         return None
     write, space = Write("delete", [], command), (command.get("$db", ""), collection)

@@ -7,6 +7,7 @@ request has shown; else the first ones that come are taken for them, as many as 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ from .whole_arrays import ScopeDocuments
 
 MOST_LISTED: Final = 101
 """Documents of one reply that are remembered: as many as the server sends at first."""
+_MOST: Final = 4
+"""Lists of documents, and deletes, that a scope remembers."""
 _WHOSE: Final = frozenset({"uid", "owner", "ownerid", "phone", "email", "sender", "senderid"})
 _REPLACED: Final = (
     "the messages of a conversation were deleted and others inserted in their place, and no read in the same request showed what "
@@ -95,13 +98,15 @@ def begin(space: Space, recogniser: Recogniser, *, batch: bool) -> Rewriting | N
     return None if deleted is None else Rewriting(memory, deleted, recogniser, batch=batch)
 
 
-def chat_of(statement: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The fields that name the chat whose documents a statement of a delete takes away; None where it takes others, or one."""
-    query = statement.get("q")
-    if not isinstance(query, Mapping) or statement.get("limit") or not query:
+def chat_of(query: object) -> dict[str, Any] | None:
+    """The fields by which a query takes all of a chat's documents; None where it takes others, or some of them."""
+    if not isinstance(query, Mapping) or not query:
         return None
+    for name in query:
+        if not _names_chat(name):
+            return None
     fields = whole_arrays.simple(query)
-    return fields if len(fields) == len(query) and all(map(_names_chat, fields)) else None
+    return fields if len(fields) == len(query) else None
 
 
 def deleted(space: Space, query: Mapping[str, Any], number: int, recogniser: Recogniser) -> None:
@@ -112,18 +117,21 @@ def deleted(space: Space, query: Mapping[str, Any], number: int, recogniser: Rec
     listed = next((known[2] for known in reversed(memory.listed) if known[:2] == (space, query)), ())
     said = [recogniser.said(document) for document in listed if isinstance(document, Mapping)]
     memory.deleted.append(DeletedChat(space, query, said, max(number - len(said), 0)))
+    del memory.deleted[:-_MOST]
 
 
 def shown(space: Space, query: Mapping[str, Any], documents: Sequence[Any]) -> None:
     """Documents were read: from now on they are what is there."""
-    memory = whole_arrays.remembered()
-    if memory.deleted:
-        for deleted in [known for known in memory.deleted if known.space == space]:
-            memory.deleted.remove(deleted)
-    if 0 < len(documents) <= MOST_LISTED and query:
-        memory.listed.append((space, whole_arrays.simple(query), documents))
+    memory = whole_arrays.memory()
+    if memory is not None and memory.deleted:
+        memory.deleted[:] = [known for known in memory.deleted if known.space != space]
+    if 0 < len(documents) <= MOST_LISTED and (chat := chat_of(query)) is not None:
+        listed = whole_arrays.remembered().listed
+        listed.append((space, chat, documents))
+        del listed[:-_MOST]
 
 
+@functools.lru_cache(maxsize=1024)
 def _names_chat(name: str) -> bool:
     field = shapes.plain(name)
     return field in shapes.CONVERSATION_IDS or field in _WHOSE or not shapes.PEOPLE_WORDS.isdisjoint(shapes.words(name))

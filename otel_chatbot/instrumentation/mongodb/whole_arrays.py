@@ -21,8 +21,6 @@ MOST: Final = 16
 """Documents that a scope remembers; beyond it the oldest is given up."""
 _MOST_READ: Final = 8
 """A read of more documents is a list of them, not the one that will be written."""
-_MOST_LISTS: Final = 4
-"""Lists of documents, and deletes, that a scope remembers."""
 
 
 class ScopeDocuments:
@@ -32,9 +30,9 @@ class ScopeDocuments:
 
     def __init__(self) -> None:
         self.arrays: deque[ReadDocument] = deque(maxlen=MOST)
-        self.listed: deque[tuple[tuple[str, str], dict[str, Any], Sequence[Any]]] = deque(maxlen=_MOST_LISTS)
+        self.listed: list[tuple[tuple[str, str], dict[str, Any], Sequence[Any]]] = []
         """Replies as they were read, for `rewritten`: where the documents lie, what was asked for, the documents."""
-        self.deleted: deque[DeletedChat] = deque(maxlen=_MOST_LISTS)
+        self.deleted: list[DeletedChat] = []
         """What `rewritten` knows of chats whose messages were deleted."""
 
 

@@ -73,3 +73,19 @@ def test_long_documents_are_read_and_not_remembered_and_endless_ones_tell_nothin
 @pytest.mark.parametrize(("path", "value"), [("a", {"b": 1}), ("a.b", 1), ("c.d", 2), ("a.b.c", None), ("x", None)])
 def test_a_path_is_followed_and_may_be_one_key(path: str, value: object) -> None:
     assert at({"a": {"b": 1}, "c.d": 2}, path) == value
+
+
+@pytest.mark.parametrize(
+    ("document", "exchanges"),
+    [
+        ({"messages": []}, False),
+        ({"answer": "x", "response": "y"}, False),
+        ({"user": "u"}, False),
+        ({"userMessage": "x"}, True),
+        ({"botReply": "x"}, True),
+        ({"message": "x", "reply": "y"}, True),
+        ({"user": "x", "bot": "y"}, True),
+    ],
+)
+def test_a_side_that_says_little_is_an_exchange_beside_another_alone(document: dict[str, Any], exchanges: bool) -> None:
+    assert plan(document).exchanges is exchanges

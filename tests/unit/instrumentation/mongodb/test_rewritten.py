@@ -9,7 +9,7 @@ import pytest
 
 from otel_chatbot.instrumentation.chats.counts import NOTHING, Counts
 from otel_chatbot.instrumentation.chats.current import WARNED, current
-from otel_chatbot.instrumentation.mongodb import rewritten
+from otel_chatbot.instrumentation.mongodb import rewritten, whole_arrays
 from otel_chatbot.instrumentation.mongodb.documents import WRITES
 from otel_chatbot.metrics import deduplication
 
@@ -83,7 +83,15 @@ def test_the_same_text_twice_is_new_once_where_it_was_there_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "query", [{"session_id": "c1", "index": {"$gt": 1}}, {"session_id": "c1", "index": 1}, {"created": 1}, {}], ids=str
+    "query",
+    [
+        {"session_id": "c1", "index": {"$gt": 1}},
+        {"session_id": "c1", "index": 1},
+        {"session_id": {"$in": ["c1"]}},
+        {"created": 1},
+        {},
+    ],
+    ids=str,
 )
 def test_a_delete_of_something_else_than_a_whole_chat_leaves_inserts_as_they_are(query: dict[str, Any]) -> None:
     delete(query, 9)
@@ -159,3 +167,17 @@ def test_a_message_that_cannot_be_told_from_an_old_one_leaves_its_turn_to_the_mo
     write = WRITES["insert"]("insert", {"insert": SPACE[1], "$db": SPACE[0], "documents": [message(6)]}, current())
     assert write is not None
     assert not write.says()
+
+
+def test_a_scope_remembers_a_few_reads_and_deletes_of_whole_chats_and_no_others() -> None:
+    for number in range(9):
+        read(message(0), query={"session_id": number})
+        delete({"session_id": number}, 1)
+    read(*map(message, range(200)))
+    read(message(0), query={"index": 1})
+    memory = whole_arrays.remembered()
+    assert [query["session_id"] for _, query, _ in memory.listed] == [5, 6, 7, 8]
+    assert [deleted.query["session_id"] for deleted in memory.deleted] == []
+    for number in range(9):
+        delete({"session_id": number}, 1)
+    assert [deleted.query["session_id"] for deleted in memory.deleted] == [5, 6, 7, 8]
