@@ -26,6 +26,7 @@ _REMEMBERED_KEYS = 4_096
 _FEW = 16
 """Items of a list that are looked at one by one."""
 _LONGEST_REMEMBERED = 256
+_MOST_CLEARED, _LONGEST_CLEARED = 512, 64
 INT64 = 2**63
 """What OTLP can hold as a number is below."""
 _EXCEPTION_TEXTS = frozenset({a.EXCEPTION_MESSAGE, a.EXCEPTION_STACKTRACE})
@@ -73,6 +74,8 @@ class Redactor:
         self.ordinary: set[str] = set()
         """Names of fields that need neither a mask nor another name: a shortcut for the formatter."""
         self._harmless: set[str] = set()
+        self._cleared: set[str] = set()
+        """Short texts that looked suspicious and hold nothing to mask, as ids with many digits do, which come again and again."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Redactor:
@@ -83,7 +86,7 @@ class Redactor:
                 patterns.append(re.compile(source))
             except re.error as error:
                 logging.getLogger("otel_chatbot").warning(
-                    "REDACT_PATTERNS: %r is not used, it is no regular expression: %s", source, error
+                    "REDACT_PATTERNS: %r is not used, it is not a regular expression: %s", source, error
                 )
         return cls(settings.redact_keys, tuple(patterns))
 
@@ -129,8 +132,16 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """A text with everything masked that a pattern finds, and the values beside sensitive keys; without terminals' codes."""
-        if not self.suspicious(text):
+        if text in self._cleared or not self.suspicious(text):
             return text
+        found = self._masked(text)
+        if found == text and len(text) <= _LONGEST_CLEARED:
+            if len(self._cleared) >= _MOST_CLEARED:
+                self._cleared.clear()
+            self._cleared.add(text)
+        return found
+
+    def _masked(self, text: str) -> str:
         text = without_escapes(text)  # first: a colour in the middle must not hide a secret from the patterns
         for rule in _MARKED:
             if any(marker in text for marker in rule.markers):

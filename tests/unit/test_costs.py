@@ -19,7 +19,14 @@ from opentelemetry import context, trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
-from pymongo.monitoring import CommandStartedEvent, CommandSucceededEvent
+from pymongo.monitoring import (
+    CommandStartedEvent,
+    CommandSucceededEvent,
+    ConnectionCheckedInEvent,
+    ConnectionCheckedOutEvent,
+    ConnectionCheckOutStartedEvent,
+    ConnectionCreatedEvent,
+)
 from support.calls import calls
 from support.databases import undisturbed
 from support.flask_hooks import hooked
@@ -37,6 +44,7 @@ from otel_chatbot.instrumentation.genai.call import Call
 from otel_chatbot.instrumentation.genai.wire_call import WireCall
 from otel_chatbot.instrumentation.mongodb import commands
 from otel_chatbot.instrumentation.mongodb.commands import CommandFigures
+from otel_chatbot.instrumentation.mongodb.pool import PoolFigures
 from otel_chatbot.instrumentation.redis import spans as redis_spans
 from otel_chatbot.instrumentation.redis.commands import State, begin
 from otel_chatbot.logs.files import LogFiles
@@ -132,40 +140,84 @@ def spans(request: pytest.FixtureRequest) -> Iterator[None]:
         vars(spans).update(kept)
 
 
+MESSAGE = {"_id": 1, "conversation_id": "c1", "role": "user", "content": "Hello"}
+COMMANDS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+    "find": (
+        {"find": "messages", "filter": {"conversation_id": "c1"}, "$db": "chat"},
+        {"cursor": {"firstBatch": [MESSAGE], "id": 0}, "ok": 1},
+    ),
+    "insert": ({"insert": "messages", "documents": [MESSAGE], "$db": "chat"}, {"n": 1, "ok": 1}),
+    "update": (
+        {"update": "conversations", "updates": [{"q": {"_id": 1}, "u": {"$set": {"title": "x"}}}], "$db": "chat"},
+        {"n": 1, "nModified": 1, "ok": 1},
+    ),
+}
+
+
 @pytest.mark.usefixtures("spans")
-def test_a_mongodb_command(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "bound"), [("find", 80), ("insert", 95), ("update", 112)])
+def test_a_mongodb_command(monkeypatch: pytest.MonkeyPatch, name: str, bound: int) -> None:
     monkeypatch.setattr(CommandFigures, "enabled", True)  # tests that switch MongoDB's figures off leave them so
     figures, address = CommandFigures(), ("db.example", 27017)
-    began = CommandStartedEvent({"find": "messages", "filter": {}}, "chat", 1, address, 0)
-    ended = CommandSucceededEvent(dt.timedelta(0), {"ok": 1}, "find", 1, address, 0, database_name="chat")
+    asked, replied = COMMANDS[name]
+    began = CommandStartedEvent(asked, "chat", 1, address, 0)
+    ended = CommandSucceededEvent(dt.timedelta(0), replied, name, 1, address, 0, database_name="chat")
 
     def command() -> None:
         figures.started(began)
         figures.succeeded(ended)
 
-    at_most(60, calls(command))
+    at_most(bound, calls(command))
+
+
+def test_a_connection_of_mongodb_that_is_taken_and_given_back(monkeypatch: pytest.MonkeyPatch, in_a_sampled_span: None) -> None:
+    monkeypatch.setattr(PoolFigures, "enabled", True)
+    pools, address = PoolFigures(), ("db.example", 27017)
+    pools.connection_created(ConnectionCreatedEvent(address, 1))
+    started = ConnectionCheckOutStartedEvent(address)
+    taken, back = ConnectionCheckedOutEvent(address, 1, 0.001), ConnectionCheckedInEvent(address, 1)
+
+    def use() -> None:
+        pools.connection_check_out_started(started)
+        pools.connection_checked_out(taken)
+        pools.connection_checked_in(back)
+
+    with undisturbed():
+        record.activate(m.DB_CONNECTIONS)
+        at_most(23, calls(use))
+    pools.give_back()
 
 
 @pytest.mark.usefixtures("spans")
-def test_a_redis_command(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("command", "reply", "bound"),
+    [
+        (("GET", "answer"), "value", 72),
+        (("GET", "answer"), None, 86),
+        (("SET", "answer", "value"), True, 66),
+        (("INCR", "turns"), 2, 58),
+    ],
+    ids=["hit", "miss", "set", "incr"],
+)
+def test_a_redis_command(monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], reply: object, bound: int) -> None:
     class Pool:
         connection_kwargs: ClassVar[dict[str, object]] = {"host": "cache.example", "port": 6379, "db": 0}
 
     class Client:
         connection_pool = Pool()
 
-    def command() -> None:
-        operation = begin(Client(), "GET", [("GET", "key")])
+    def run() -> None:
+        operation = begin(Client(), command[0], [command])
         assert operation is not None
-        operation.succeeded(["value"])
+        operation.succeeded([reply])
 
     monkeypatch.setattr(State, "on", True)
-    at_most(70, calls(command))
+    at_most(bound, calls(run))
 
 
 @pytest.mark.parametrize(
     ("provider", "bound"),
-    [(TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False), 330), (TracerProvider(shutdown_on_exit=False), 350)],
+    [(TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False), 245), (TracerProvider(shutdown_on_exit=False), 290)],
     ids=["unsampled", "sampled"],
 )
 def test_a_model_call(monkeypatch: pytest.MonkeyPatch, provider: TracerProvider, bound: int) -> None:

@@ -9,7 +9,7 @@ A test drives both through the same operations and compares what can be read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import time_ns
 from types import MappingProxyType, NoneType
 from typing import Any, Final, NamedTuple
@@ -62,6 +62,12 @@ class _LazyAttribute:
             return self
         made = self._make(span)
         return vars(span).setdefault(self._name, made) if self._keep else made
+
+
+def _are_plain(values: Iterable[Any]) -> bool:
+    """Whether the SDK takes all of these values as they are: plain ones, and tuples of texts, as those of finish reasons."""
+    several = [value for value in values if type(value) not in PLAIN]
+    return all(type(value) is tuple and _TEXT.issuperset(map(type, value)) for value in several)
 
 
 def _bounded(span: LightSpan) -> BoundedAttributes:
@@ -127,7 +133,7 @@ class LightSpan(Span):
         """Add attributes, in the place of those of their names."""
         if (
             type(attributes) is dict
-            and PLAIN.issuperset(map(type, attributes.values()))
+            and (PLAIN.issuperset(map(type, attributes.values())) or _are_plain(attributes.values()))
             and _TEXT.issuperset(map(type, attributes))
             and "" not in attributes
         ):

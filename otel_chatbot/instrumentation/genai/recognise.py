@@ -174,8 +174,44 @@ class Unknown:
 UNKNOWN: Final = Unknown()
 
 
+class Judged:
+    """Addresses at which no model is asked: each was judged once. By host, as the transport that asks has it, or by none."""
+
+    MOST: Final = 1024
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Judge anew."""
+        self.settings: config.Settings | None = None
+        self.by_host: dict[Any, set[Any]] = {}
+        self._size = 0
+
+    def note(self, address: Any, host: Any) -> None:
+        """No model is asked at this address, by the settings that are current."""
+        settings = config.current()
+        if settings is not self.settings:
+            self.forget()
+            self.settings = settings
+        if self._size < self.MOST:
+            self._size += 1
+            self.by_host.setdefault(host, set()).add(address)
+
+
+JUDGED: Final = Judged()
+
+
+def asks_none(address: Any, host: Any = "") -> bool:
+    """Whether an address was judged before, and no model is asked there. It is what most POSTs pay, hence two looks and no more."""
+    try:
+        return address in JUDGED.by_host[host] and JUDGED.settings is config.current()
+    except (KeyError, TypeError):
+        return False
+
+
 def may_ask(address: Any, host: Any = "", *, looks: bool = False) -> bool:
-    """The quick test of a POST, which every one pays: its path with its query, and its host; or its whole address.
+    """The quick test of a POST: its path with its query, and its host; or its whole address. `asks_none` is quicker where it knows.
 
     What is no text at all is none; whose address it is, `candidates` finds out. `looks`: true as well for what `genai.unseen` has
     still to look at.
@@ -186,13 +222,16 @@ def may_ask(address: Any, host: Any = "", *, looks: bool = False) -> bool:
             tail = path[path.rfind("/") + 1 :]
             if tail in _BY_TAIL or tail[tail.rfind(":") + 1 :] in _BY_TAIL:
                 return True
-        return (
+        found = (
             _ANY_PATH in (host or address)
             or bool(config.current().ai_addresses)
             or (looks and UNKNOWN.watched and (host, address) not in UNKNOWN.let_go)
         )
+        if not found:
+            JUDGED.note(address, host)
     except (AttributeError, TypeError):
         return False
+    return found
 
 
 def candidates(place: Place) -> tuple[Protocol, ...]:

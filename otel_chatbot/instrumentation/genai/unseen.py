@@ -17,7 +17,7 @@ from ...metrics import record
 from ..common import seen
 from . import call as genai_call
 from .protocols.protocol import Body
-from .recognise import UNKNOWN, Place
+from .recognise import JUDGED, UNKNOWN, Place
 
 _LOOKS: Final = 3
 _MOST: Final = 256
@@ -68,6 +68,7 @@ def forget() -> None:
     """Look again."""
     _looked.clear()
     UNKNOWN.let_go, UNKNOWN.watched = set(), True
+    JUDGED.forget()
 
 
 def _parsed(data: bytes) -> Any:

@@ -99,13 +99,11 @@ def follow(patches: Patches) -> None:
         patches.wrap(aio_pool, "get_connection", _getting_async)
         patches.wrap(aio_pool, "release", _releasing_async)
         patches.wrap(aio_pool, "disconnect", _changing_async)
-        for owner in (pool, aio_pool):
-            patches.wrap(owner, "reset", _changing)
+        patches.wrap(pool, "reset", _changing)
+        patches.wrap(aio_pool, "reset", _changing)
     # The method that opens the socket, for a command and for `connect` alike.
-    opening = "connect_check_health" if hasattr(sync.AbstractConnection, "connect_check_health") else "connect"
-    patches.wrap(sync.AbstractConnection, opening, _connecting)
-    opening = "connect_check_health" if hasattr(aio_connection.AbstractConnection, "connect_check_health") else "connect"
-    patches.wrap(aio_connection.AbstractConnection, opening, _connecting_async)
+    for owner, make in ((sync.AbstractConnection, _connecting), (aio_connection.AbstractConnection, _connecting_async)):
+        patches.wrap(owner, "connect_check_health" if hasattr(owner, "connect_check_health") else "connect", make)
 
 
 def _quiet() -> bool:
@@ -225,12 +223,11 @@ def _ask(pool: Any) -> _Pool | None:
         if state is None:
             state = _followed[pool] = _Pool(pool)
             weakref.finalize(pool, state.give_back).atexit = False
-        lock = state.lock
-        lock.acquire()
+        state.lock.acquire()
         try:
             state.series.waits()
         finally:
-            lock.release()
+            state.lock.release()
     except Exception as error:
         report("_ask", error)
         return None
@@ -282,8 +279,7 @@ def _changed(pool: Any, state: _Pool | None, *, look: bool) -> None:
 
 def _books(pool: Any) -> tuple[Collection[Any], int]:
     """The connections that wait in a pool, and how many are handed out, by the pool's own books."""
-    queue = getattr(pool, "pool", None)
-    if queue is None:
+    if (queue := getattr(pool, "pool", None)) is None:
         return pool._available_connections, len(pool._in_use_connections)
     idle = [connection for connection in list(queue.queue) if connection is not None]
     return idle, len(pool._connections) - len(idle)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pymongo.errors import BulkWriteError, DuplicateKeyError, ServerSelectionTimeoutError
 from redis.exceptions import ResponseError
 
-from otel_chatbot.config import Settings
+from otel_chatbot.config import MASK, Settings
 from otel_chatbot.logs.errors import safe_exception_message, safe_stack
 from otel_chatbot.logs.patterns import RULES
 from otel_chatbot.logs.redaction import Redactor
@@ -36,6 +36,11 @@ MASKED = {
     ],
     "JSON web token": [("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dozjgNryP4J3jVmN", "jwt ****")],
     "bearer token": [("sent Bearer abc.def-123456 on", "sent Bearer **** on"), ("bearer CANARY-token-x", "bearer ****")],
+    "key in a URL": [
+        ("POST http://a/v1:generate?key=abc&alt=sse", "POST http://a/v1:generate?key=****&alt=sse"),
+        ("http://a/v1?alt=sse&subscription-key=abc 200", "http://a/v1?alt=sse&subscription-key=**** 200"),
+        ("http://a/v1?cache_key=abc", "http://a/v1?cache_key=abc"),
+    ],
     "API key": [
         ("key sk-proj-abcdef123456", "key ****"),
         ("AKIAIOSFODNN7EXAMPLE", "****"),
@@ -349,3 +354,19 @@ def test_other_attributes_are_redacted_by_key_and_pattern() -> None:
     assert REDACTOR.attribute("url.query", "a=1&token=x") == "a=1&token=****"
     values: list[Any] = [1, 2.5, True, "trace"]
     assert REDACTOR.attribute("app.values", values) == values
+
+
+def test_a_short_text_in_which_nothing_was_found_is_searched_once_and_of_many_the_first_are_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    redactor, searched = Redactor(), []
+    monkeypatch.setattr(redactor, "suspicious", lambda text: searched.append(text) or True)
+    identity = "674812345678901234567890"
+    assert [redactor.text(identity) for _ in range(3)] == [identity] * 3
+    assert searched == [identity]
+    assert [redactor.text("call +49 170 1234567") for _ in range(2)] == [f"call {MASK}"] * 2
+    assert len(searched) == 3, "what is masked is searched each time"
+    for number in range(600):
+        redactor.text(f"conversation {number}")
+    assert redactor.text(identity) == identity
+    assert searched[-1] == identity

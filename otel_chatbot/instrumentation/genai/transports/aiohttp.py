@@ -15,7 +15,7 @@ from ...._guard import never_raise
 from ...common.patching import Method, Patches
 from .. import runs
 from ..protocols.protocol import Body
-from ..recognise import Place, may_ask
+from ..recognise import Place, asks_none, may_ask
 from ..wire_call import WireCall, begin
 
 _followed: Final[dict[int, WireCall | runs.Poll]] = {}
@@ -56,7 +56,7 @@ def _sending(original: Method) -> Method:
 def _begin(session: Any, url: Any, kwargs: Mapping[str, Any]) -> WireCall | None:
     full = session._build_url(url)
     host, path = full.host or "", full.raw_path_qs
-    if not may_ask(path, host, looks=True):
+    if asks_none(path, host) or not may_ask(path, host, looks=True):
         return None
     place = Place(host, full.explicit_port, path, full.scheme)
     return begin(place, lambda: _body(kwargs))

@@ -16,7 +16,7 @@ from typing import Any, Final
 from ...._guard import never_raise
 from ...common.patching import Method, Patches
 from .. import runs
-from ..recognise import Place, may_ask
+from ..recognise import Place, asks_none, may_ask
 from ..wire_call import WireCall, begin
 from .reading import Reader, read_along, reader_of
 
@@ -37,7 +37,8 @@ def asking(original: Method) -> Method:
     def request(
         self: Any, method: str, url: Any, body: Any = None, headers: Any = _NONE, *, encode_chunked: bool = False
     ) -> Any:
-        wire_call = _begin(self, url, body) if method == "POST" and may_ask(url, self.host, looks=True) else None
+        asks = method == "POST" and not asks_none(url, self.host) and may_ask(url, self.host, looks=True)
+        wire_call = _begin(self, url, body) if asks else None
         if wire_call is None:
             sent = original(self, method, url, body, headers, encode_chunked=encode_chunked)
             if runs.WAITING and method == "GET" and runs.asks(str(url)):

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from ...common.patching import Method, Patches
-from ..recognise import may_ask
+from ..recognise import asks_none, may_ask
 from . import outer
 
 _POST: Final = ("POST", "post")
@@ -23,7 +23,7 @@ def instrument(module: ModuleType, patches: Patches) -> None:
 
 def _asking(original: Method) -> Method:
     def request(self: Any, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:
-        if method not in _POST or not may_ask(url):
+        if method not in _POST or asks_none(url) or not may_ask(url):
             return original(self, method, url, *args, **kwargs)
         said = _said(kwargs.get("data") or (args[1] if len(args) > 1 else None), kwargs.get("json"))
         return outer.ask(url, said, lambda: original(self, method, url, *args, **kwargs))
@@ -37,8 +37,9 @@ def _said(data: Any, parsed: Any) -> Any:
 
 def _sending(original: Method) -> Method:
     def send(self: Any, request: Any, **kwargs: Any) -> Any:
-        if request.method != "POST" or not may_ask(request.url):
+        url = request.url
+        if request.method != "POST" or asks_none(url) or not may_ask(url):
             return original(self, request, **kwargs)
-        return outer.ask(request.url, request.body, lambda: original(self, request, **kwargs))
+        return outer.ask(url, request.body, lambda: original(self, request, **kwargs))
 
     return send

@@ -15,26 +15,58 @@ from ...._guard import never_raise
 from ...common.patching import Method, Patches
 from .. import runs
 from .. import wire_call as exchanges
-from ..recognise import Place, may_ask
+from ..recognise import Place, asks_none, may_ask
 from ..wire_call import WireCall
 from .reading import Reader, read_along, reader_of
 
 
 def instrument(module: ModuleType, patches: Patches) -> None:
     """Follow the calls of the module's pools."""
-    patches.wrap(module.connectionpool.HTTPConnectionPool, "urlopen", _opening)
+    pools: Any = module.connectionpool
+    # The default of the method's `timeout`, which has no public name: urllib3/connectionpool.py, of version 2 and of version 1.
+    unset = pools._DEFAULT_TIMEOUT if hasattr(pools, "_DEFAULT_TIMEOUT") else pools._Default
+    patches.wrap(pools.HTTPConnectionPool, "urlopen", lambda original: _opening(original, unset))
 
 
-def _opening(original: Method) -> Method:
-    def urlopen(self: Any, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> Any:
-        wire_call = _begin(self, url, body) if method == "POST" and may_ask(url, self.host, looks=True) else None
+def _opening(original: Method, unset: Any) -> Method:
+    # The method's own parameters, one by one: to pass on whatever comes costs five times as many instructions. By their names,
+    # as urllib3's callers give them: what else has wrapped the method finds them under these.
+    def urlopen(
+        self: Any,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: Any = None,
+        retries: Any = None,
+        redirect: Any = True,
+        assert_same_host: Any = True,
+        timeout: Any = unset,
+        pool_timeout: Any = None,
+        release_conn: Any = None,
+        chunked: Any = False,
+        body_pos: Any = None,
+        preload_content: Any = True,
+        decode_content: Any = True,
+        **more: Any,
+    ) -> Any:
+        passing = functools.partial(original, **more) if more else original
+        asks = method == "POST" and not asks_none(url, self.host) and may_ask(url, self.host, looks=True)
+        wire_call = _begin(self, url, body) if asks else None
         if wire_call is None:
-            response = original(self, method, url, body, *args, **kwargs)
+            response = passing(
+                self, method, url, body, headers=headers, retries=retries, redirect=redirect, assert_same_host=assert_same_host,
+                timeout=timeout, pool_timeout=pool_timeout, release_conn=release_conn, chunked=chunked, body_pos=body_pos,
+                preload_content=preload_content, decode_content=decode_content,
+            )  # fmt: skip
             if runs.WAITING and method == "GET" and runs.asks(url):
                 _follow(runs.Poll(), response)
             return response
         with wire_call:
-            response = original(self, method, url, body, *args, **kwargs)
+            response = passing(
+                self, method, url, body, headers=headers, retries=retries, redirect=redirect, assert_same_host=assert_same_host,
+                timeout=timeout, pool_timeout=pool_timeout, release_conn=release_conn, chunked=chunked, body_pos=body_pos,
+                preload_content=preload_content, decode_content=decode_content,
+            )  # fmt: skip
         _follow(wire_call, response)
         return response
 

@@ -77,7 +77,7 @@ KEYS = st.sampled_from(["a", "b", "c", "http.route", ""]) | st.text(max_size=3) 
 NAMES = st.sampled_from(["a", "b", "c", "many.1", ""])
 PLAIN = st.text(max_size=5) | st.integers() | st.floats(allow_nan=False) | st.booleans() | st.binary(max_size=3) | st.none()
 VALUES = st.recursive(
-    PLAIN | st.builds(object),
+    PLAIN | st.builds(object) | st.lists(st.text(max_size=5) | st.integers(), max_size=3).map(tuple),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=4,
 )
@@ -198,3 +198,21 @@ def test_what_is_exported_of_a_light_span_is_what_upstream_exports_of_the_sdks(o
     assert written == upstream_encoded([ended])
     assert ended.to_json() == ended._readable_span().to_json() if ours else True  # type: ignore[attr-defined]
     processor.shutdown()
+
+
+@pytest.mark.parametrize("value", [("a", "b"), (), ("a", 1), ("a", None), (b"a",), (("a",),), ["a", "b"], (["a"],)], ids=repr)
+def test_a_tuple_among_several_attributes_is_taken_as_the_sdk_takes_it(value: object) -> None:
+    logging.disable(logging.CRITICAL)
+    try:
+        found = []
+        for begin in (
+            lambda source: light_maker(source).start("chat", Context(), SpanKind.CLIENT, {"a": 1}),
+            lambda source: source.get_tracer("theirs").start_span("chat", Context(), SpanKind.CLIENT, {"a": 1}),
+        ):
+            span: Any = begin(provider())
+            span.set_attributes({"reasons": value, "model": "x", "tokens": 7})
+            span.end()
+            found.append(dict(span.attributes))
+        assert found[0] == found[1]
+    finally:
+        logging.disable(logging.NOTSET)

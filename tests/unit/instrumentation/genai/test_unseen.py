@@ -91,3 +91,37 @@ def test_a_process_looks_at_its_first_posts_and_then_pays_for_none(monkeypatch: 
         look({"basket": 1}, path=f"/orders{number}")
     assert recognise.may_ask("/anything", "shop.example", looks=True) is False
     assert recognise.may_ask("/v1/chat/completions") is True
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No address is named by the settings."""
+    monkeypatch.setenv("CHATBOT_OTEL_AI_ADDRESSES", "")
+    config.current.cache_clear()
+    yield
+    config.current.cache_clear()
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_an_address_that_asks_no_model_is_judged_once_and_again_when_the_settings_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = ("/v1/orders", "shop.example")
+    recognise.UNKNOWN.leave("shop.example", "/v1/orders")
+    assert not recognise.asks_none(*place)
+    assert not recognise.may_ask(*place, looks=True)
+    assert recognise.asks_none(*place)
+    assert not recognise.asks_none("/v1/chat/completions", "shop.example")
+    assert not recognise.asks_none("/v1/orders", "other.example")
+    monkeypatch.setenv("CHATBOT_OTEL_AI_ADDRESSES", "shop.example=mine:openai_chat")
+    config.current.cache_clear()
+    assert not recognise.asks_none(*place)
+    assert recognise.may_ask(*place, looks=True)
+    assert recognise.may_ask([], {}) is recognise.asks_none([], {}) is False
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_only_a_bounded_number_of_addresses_is_remembered() -> None:
+    for number in range(recognise.Judged.MOST + 10):
+        recognise.may_ask(f"http://shop.example/{number}")
+    assert sum(map(len, recognise.JUDGED.by_host.values())) == recognise.Judged.MOST
