@@ -5,6 +5,7 @@ Fed by `ui.runs` and `ui.files`; feeds `ui.store`. One thread looks, twice a sec
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -23,6 +24,7 @@ from .store import BusyError, Say, Store
 _ROUND_SECONDS: Final = 0.5
 _MOST_AT_ONCE: Final = 50
 """Rounds over the files before the figures are read again, while the past is read."""
+_NICE: Final = 10
 _ENDPOINT: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _SERVICE: Final = "OTEL_SERVICE_NAME"
 
@@ -62,6 +64,7 @@ class Sources:
         }
 
     def _run(self) -> None:
+        _let_others_go_first()
         while not self._stop.is_set():
             try:
                 self.look()
@@ -115,6 +118,12 @@ class Sources:
         if text != self._said:
             self._said = text
             self._say(text)
+
+
+def _let_others_go_first() -> None:
+    """On a busy machine the apps have the processor before this thread, which only looks at them."""
+    with contextlib.suppress(OSError, AttributeError):  # not Linux: there a thread has no priority of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 def _resource(run: Run, environ: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,24 @@ def test_the_waits_from_the_demo_to_the_page_are_less_than_two_seconds_together(
     [spans] = re.findall(r'"OTEL_BSP_SCHEDULE_DELAY", "(\d+)"', (root / "scripts/demo.py").read_text())
     [page] = re.findall(r"setTimeout\(look, .* : (\d+)\)", (root / "otel_chatbot/ui/static/main.js").read_text())
     assert int(spans) / 1000 + _ROUND_SECONDS + int(page) / 1000 <= 1.5
+
+
+def test_the_thread_that_looks_lets_the_apps_go_first(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    sources = Sources(kept, Recorder(), str(tmp_path), 4390, lambda _text: None)
+    looked: list[int] = []
+
+    def look() -> None:
+        looked.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        sources._stop.set()
+
+    sources.look = look  # type: ignore[method-assign]
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    sources.start()
+    sources._thread.join(60)
+    assert looked[0] >= 10
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before, "what is posted is taken as before"
+    kept.close()
 
 
 def test_what_goes_wrong_again_and_again_is_said_once_and_looking_goes_on(tmp_path: Path) -> None:
