@@ -13,7 +13,8 @@ from typing import Final
 from ..semconv import attributes as a
 from ..semconv import metrics as m
 from ..semconv.spec import Kind, MetricSpec
-from .series import CounterSeries, GaugeSeries, HistogramSeries, Key, Series
+from .gauges import GaugeSeries
+from .series import CounterSeries, HistogramSeries, Key, Series
 from .shared.merge import later
 from .store import STORE, Instrument, Store
 from .view import Family, HistogramPoint, Point

@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from time import time as _now
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -129,112 +129,6 @@ class CounterSeries(Series):
             cells[0] = total
 
 
-class _Gauges:
-    """The lock of all gauges: what happens to a connection moves several, in one round."""
-
-    lock = threading.RLock()
-
-
-def renew_gauges() -> None:
-    """In a forked child: a thread of the parent may hold the lock."""
-    _Gauges.lock = threading.RLock()
-
-
-class GaugeSeries(Series):
-    """Cells: what was moved by inc and dec; the value set by hand; the unix time of that set, 0 for never."""
-
-    __slots__ = ("_gone",)
-
-    def __init__(self, spec: MetricSpec, key: Key, attach: Callable[[Series], Cells]) -> None:
-        super().__init__(spec, key, attach)
-        self._lock = _Gauges.lock
-        self._gone = False
-        """Whether the time of its set is `GONE`."""
-
-    def move(self, delta: float) -> None:
-        """Add to what this process holds; the view sums it over the live processes."""
-        cells = self._cells
-        if cells is None:
-            cells = self._attach()
-        lock = self._lock
-        lock.acquire()
-        try:
-            cells[0] += delta
-            if self._gone:
-                self._gone = False
-                cells[2] = 0.0
-        finally:
-            lock.release()
-
-    def reset(self) -> None:
-        """Set back to zero, and leave the gauge to its automatic source where it has one."""
-        super().reset()
-        self.withdraw()
-
-    def detach(self) -> None:
-        """Forget the figures: after a fork they are the parent's."""
-        self._lock = _Gauges.lock
-        self._cells = None
-        self._gone = False
-
-    def set(self, value: float) -> None:
-        """Set the value; the view takes the latest one over the live processes."""
-        cells = self._cells
-        if cells is None:
-            cells = self._attach()
-        lock = self._lock
-        lock.acquire()
-        try:
-            cells[0] = 0.0
-            cells[1] = value
-            cells[2] = _now()
-            self._gone = False
-        finally:
-            lock.release()
-
-    def put(self, total: float) -> None:
-        """Set this process's part in a sum: for up-down counters that another library moves and we mirror."""
-        cells = self._cells
-        if cells is None:
-            cells = self._attach()
-        with self._lock:
-            cells[0] = total
-            cells[2] = 0.0
-            self._gone = False
-
-    def withdraw(self) -> None:
-        """Show this series no longer: its source has stopped to report it."""
-        with self._lock:
-            if self._cells is not None:
-                self._cells[0] = 0.0
-                self._cells[2] = GONE
-                self._gone = True
-
-
-def move_all(moves: Iterable[tuple[GaugeSeries, float]]) -> None:
-    """Move several gauges, each by its own delta: what happens to a connection moves four or five."""
-    lock = _Gauges.lock
-    lock.acquire()
-    try:
-        for series, delta in moves:
-            if not delta:
-                continue
-            cells = series._cells
-            if cells is None:
-                # Outside of the lock: a complaint about the segment is logged, and a log handler may hold its own while it counts.
-                lock.release()
-                try:
-                    cells = series._attach()
-                finally:
-                    lock.acquire()
-            cells[0] += delta
-            if series._gone:
-                series._gone = False
-                cells[2] = 0.0
-    finally:
-        lock.release()
-
-
 def current_context() -> SpanContext:
     """The context of the span that is current; an invalid one where none is."""
     span: Any = get_current().get(SPAN_KEY)
@@ -319,15 +213,6 @@ class HistogramSeries(Series):
                     value, trace_id, span_id, seconds = exemplar
                     cells[start + 4] = 0.0
                     _pack_into(cells, 8 * start, trace_id >> 64, trace_id & _LOW, span_id, value, seconds)
-
-
-SERIES: Final[dict[Kind, type[Series]]] = {
-    Kind.COUNTER: CounterSeries,
-    Kind.GAUGE: GaugeSeries,
-    Kind.UP_DOWN_COUNTER: GaugeSeries,
-    Kind.HISTOGRAM: HistogramSeries,
-}
-"""The class of a series, by the kind of its metric."""
 
 
 def cell_count(spec: MetricSpec) -> int:

@@ -20,18 +20,16 @@ from .._fork import at_fork
 from ..semconv import attributes as a
 from ..semconv import metrics as m
 from ..semconv.spec import MetricSpec, label_name
+from .gauges import SERIES, GaugeSeries, renew_gauges
 from .series import (
     OVERFLOW_KEY,
-    SERIES,
     Cells,
     CounterSeries,
-    GaugeSeries,
     HistogramSeries,
     Key,
     Series,
     Value,
     cell_count,
-    renew_gauges,
 )
 from .shared.segment import MemorySegment, Segment
 

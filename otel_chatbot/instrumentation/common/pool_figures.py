@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from ...metrics.gauges import move_all
 from ...metrics.record import AUTOMATIC
-from ...metrics.series import move_all
 from ...metrics.store import STORE, GaugeSeries, HistogramSeries, Value
 from ...semconv import attributes as a
 from ...semconv import metrics as m

@@ -216,7 +216,7 @@ def _connecting_async(original: Method) -> Method:
     return connect
 
 
-# What every command does has its guard and its lock written out: a decorator and `with` cost more than the rest.
+# What every command does has its guard written out: a decorator costs a call more.
 
 
 def _ask(pool: Any) -> _Pool | None:
@@ -225,12 +225,8 @@ def _ask(pool: Any) -> _Pool | None:
         if state is None:
             state = _followed[pool] = _Pool(pool)
             weakref.finalize(pool, state.give_back).atexit = False
-        lock = state.lock
-        lock.acquire()
-        try:
+        with state.lock:
             state.series.waits()
-        finally:
-            lock.release()
     except Exception as error:
         report("_ask", error)
         return None

@@ -9,7 +9,7 @@ from opentelemetry.trace import SpanContext, TraceFlags
 from support.alone import Alone
 
 from otel_chatbot.metrics import series as series_module
-from otel_chatbot.metrics.series import EXEMPLAR_SECONDS, GONE, Exemplar, cell_count, move_all
+from otel_chatbot.metrics.series import EXEMPLAR_SECONDS, Exemplar, cell_count
 from otel_chatbot.metrics.store import HistogramSeries
 from otel_chatbot.semconv import attributes as a
 from otel_chatbot.semconv import metrics as m
@@ -85,38 +85,6 @@ def test_an_exemplar_stays_for_a_while_in_its_bucket_and_every_measurement_count
     assert alone.families()[m.RESPONSE_TIME.name].histograms[0].count == 10
     series.detach()
     assert observe(0.3, 7) == [7], "in a forked child"
-
-
-def test_a_gauge_keeps_what_was_moved_apart_from_what_was_set(alone, monkeypatch):
-    monkeypatch.setattr(series_module, "_now", lambda: 1000.5)
-    series = alone.store.gauge(m.DB_CONNECTIONS).bare()
-    series.move(3)
-    series.move(-1)
-    assert series.read() == [2.0, 0.0, 0.0]
-    series.set(7)
-    assert series.read() == [0.0, 7.0, 1000.5]
-    series.move(1)
-    assert series.read() == [1.0, 7.0, 1000.5]
-    series.put(4)
-    assert series.read() == [4.0, 7.0, 0.0]
-
-
-@pytest.mark.parametrize("record", [lambda gauge: gauge.move(2), lambda gauge: move_all([(gauge, 2)])])
-def test_a_gauge_that_was_withdrawn_is_back_with_its_next_move(alone, record):
-    series = alone.store.gauge(m.DB_CONNECTIONS).bare()
-    series.withdraw()
-    assert series.cells is None, "it has recorded nothing"
-    series.set(7)
-    series.withdraw()
-    assert series.read()[2] == GONE
-    record(series)
-    assert (series.read()[0], series.read()[2]) == (2.0, 0.0)
-
-
-def test_several_gauges_move_each_by_its_own_delta_and_a_still_one_takes_no_cells(alone):
-    one, other, still = (alone.store.gauge(spec).bare() for spec in (m.DB_CONNECTIONS, m.ACTIVE_USERS, m.CACHE_SIZE))
-    move_all([(one, 1.0), (other, -2.0), (still, 0.0)])
-    assert (one.read()[0], other.read()[0], still.cells) == (1.0, -2.0, None)
 
 
 def test_a_negative_time_is_none_and_an_unsampled_span_no_exemplar(alone):

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from support.cells import leave
 
-from otel_chatbot.metrics.series import CounterSeries, GaugeSeries, Key, Series
+from otel_chatbot.metrics.gauges import GaugeSeries
+from otel_chatbot.metrics.series import CounterSeries, Key, Series
 from otel_chatbot.metrics.shared import compaction
 from otel_chatbot.metrics.shared.compaction import Reader
 from otel_chatbot.metrics.shared.merge import Sums
