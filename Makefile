@@ -11,11 +11,11 @@ demo:            ## The chatbot with everything it needs, on http://127.0.0.1:$(
 	$(PYTHON) scripts/demo.py --port $(PORT)
 
 test: setup collector  ## Every test, at small sizes, against the built wheel
-	$(BIN)/pytest -n 3 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 proof: setup collector ## The same tests at full size; figures go to docs/proofs.md
 	bash scripts/system-packages.sh proof
-	OTEL_CHATBOT_TEST_SCALE=$(SCALE) OTEL_CHATBOT_PROOFS=docs/proofs.md $(BIN)/pytest -n 2 --dist loadfile --timeout 3600
+	OTEL_CHATBOT_TEST_SCALE=$(SCALE) OTEL_CHATBOT_PROOFS=docs/proofs.md $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --timeout 3600
 
 check: lint types layers
 

@@ -162,16 +162,17 @@ def fill(viewer: Viewer, folder: Path, size: int, *, both: bool) -> tuple[float,
     return 2 * size / ours, 2 * size / theirs if both else float("nan")
 
 
-def asked(viewers: dict[int, Viewer]) -> dict[int, dict[str, float]]:
-    """Of each viewer the 95th percentile of each question in milliseconds; all are asked in turn."""
-    found: dict[int, dict[str, float]] = {size: {} for size in viewers}
+def asked(viewers: dict[int, Viewer]) -> dict[int, dict[str, tuple[float, float]]]:
+    """Of each viewer, by question, the median and the 95th percentile in milliseconds; all are asked in turn."""
+    found: dict[int, dict[str, tuple[float, float]]] = {size: {} for size in viewers}
     for name in QUESTIONS:
         seconds: dict[int, list[float]] = {size: [] for size in viewers}
         for number in range(ROUNDS):
             for size, viewer in viewers.items():
-                seconds[size].append(viewer.ask(question(name, number, size)))
+                seconds[size].append(1000 * viewer.ask(question(name, number, size)))
         for size in viewers:
-            found[size][name] = round(1000 * statistics.quantiles(seconds[size], n=20)[-1], 2)
+            median, p95 = statistics.median(seconds[size]), statistics.quantiles(seconds[size], n=20)[-1]
+            found[size][name] = round(median, 2), round(p95, 2)
     return found
 
 
@@ -205,8 +206,8 @@ def main() -> None:
                 "ratio": round(rate / bare, 2), "bytes a row": round(viewers[size].disk() * MIB / size / 2),
             }  # fmt: skip
             print(json.dumps(results[size]), flush=True)
-        for size, p95 in asked(viewers).items():
-            results[size] |= {"p95 in ms": p95, "memory in MiB": round(viewers[size].memory())}
+        for size, times in asked(viewers).items():
+            results[size] |= {"median and p95 in ms": times, "memory in MiB": round(viewers[size].memory())}
             print(json.dumps(results[size]), flush=True)
         open_.close()
         Path(folder, "bounded").mkdir()
@@ -223,10 +224,13 @@ def curve(results: dict[int, dict[str, object]], limit: dict[str, object]) -> st
     lines = ["| rows | " + heads + " |", "|---" * (len(sizes) + 1) + "|"]
     figures = ("rows a second", "sqlite3 alone", "ratio", "memory in MiB", "bytes a row")
     lines += [f"| {name} | " + " | ".join(f"{results[size][name]}" for size in sizes) + " |" for name in figures]
-    lines += ["", f"| p95 in ms at rows | {heads} | largest by smallest |", "|---" * (len(sizes) + 2) + "|"]
+    lines += ["", f"| median / p95 in ms at rows | {heads} | largest by smallest |", "|---" * (len(sizes) + 2) + "|"]
     for name in QUESTIONS:
-        told = [results[size]["p95 in ms"][name] for size in sizes]  # type: ignore[index]
-        lines.append(f"| {name} | " + " | ".join(map(str, told)) + f" | {told[-1] / told[0]:.1f} |")
+        told = [results[size]["median and p95 in ms"][name] for size in sizes]  # type: ignore[index]
+        by = [last / first for last, first in zip(told[-1], told[0], strict=True)]
+        lines.append(
+            f"| {name} | " + " | ".join(f"{median} / {p95}" for median, p95 in told) + f" | {by[0]:.1f} / {by[1]:.1f} |"
+        )
     lines += ["", "With a limit: " + ", ".join(f"{name} {value}" for name, value in limit.items()) + "."]
     return "\n".join(lines) + "\n"
 

@@ -57,7 +57,7 @@ def patterns(value: str) -> tuple[str, ...]:
         try:
             re.compile(item)
         except re.error as error:
-            raise ValueError(f"{item!r} is no regular expression: {error}") from None
+            raise ValueError(f"{item!r} is not a regular expression: {error}") from None
     return items
 
 
@@ -101,7 +101,7 @@ def price_file(value: str) -> str:
     except OSError as error:
         raise ValueError(f"the file cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError):
-        raise ValueError("the file is no JSON") from None
+        raise ValueError("the file is not JSON") from None
     wrong = [model for model, price in given.items() if not _has_prices(price)] if isinstance(given, dict) else ["model"]
     if wrong:
         raise ValueError(f'expected {{"{wrong[0]}": {{"input": 0.5, "output": 1.5}}}}, in US dollars per million tokens')

@@ -32,23 +32,26 @@ _IDS = _parsing.pairs("identity", "g", "session", "header", "json", "form", "que
 
 
 _SENT = "user_id|userId|uid|username|userName|user_name|user|session_id|sessionId"
-"""What clients call a user. A session comes last: it stands for a user whose name nobody knows."""
+"""What clients call a user. A session comes last: it stands for a user whose name nobody knows. A form of Twilio's has a number."""
 _USER_PLACES = (
     "identity:flask_login|flask_jwt_extended|flask_httpauth|authlib|flask_principal",
     "g:user_id|user|current_user",
     "session:user_id|_user_id|userId|uid|username|user_name|user|user_email|email",
     "header:X-User-Id|X-Forwarded-User|X-Auth-Request-User",
     f"json:{_SENT}",
-    f"form:{_SENT}",
+    f"form:{_SENT}|WaId|From",
     f"query:{_SENT}",
     "path:user_id|userId|uid|username",
+    "cookie:user_id|userId|uid|username",
     "session:session_id|sid",
+    "cookie:session_id|sessionId|sid",
 )
 _CHAT = "conversation_id|conversationId|chat_id|chatId|thread_id|threadId|session_id|sessionId|conv_id|convId|conversation|chat"
 """What clients and sessions call a conversation."""
 _CONVERSATION_PLACES = (
     *(f"{source}:{_CHAT}" for source in ("session", "path", "json", "form", "query")),
     "header:X-Conversation-Id|X-Session-Id|X-Thread-Id",
+    f"cookie:{_CHAT}",
 )
 
 

@@ -61,7 +61,7 @@ class _Server(ThreadingHTTPServer):
         super().server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A sender that was killed is no fault of the receiver: it sends again."""
+        """Say nothing of a connection that a sender broke: a killed process does so."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 

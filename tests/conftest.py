@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 # The tests' model servers tell tokens as OpenAI does: without this, the first stream would be sent unasked, to find that out.
 os.environ.setdefault("CHATBOT_OTEL_AI_ADDRESSES", "127.0.0.1=openai")
 
+from support.order import place
 from support.servers import MongoServer, RedisServer
 
 from otel_chatbot import _guard
@@ -37,6 +38,10 @@ def pytest_configure() -> None:
     # The same cases each time, and others in each `make proof`; no clock, for the machine may be busy.
     settings.register_profile("otel-chatbot", derandomize=SCALE == 1, deadline=None, database=None)
     settings.load_profile("otel-chatbot")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: place(item.path))  # after they were shuffled
 
 
 @pytest.fixture(autouse=True, scope="module")

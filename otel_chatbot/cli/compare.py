@@ -1,4 +1,4 @@
-"""`otel-chatbot compare OLD NEW`: whether a version is worse than another: errors, response time, first chunk, cost of a turn.
+"""`otel-chatbot compare OLD NEW`: whether a version is worse than another: errors, response time, first chunk, cost per turn.
 
 Fed by Prometheus, which knows from `target_info` when which `service.version` ran (or from a label `service_version` of the
 series themselves); feeds the terminal, and pipelines by its exit status: 0 not worse, 1 worse, 2 it cannot be said.

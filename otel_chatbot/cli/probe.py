@@ -25,7 +25,7 @@ def probe(url: str, timeout: float) -> int:
 
 
 def ask(url: str, timeout: float, path: str = "", headers: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Status and text of a GET, redirects not followed. ValueError for what is no http address; OSError, HTTPException."""
+    """Status and text of a GET, redirects not followed. ValueError for what is not an http address; OSError, HTTPException."""
     parts = urlsplit(url if "//" in url else f"http://{url}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("expected an address like http://127.0.0.1:5000")

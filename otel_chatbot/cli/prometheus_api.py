@@ -23,7 +23,7 @@ class PrometheusApi:
 
     def __init__(self, url: str) -> None:
         if not url.startswith(("http://", "https://")):
-            raise PrometheusError(f"{url} is no address of a Prometheus: expected one like http://localhost:9090")
+            raise PrometheusError(f"{url} is not the address of a Prometheus: expected one like http://localhost:9090")
         self._url = url.rstrip("/")
 
     def vector(self, expression: str, at: float | None = None) -> list[tuple[dict[str, str], float]]:

@@ -40,7 +40,7 @@ def render(asked: RenderOptions) -> int:
     """Write, show or compare; 1 when a file differs that was not to be overwritten, 2 when that was not possible."""
     runbooks = asked.runbooks or config.current().runbooks
     if runbooks and urlsplit(runbooks).scheme not in ("http", "https"):
-        print(f"{runbooks} is no absolute address: expected one like https://wiki.example/runbooks", file=sys.stderr)
+        print(f"{runbooks} is not an absolute address: expected one like https://wiki.example/runbooks", file=sys.stderr)
         return 2
     folder, wanted = Path(asked.named or "."), files((runbooks if "{page}" in runbooks else runbooks.rstrip("/")) or RUNBOOKS)
     try:

@@ -42,7 +42,7 @@ class ChatbotDistro(BaseDistro):  # type: ignore[misc]
 class ChatbotConfigurator:
     """The configurator: everything by our steps, OTEL_CONFIG_FILE included.
 
-    OpenTelemetry's loader asks for this one method. The SDK's class of this name is no base: it may not be there to import.
+    OpenTelemetry's loader calls this one method. The class does not inherit the SDK's of this name, which may not be importable.
     """
 
     def configure(self, **kwargs: Any) -> None:

@@ -83,7 +83,7 @@ class DistroState:
         return metrics_data(families, app_resource(self.resource, self.plan, identity), scope, start, now)
 
     def app_attributes(self) -> dict[str, object]:
-        """Who the app is; not which run of it, which is a matter of who asks."""
+        """Who the app is, without the id of its run: whoever exports adds that."""
         attributes = app_resource(self.resource, self.plan, "").attributes
         return {name: value for name, value in attributes.items() if name != SERVICE_INSTANCE_ID}
 

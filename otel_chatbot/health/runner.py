@@ -1,7 +1,7 @@
 """Runs one check within its budget, in a thread of its own, for any number of probes at once.
 
-Fed by the checker; feeds payloads and the metrics `chatbot.health.*`. Never a second thread for a check whose
-first one hangs, and no thread between runs.
+Fed by the checker; feeds payloads and the metrics `chatbot.health.*`. A check whose
+thread hangs gets no second one, and between runs there is no thread.
 """
 
 from __future__ import annotations

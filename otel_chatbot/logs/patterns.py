@@ -43,6 +43,7 @@ def marked(text: str) -> bool:
         or "AKIA" in text
         or "ASIA" in text
         or "AIza" in text
+        or "key=" in text
         or "xox" in text
         or "glpat-" in text
         or ("_" in text and ("gh" in text or "hub_pat" in text or "hf_" in text or "k_live_" in text or "k_test_" in text))
@@ -167,6 +168,9 @@ RULES: tuple[Rule, ...] = (
             "AIza",
             "hf_",
         ),
+    ),
+    Rule(  # as Gemini's clients send it, whose addresses httpx writes into the log
+        "key in a URL", re.compile(r"([?&](?:subscription-)?key=)[^\s&#\"'<>]{1,512}"), rf"\1{MASK}", ("key=",)
     ),
     Rule("IBAN", re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,40}"), _mask_iban),
     Rule(

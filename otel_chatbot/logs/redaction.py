@@ -86,7 +86,7 @@ class Redactor:
                 patterns.append(re.compile(source))
             except re.error as error:
                 logging.getLogger("otel_chatbot").warning(
-                    "REDACT_PATTERNS: %r is not used, it is no regular expression: %s", source, error
+                    "REDACT_PATTERNS: %r is not used, it is not a regular expression: %s", source, error
                 )
         return cls(settings.redact_keys, tuple(patterns))
 

@@ -13,7 +13,7 @@ from typing import Final
 from ..semconv import attributes as a
 from ..semconv import metrics as m
 from ..semconv.spec import Kind, MetricSpec
-from .gauges import GaugeSeries
+from .gauge_series import GaugeSeries
 from .series import CounterSeries, HistogramSeries, Key, Series
 from .shared.merge import later
 from .store import STORE, Instrument, Store

@@ -16,7 +16,8 @@ from ..semconv.attributes import OVERFLOW
 from ..semconv.spec import SCOPE, Kind, MetricSpec
 from . import record
 from .definitions import DEFINITIONS
-from .series import GONE, OVERFLOW_KEY, Series
+from .gauge_series import GONE
+from .series import OVERFLOW_KEY, Series
 from .store import STORE
 
 _lock = threading.Lock()

@@ -56,8 +56,6 @@ SPAN_KEY: Final = next(iter(set_span_in_context(INVALID_SPAN, Context())))
 """The context's key of the current span. `get_current_span` asks it too, but spends 0.4 µs on checking what it found."""
 get_current: Final[Callable[[], Context]] = getattr(otel_context, "_RUNTIME_CONTEXT", otel_context).get_current
 """The current context: what OpenTelemetry's `get_current` calls, without the call around it, where that is still its name."""
-GONE: Final = -1.0
-"""The time of the set of a gauge whose source no longer reports it."""
 
 
 class Series:

@@ -20,17 +20,8 @@ from .._fork import at_fork
 from ..semconv import attributes as a
 from ..semconv import metrics as m
 from ..semconv.spec import MetricSpec, label_name
-from .gauges import SERIES, GaugeSeries, renew_gauges
-from .series import (
-    OVERFLOW_KEY,
-    Cells,
-    CounterSeries,
-    HistogramSeries,
-    Key,
-    Series,
-    Value,
-    cell_count,
-)
+from .gauge_series import SERIES, GaugeSeries, renew_gauges
+from .series import OVERFLOW_KEY, Cells, CounterSeries, HistogramSeries, Key, Series, Value, cell_count
 from .shared.segment import MemorySegment, Segment
 
 __all__ = [

@@ -16,6 +16,7 @@ _SHARE: Final = 16
 """When the file is full, one part of so many is freed."""
 _LOG_SHARE: Final = 8
 """The part of the limit (one of so many) that the log beside the file may take."""
+_MULTIPLE: Final = 6
 _TICK: Final = 60
 """Seconds between two notes of how far the numbers of rows have come."""
 _LEAST_LOG: Final = 4 * 1024 * 1024
@@ -34,9 +35,14 @@ class Limits:
         return min(max(self.max_bytes // _LOG_SHARE, _LEAST_LOG), 64 * 1024 * 1024)
 
     @property
+    def bytes_at_once(self) -> int:
+        """How much comes into one transaction: with its indexes it is a multiple of that in the log."""
+        return self.log_bytes // _MULTIPLE
+
+    @property
     def file_bytes(self) -> int:
-        """What is left for the file."""
-        return self.max_bytes - self.log_bytes
+        """What is left for the file, with room for what a transaction adds before the oldest go."""
+        return self.max_bytes - self.log_bytes - self.log_bytes // 2
 
 
 def used(db: sqlite3.Connection) -> int:

@@ -21,6 +21,8 @@ TEXT_LIMIT: Final = 32_768
 """Characters of one text that are kept."""
 MORE_LIMIT: Final = 262_144
 """Bytes of one span's or record's attributes that are kept."""
+_ROW_BYTES: Final = 150
+"""Bytes of a row beside its longer texts."""
 _MOST_EXACT: Final = 2**53
 """From here on a browser's numbers are not exact."""
 _MOST: Final = 2**63 - 1
@@ -42,6 +44,12 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.spans) + len(self.logs) + len(self.samples)
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it is in the file, its indexes left out."""
+        texts = [row[-1] for rows in (self.spans, self.logs, self.samples) for row in rows] + [row[4] for row in self.logs]
+        return _ROW_BYTES * len(self) + sum(len(text) for text in texts if isinstance(text, str))
 
     def resource(self, attributes: Mapping[str, Any]) -> int:
         """The number of a resource, which is the same for the same attributes."""

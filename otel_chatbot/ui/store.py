@@ -156,11 +156,12 @@ class Store:
         """The batches that are written together with the first."""
         batches: list[Batch] = []
         one = first
-        rows = 0
+        rows = weight = 0
         while one is not None:
             batches.append(one)
             rows += len(one)
-            if rows >= _MOST_AT_ONCE:
+            weight += one.weight
+            if rows >= _MOST_AT_ONCE or weight >= self.limits.bytes_at_once:
                 return batches
             try:
                 one = self._queue.get_nowait()

@@ -40,7 +40,7 @@ def whole_number(least: int, most: int | None = None) -> Check:
         try:
             number = int(value)
         except ValueError:
-            return Problem("it is no whole number", f"set {wanted}")
+            return Problem("it is not a whole number", f"set {wanted}")
         if number < least or (most is not None and number > most):
             return Problem(f"it is not {wanted}", f"set {wanted}")
         return None
@@ -56,7 +56,7 @@ def positive(unit: str) -> Check:
             fits = 0 < float(value) < float("inf")
         except ValueError:
             fits = False
-        return None if fits else Problem(f"it is no number of {unit} above 0", f"set {unit}, such as 10")
+        return None if fits else Problem(f"it is not a number of {unit} above 0", f"set {unit}, such as 10")
 
     return check
 
@@ -69,7 +69,7 @@ def share(value: str, environ: Mapping[str, str]) -> Problem | None:
         fits = 0 <= float(value) <= 1
     except ValueError:
         fits = False
-    return None if fits else Problem("it is no number from 0 to 1", "set the part of the traces to keep, such as 0.1", "1.0")
+    return None if fits else Problem("it is not a number from 0 to 1", "set the part of the traces to keep, such as 0.1", "1.0")
 
 
 def one_of(*allowed: str) -> Check:
@@ -97,7 +97,7 @@ def address(value: str, environ: Mapping[str, str]) -> Problem | None:
         fits = parts.scheme.lower() in _SCHEMES and parts.hostname and (parts.port is None or parts.port > 0)
     except ValueError:  # the port
         fits = False
-    return None if fits else Problem("it is no http address", "set one such as http://localhost:4318", kept=waits)
+    return None if fits else Problem("it is not an http address", "set one such as http://localhost:4318", kept=waits)
 
 
 def file(value: str, _: Mapping[str, str]) -> Problem | None:
@@ -116,7 +116,7 @@ def expressions(value: str, _: Mapping[str, str]) -> Problem | None:
             re.compile(item)
             good.append(item)
         except re.error as error:
-            wrong.append(f"{item!r} is no regular expression: {error}")
+            wrong.append(f"{item!r} is not a regular expression: {error}")
     return Problem("; ".join(wrong), "correct the expression", ",".join(good) or None) if wrong else None
 
 

@@ -17,14 +17,14 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def attributes(text: str) -> dict[str, str]:
-    """The attributes, decoded as the SDK does; what is no pair is left out."""
+    """The attributes, decoded as the SDK does; what is not a pair is left out."""
     return {key.strip(): unquote(value.strip()) for key, value in _pairs(text)}
 
 
 def check(text: str, _: Mapping[str, str]) -> Problem | None:
-    """Items that are no pair, which are left out, and escapes that cannot be decoded, which stay as they are written."""
+    """Items that are not a pair, which are left out, and escapes that cannot be decoded, which stay as they are written."""
     items = [item for item in text.split(",") if item.strip()]
-    wrong = [f"{item.strip()!r} is no key=value" for item in items if not _is_pair(item)]
+    wrong = [f"{item.strip()!r} is not a key=value pair" for item in items if not _is_pair(item)]
     escapes = [f"the value of {key.strip()!r} has a bad escape" for key, value in _pairs(text) if not _decodes(value)]
     if not wrong and not escapes:
         return None

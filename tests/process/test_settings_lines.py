@@ -16,7 +16,7 @@ SETTINGS = [
     ("ENDPOINT_PORT", "70000", "", "expected a port, 0 to 65535"),
     ("HEALTH_TIMEOUT", "soon", "", "expected seconds, more than 0"),
     ("AI_PRICES", "prices.json", "", "the file cannot be read: No such file or directory"),
-    ("AI_PRICES", "prices.json", "{", "the file is no JSON"),
+    ("AI_PRICES", "prices.json", "{", "the file is not JSON"),
     ("AI_PRICES", "prices.json", '{"m": {"output": 1}}', 'expected {"m": {"input": 0.5'),
     ("AI_PRICES", "prices.json", '{"m": {"input": -1}}', 'expected {"m": {"input": 0.5'),
     ("AI_PRICES", "prices.json", "[]", 'expected {"model": {"input": 0.5'),

@@ -51,8 +51,9 @@ each_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 def runs(tmp_path_factory: pytest.TempPathFactory, scale: int) -> Runs:
     @cache
     def once(shape: Shape) -> Evidence | Exception:
+        requests = (1000 if shape.workers == 4 else 500) * scale
         try:
-            return run(tmp_path_factory.mktemp("workers") / "app", shape, (1000 if shape.workers == 4 else 500) * scale)
+            return run(tmp_path_factory.mktemp("workers") / "app", shape, requests if SCALED else requests * 3 // 5)
         except Exception as error:
             return error
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from support.chat import ChatClient
-from support.process import Process, clean_env, free_port, port_open, wait_for
+from support.process import COMPILED_ONCE, Process, clean_env, free_port, port_open, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = getattr(sys, "_base_executable", sys.executable)
@@ -44,7 +44,7 @@ def demo(clone: Path, folder: Path, timeout: float, env: dict[str, str] | None =
     port = free_port()
     started = time.monotonic()
     command = [PYTHON, str(clone / "scripts" / "demo.py"), "--port", str(port)]
-    with Process(command, folder, env, name="demo") as process:
+    with Process(command, folder, {**COMPILED_ONCE, **(env or {})}, name="demo") as process:
         process.wait(lambda: "Ctrl-C ends the demo" in process.stdout, "the demo's addresses", timeout)
         yield Running(process, ChatClient(port), time.monotonic() - started)
 
@@ -110,7 +110,7 @@ def test_ctrl_c_ends_everything_that_it_started(first: FirstRun) -> None:
 def test_make_demo_on_the_port_it_is_given_installs_nothing_again_and_remembers(first: FirstRun, tmp_path: Path) -> None:
     port = free_port()
     command = ["make", "-C", str(first.clone), "demo", f"PORT={port}", f"PYTHON={PYTHON}"]
-    with Process(command, tmp_path, name="make") as process:
+    with Process(command, tmp_path, COMPILED_ONCE, name="make") as process:
         process.wait(lambda: "Ctrl-C ends the demo" in process.stdout, "the demo's addresses", 90)
         assert "Installing" not in process.stdout
         kept = ChatClient(port).get(f"/conversations/{first.conversation}").json["messages"]

@@ -42,7 +42,7 @@ def releases(
 def use(pipeline: Pipeline, version: str, words: str) -> None:
     """Chats with a release, until Prometheus knows of all of them."""
     messages = [{"message": f"{words} {version} {number}"} for number in range(CHATS)]
-    with ThreadPoolExecutor(5) as users:
+    with ThreadPoolExecutor(10) as users:
         list(users.map(lambda message: pipeline.stack.post("/chat/stream", message), messages))
     of_it = f'target_info{{service_version="{version}"}}'
     served = f"sum(chatbot_api_requests_total * on (job, instance) group_left () {of_it})"

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from typing_extensions import Self
 
 from .chat import ChatClient
-from .process import Process, free_port
+from .process import COMPILED_ONCE, Process, free_port
 from .stack import Span, spans_of
 
 
@@ -25,9 +25,9 @@ class Extended(ChatClient):
         front = [str(environment / "opentelemetry-instrument")] if instrumented else []
         words = [word.replace("{port}", str(self.port)) for word in command]
         settings = {"PORT": str(self.port), "CHATBOT_OTEL_LOG_DIR": str(folder / "logs"), "OTEL_BSP_SCHEDULE_DELAY": "100"}
-        path = {"PATH": f"{environment}:/usr/bin:/bin"}
+        path = {"PATH": f"{environment}:/usr/bin:/bin", **COMPILED_ONCE}
         self.process = Process([*front, str(environment / words[0]), *words[1:]], folder, {**settings, **path, **(env or {})})
-        self.process.wait(self._there, "the app", timeout=60)
+        self.process.wait(self._there, "the app", timeout=120)
 
     def _there(self) -> bool:
         try:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 BIN = Path(sys.executable).parent
+COMPILED_ONCE = {"PYTHONDONTWRITEBYTECODE": ""}
+"""For programs of environments that were installed without compiling: the first start keeps what it compiles, for all others."""
 
 
 def free_port() -> int:

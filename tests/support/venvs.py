@@ -1,6 +1,7 @@
 """Environments beside the tests' own, each from a lock of its own, with the package as it stands: made in .cache when first asked for.
 
-Fed by requirements/*.txt; feeds `support.clients` (the clients of models) and `tests/stack/extensions` (Flask's usual extensions).
+Fed by requirements/*.txt; feeds `support.clients` (the clients of models) and `tests/stack/extensions` (Flask's usual extensions)
+and the tests of chats' stores.
 """
 
 from __future__ import annotations

@@ -309,7 +309,7 @@ def run(folder: Path, shape: Shape, total: int) -> Evidence:
     """Run an app in a shape through its whole life, with at least so many requests."""
     folder.mkdir(parents=True)
     (folder / "tmp").mkdir()
-    log_bytes = max(30_000, total * 50)
+    log_bytes = max(15_000, total * 50)
     with OtlpSink() as sink:
         env = {**OTLP, "OTEL_EXPORTER_OTLP_ENDPOINT": sink.endpoint, "TMPDIR": str(folder / "tmp"), "LOG_BYTES": str(log_bytes)}
         if total > 1000:  # minutes of load on a busy machine make more payloads of a tenth of a second than one sender sends
@@ -318,18 +318,22 @@ def run(folder: Path, shape: Shape, total: int) -> Evidence:
         with App(folder, env, START[shape.start] + APP, command, path="/health/live") as app:
             found = Evidence(shape, app, sink)
             began = time.monotonic()
+            before_reload: set[int] = set()
+
+            def leads_and_has_run_a_view() -> bool:
+                found.killed = leader(folder)
+                return found.killed in workers_of(folder, app)
 
             def kill() -> None:
-                app.wait(lambda: any(sink.metrics()), "the first export", 60)
-                app.wait(lambda: leader(folder) in workers_of(folder, app), "a worker that leads and has run a view", 60)
-                found.killed = leader(folder)
+                app.wait(lambda: any(sink.metrics()), "the first export", 120)
+                app.wait(leads_and_has_run_a_view, "a worker that leads and has run a view", 60)
                 found.killed_at = time.time()
                 os.kill(found.killed, signal.SIGKILL)
 
             def reload() -> None:
                 wait_for(lambda: leader(folder) not in (0, found.killed), "another worker that leads", 60)
                 found.leader_after = leader(folder)
-                wait_for(lambda: len(found.export_times(after=found.killed_at)) > 1, "its exports", 60)
+                before_reload.update(children(app.pid))
                 app.popen.send_signal(signal.SIGHUP)
 
             load = Load(app.port, total // 3, [kill, reload])
@@ -341,6 +345,8 @@ def run(folder: Path, shape: Shape, total: int) -> Evidence:
             found.falls = text.falls + figures.falls
             found.readings = text.readings + figures.readings
             found.readers = text.readers | figures.readers
+            app.wait(lambda: before_reload.isdisjoint(children(app.pid)), "the end of the workers from before the reload", 120)
+            app.wait(lambda: len(found.export_times(after=found.killed_at)) > 1, "exports by the next leader", 60)
             found.last = last_words(app, shape)
             ending = time.monotonic()
             found.code = app.end(timeout=60)
@@ -372,6 +378,7 @@ def replay(folder: Path, env: Mapping[str, str]) -> int:
 def last_words(app: App, shape: Shape) -> dict[int, tuple[dict[str, float], dict[str, float]]]:
     """What each worker shows once nothing happens any more: all the others stand still while one is asked."""
     found: dict[int, tuple[dict[str, float], dict[str, float]]] = {}
+    others: list[tuple[int, int, int]] = []
     for _ in range(10):
         there = quiet(app, shape.workers)
         if found.keys() >= set(there):
@@ -380,9 +387,11 @@ def last_words(app: App, shape: Shape) -> dict[int, tuple[dict[str, float], dict
             with suppress(OSError, http.client.HTTPException), standing_still([one for one in there if one != pid]):
                 _, text, who = ask(app.port, "/metrics", 10)
                 _, figures, again = ask(app.port, "/metrics/json", 10)
-                assert {who, again} == {pid}
-                found[pid] = growing(text), growing_json(figures)
-    raise AssertionError(f"{len(found)} of {shape.workers} workers answered: {app.stderr[-4000:]}")
+                if {who, again} == {pid}:
+                    found[pid] = growing(text), growing_json(figures)
+                else:  # it was recycled in between
+                    others.append((pid, who, again))
+    raise AssertionError(f"{len(found)} of {shape.workers} workers answered, others were {others}: {app.stderr[-4000:]}")
 
 
 def quiet(app: App, workers: int) -> list[int]:

@@ -50,7 +50,7 @@ def test_a_text_becomes_the_value_that_it_writes(parse: Callable[[str], Any], te
     [
         (_parsing.flag, "perhaps", "expected true or false"),
         (_parsing.flag_or("auto"), "perhaps", "expected true, false or auto"),
-        (_parsing.patterns, "a;;(", r"'\(' is no regular expression: missing \)"),
+        (_parsing.patterns, "a;;(", r"'\(' is not a regular expression: missing \)"),
         *((_parsing.seconds, text, "expected seconds, more than 0") for text in ("0", "-1", "5s", "nan", "inf", "1e9")),
         *((_parsing.size, text, "expected a whole number, more than 0") for text in ("0", "1.5", "many", str(2**63 + 1))),
         *((_parsing.port, text, "expected a port, 0 to 65535") for text in ("-1", "65536", "http")),
@@ -79,8 +79,8 @@ def test_a_file_of_prices_is_taken_by_its_name(tmp_path: Path, prices: object) -
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("no json", "the file is no JSON"),
-        ("[" * 100_000, "the file is no JSON"),
+        ("no json", "the file is not JSON"),
+        ("[" * 100_000, "the file is not JSON"),
         ("[1]", r'expected \{"model": \{"input": 0.5'),
         ('{"good": {"input": 1}, "bad": {"output": 1}}', r'expected \{"bad": '),
         ('{"bad": {"input": true}}', r'expected \{"bad": '),

@@ -30,7 +30,7 @@ def collector_alone(url: str) -> Iterator[Finding]:
         yield failed("collector", f"the collector's own metrics at {url} do not answer: {error}", "see whether it runs, and where it serves them: service.telemetry.metrics in its configuration")  # fmt: skip
         return
     if not re.search(r"^otelcol_", text, re.MULTILINE):
-        yield failed("collector", f"what answers at {url} is no collector's own metrics", "they are on port 8888 by default")
+        yield failed("collector", f"what answers at {url} is not a collector's own metrics", "they are on port 8888 by default")
         return
     taken = ", ".join(f"{count:g} {signal.value}" for signal, count in accepted_in(text).items())
     yield well("collector", f"the collector at {url} answers; it has taken in {taken or 'nothing'}")
@@ -93,6 +93,6 @@ def has_trace(url: str, trace_id: str) -> bool:
 
 def _get(url: str) -> str:
     if not url.startswith(("http://", "https://")):
-        raise ValueError(f"{url} is no http address")
+        raise ValueError(f"{url} is not an http address")
     with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
         return str(answer.read().decode("utf-8", "replace"))

@@ -41,7 +41,7 @@ class _Collected(logging.Handler):
 
 
 def main() -> None:
-    """Set up, import, tell."""
+    """Set OpenTelemetry up, import the app, and print what there is then."""
     kept = _Collected()
     logging.getLogger().addHandler(kept)
     from opentelemetry.instrumentation.auto_instrumentation import initialize

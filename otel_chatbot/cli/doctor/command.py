@@ -1,4 +1,4 @@
-"""`otel-chatbot doctor`: what is installed, who won, what is set, what answers; and for each trouble, the remedy.
+"""`otel-chatbot doctor`: what is installed, which distro is used, what is set, what answers; and what to do about each fault.
 
 Fed by the environment, the installed packages, the endpoints and, if asked, the running app; feeds the terminal.
 """

@@ -1,7 +1,7 @@
 """OTLP over HTTP: where a signal goes, how a payload is posted, and what its answer means.
 
 Fed by the environment (through the exporters' own rules) and `distro.delivery.sender`; feeds the collector.
-A redirect, a page of HTML or an empty promise is no success: only a valid OTLP answer with a 2xx status is.
+Only a valid OTLP answer with a 2xx status is a success; a redirect or a page of HTML is not.
 """
 
 from __future__ import annotations

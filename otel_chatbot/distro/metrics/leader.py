@@ -1,8 +1,8 @@
-"""Which process of a run exports the metrics, and how the lead passes on when that process ends.
+"""Which process of a run exports the metrics, and which one does so when that process ends.
 
 Fed by `metrics.shared.run` (the lock) and a mark in the run's folder; feeds `distro.metrics.export`. A process that ends
 while another leads leaves its last figures in the run's folder for it, and goes. Only when the leader is just ending too
-must somebody wait for the lead, because the leader's last export may have been a moment too early.
+must it wait for the lead, because the leader's last export may have been a moment too early.
 """
 
 from __future__ import annotations

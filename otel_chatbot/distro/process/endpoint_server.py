@@ -160,7 +160,7 @@ def _serve(connection: socket.socket, peer: Any, free: threading.BoundedSemaphor
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection, one request; what is no proper request gets a 4xx."""
+    """One connection, one request; a request that is not proper HTTP gets a 4xx."""
 
     timeout = _PATIENCE_SECONDS
 
@@ -218,7 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
         return _name()
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
-        """Stay silent: scrapes are no news."""
+        """Log nothing: a scrape comes every few seconds."""
 
 
 @functools.lru_cache(maxsize=1)

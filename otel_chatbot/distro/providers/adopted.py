@@ -53,4 +53,4 @@ class Adopted:
         self._flushed.wait(max(0.0, deadline - monotonic()))
 
     def abandon(self) -> None:
-        """Nothing of theirs is ours to end."""
+        """Do nothing: such a provider ends itself."""

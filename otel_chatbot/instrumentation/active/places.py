@@ -82,7 +82,7 @@ class Sources:
     def _leave_out_claims(self) -> None:
         found = self._found
         if any(name in found[source] for source in _WRITTEN_BY_CLIENTS if source in found for name in _SECRETS):
-            for claimed in ("json", "form", "query"):
+            for claimed in ("json", "form", "query", "cookie"):
                 found.pop(claimed, None)
 
     def model(self) -> str | None:

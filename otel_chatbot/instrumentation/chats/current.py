@@ -1,11 +1,13 @@
 """The recogniser of the current settings, and the counters that its findings feed.
 
-Fed by the instrumentations of databases; feeds the three metrics of conversations and messages.
+Fed by the instrumentations of databases; feeds the three metrics of conversations and messages, and warns once of each kind of
+write that cannot be counted.
 """
 
 from __future__ import annotations
 
 import functools
+import logging
 from typing import Final
 
 from ... import config
@@ -14,6 +16,10 @@ from ...metrics.record import AutomaticCounter
 from ...semconv import metrics as m
 from .counts import NOTHING, Counts
 from .recognise import Recogniser
+
+_logger = logging.getLogger("otel_chatbot")
+WARNED: Final[set[str]] = set()
+"""What was said."""
 
 
 class Known:
@@ -54,3 +60,10 @@ _SPECS: Final = (m.CONVERSATIONS_CREATED, m.MESSAGES_SENT, m.MESSAGES_RECEIVED)
 @functools.lru_cache(maxsize=1)
 def _kept() -> tuple[AutomaticCounter, ...]:
     return tuple(AutomaticCounter(spec, {}) for spec in _SPECS)
+
+
+def warn_once(text: str) -> None:
+    """Say what cannot be counted, the first time that it happens."""
+    if text not in WARNED:
+        WARNED.add(text)
+        _logger.warning("%s (said once)", text)

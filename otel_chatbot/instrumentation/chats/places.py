@@ -31,6 +31,8 @@ class Collection(NamedTuple):
     """By the settings: whatever its documents look like."""
     holds_messages: bool
     """By the settings or by its name: a role is enough."""
+    records: bool
+    """It keeps what has happened: questions with their answers."""
     speaks: bool
     """Its documents may be messages and exchanges."""
     converses: bool
@@ -79,6 +81,7 @@ class Places:
             named=collection in (self._conversations, self._messages) or shapes.names_conversations(collection),
             holds_conversations=bool(self._conversations) and collection == self._conversations,
             holds_messages=sure,
+            records=shapes.keeps_records(collection),
             speaks=sure or (not self._messages and place in (Place.CHAT, Place.OPEN)),
             converses=not self._conversations and not (sure and self._messages),
         )

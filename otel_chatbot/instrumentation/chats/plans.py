@@ -20,7 +20,6 @@ _MOST_FIELDS: Final = 200
 """Fields of a document that may be a part of a chat."""
 _LONGEST_NAME: Final = 64
 _SPEAKERS: Final = {name: number for number, name in enumerate((*shapes.SPEAKERS, *shapes.LOOSE_SPEAKERS))}
-_FLAGS: Final = shapes.USER_FLAGS | shapes.BOT_FLAGS
 _RANKS: Final = {name: number for number, name in enumerate(shapes.CONVERSATION_IDS)}
 
 
@@ -32,6 +31,10 @@ class Plan(NamedTuple):
     flags: tuple[tuple[str, bool], ...]
     nested: tuple[str, ...]
     sides: tuple[tuple[str, Side], ...]
+    exchanges: bool
+    """Its sides may be an exchange: one that says little needs another."""
+    asks: bool
+    """Its question is named so."""
     arrays: tuple[str, ...]
     chats: bool
     """It has an array that is named after a chat."""
@@ -46,6 +49,8 @@ class Plan(NamedTuple):
     talk: bool
     ids: tuple[str, ...]
     """Fields that name its conversation, the best first."""
+    saying: tuple[str, ...]
+    """Fields that hold what it says, and who speaks."""
     telling: bool
     """It has a field that may make it a part of a chat."""
 
@@ -89,10 +94,13 @@ class Plans:
         plan = Plan(
             speakers=((self._role, "role"),) if self._role else tuple(speakers),
             flags=tuple(
-                (n, p in shapes.USER_FLAGS) for n, p, v in fields if isinstance(v, bool) and p in _FLAGS and not self._role
+                (n, of_user)
+                for n, _, v in fields
+                if isinstance(v, bool) and not self._role and (of_user := shapes.flag(n)) is not None
             ),
             nested=tuple(n for n, p, v in fields if p in shapes.NESTED and isinstance(v, (str, Mapping))),
             sides=tuple((n, found) for n, _, v in fields if (found := self.side(n)) is not None and may_say(v)),
+            asks=any(shapes.asks(n) for n, _, v in fields if may_say(v)),
             arrays=tuple(n for n, _, v in fields if isinstance(v, (list, tuple))),
             chats=any(isinstance(v, (list, tuple)) and shapes.names_conversations(n) for n, _, v in fields),
             letter=tuple(n for n, p, _ in fields if p in shapes.ADDRESSED),
@@ -106,10 +114,17 @@ class Plans:
             ids=tuple(
                 n for n, p, v in sorted((f for f in fields if f[1] in _RANKS), key=lambda f: _RANKS[f[1]]) if _may_be_id(v)
             ),
+            exchanges=False,
+            saying=(),
             telling=False,
         )
+        who, sides = ((name for name, _ in (*plan.speakers, *plan.flags) if name in document), (name for name, _ in plan.sides))
+        kinds = {found for _, found in plan.sides}
+        exchanges = len(kinds) > 1 or bool(kinds & {Side.QUESTION, Side.ANSWER})
         telling = bool(plan.speakers or plan.flags or plan.nested or plan.sides or plan.arrays)
-        return plan._replace(telling=telling)
+        return plan._replace(
+            saying=tuple(dict.fromkeys((*who, *plan.texts, *plan.nested, *sides))), exchanges=exchanges, telling=telling
+        )
 
 
 def may_say(value: Any) -> bool:
@@ -119,3 +134,13 @@ def may_say(value: Any) -> bool:
 
 def _may_be_id(value: Any) -> bool:
     return value is not None and not isinstance(value, (bool, list, tuple, Mapping))
+
+
+def at(document: Any, path: str) -> Any:
+    """The value at a dotted path, or under the path written as one key (`{"$set": {"a.b": 1}}`)."""
+    if not isinstance(document, Mapping):
+        return None
+    if path in document:
+        return document[path]
+    head, dot, rest = path.partition(".")
+    return at(document.get(head), rest) if dot else None

@@ -15,7 +15,7 @@ from ...config import Settings
 from . import shapes
 from .counts import BOTH, CONVERSATION, NOTHING, RECEIVED, SENT, Counts, total
 from .places import CONVERSATIONS, Places
-from .plans import Plan, Plans
+from .plans import Plan, Plans, at
 from .shapes import OWN_NAMES, Place, Side, plain
 
 _MOST_FIELDS: Final = 20
@@ -67,8 +67,10 @@ class Recogniser:
             return _NONE
         if here.holds_conversations:
             return Found(CONVERSATION.plus(self._embedded(document, plan, collection)), chat=True, holds=True)
-        if here.speaks and not plan.personal:
+        if here.speaks and not plan.personal and (plan.texts or plan.nested or plan.exchanges or here.holds_messages):
             said = self._said(document, plan, here.chat, sure=here.holds_messages, batch=batch)
+            if not said.chat and here.records and plan.asks and plan.exchanges:
+                said = self._exchange(document, plan, True, batch=batch)
             if said.chat:
                 return said
         return self._conversation(document, plan, collection, here.place) if here.converses else _NONE
@@ -101,6 +103,10 @@ class Recogniser:
         """The id of the conversation that a document, or one that was written as JSON, names."""
         document = _mapping(item)
         return None if document is None else self.conversation_id(document)
+
+    def said(self, document: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What a document says and by whom, without its ids and times."""
+        return tuple(document[name] for name in self._plans.of(document).saying)
 
     def answered(self, changes: Mapping[str, Any], collection: str) -> bool:
         """Whether these fields, set in a document that is there, are the answer of an exchange whose question was stored."""
@@ -137,16 +143,20 @@ class Recogniser:
             found = self._spoken(document, plan, chat or sure, sure=sure)
             if found is not None:
                 return _SAID[found]
+        return self._unspoken(document, plan, chat, batch=batch)
+
+    def _unspoken(self, document: Mapping[str, Any], plan: Plan, chat: bool, *, batch: bool) -> Found:
+        """A document in which nobody speaks: a message may lie in it, or it is an exchange."""
         for name in plan.nested:
             inner = self._item(document[name], chat, _DEPTH)
             if inner.chat:
                 return inner
-        return self._exchange(document, plan, chat, batch=batch) if plan.sides else _NONE
+        return self._exchange(document, plan, chat, batch=batch) if plan.exchanges else _NONE
 
     def _spoken(self, document: Mapping[str, Any], plan: Plan, chat: bool, *, sure: bool) -> Counts | None:
         """By whom the document was said; None where nobody speaks. In a place of messages a role is enough."""
         for name, found in plan.speakers:
-            value = document[name] if name in document else _at(document, name)
+            value = document[name] if name in document else at(document, name)
             known = self._said_by.get(value) if type(value) is str else None
             role, counts = known or self._role(value)
             if counts is None or not (plan.texts or found == "role"):
@@ -231,7 +241,7 @@ class Recogniser:
 
     def _embedded(self, document: Mapping[str, Any], plan: Plan, collection: str) -> Counts:
         if self._array:
-            array = _at(document, self._array)
+            array = at(document, self._array)
             return self.pushed(array, self._array, collection) if isinstance(array, (list, tuple)) else NOTHING
         if not plan.arrays:
             return NOTHING
@@ -248,13 +258,13 @@ class Recogniser:
         if document is None:
             return _NONE
         plan = self._plans.of(document)
-        if sure:
-            spoken = self._spoken(document, plan, True, sure=True)
+        if sure or (plan.texts and not plan.personal):
+            spoken = self._spoken(document, plan, chat or sure, sure=sure)
             if spoken is not None:
                 return _SAID[spoken]
         if plan.personal:
             return _NONE
-        said = self._said(document, plan, chat, batch=batch)
+        said = self._unspoken(document, plan, chat, batch=batch)
         if said.chat or depth >= _DEPTH:
             return said
         if not plan.arrays:
@@ -288,13 +298,3 @@ def _mapping(value: Any) -> Mapping[str, Any] | None:
             return None
         return parsed if isinstance(parsed, dict) else None
     return None
-
-
-def _at(document: Any, path: str) -> Any:
-    """The value at a dotted path, or under the path written as one key (`{"$set": {"a.b": 1}}`)."""
-    if not isinstance(document, Mapping):
-        return None
-    if path in document:
-        return document[path]
-    head, dot, rest = path.partition(".")
-    return _at(document.get(head), rest) if dot else None

@@ -25,16 +25,20 @@ import functools
 import re
 from typing import Final
 
-USER_ROLES: Final = frozenset({"user", "human", "customer", "visitor", "guest", "enduser", "you", "me"})
+USER_ROLES: Final = frozenset({
+    "user", "human", "customer", "visitor", "guest", "enduser", "you", "me", "incoming", "inbound", "usuario",
+})  # fmt: skip
 """Values that say: a person speaks."""
 ASSISTANT_ROLES: Final = frozenset({
     "assistant", "ai", "bot", "model", "chatbot", "agent", "llm", "gpt", "chatgpt", "robot", "copilot", "gemini", "claude",
-    "aiassistant", "aibot", "chatassistant", "virtualassistant",
+    "aiassistant", "aibot", "chatassistant", "virtualassistant", "outgoing", "outbound", "asistente", "assistente",
 })  # fmt: skip
 """Values that say: the assistant speaks."""
 SILENT_ROLES: Final = frozenset({"system", "tool", "function", "developer", "toolresult"})
 """Values of what is part of a chat and is neither sent nor received."""
-LOOSE_ROLES: Final = frozenset({"agent", "customer", "visitor", "guest", "you", "me"})
+LOOSE_ROLES: Final = frozenset({
+    "agent", "customer", "visitor", "guest", "you", "me", "incoming", "inbound", "outgoing", "outbound",
+})  # fmt: skip
 """Values that people's talk has too: they need a place."""
 PLAIN_ROLES: Final = frozenset({"human", "ai"})
 """Values that nothing but a chat has: they count in any field of a speaker, wherever it lies."""
@@ -43,17 +47,26 @@ SPEAKERS: Final = (
     "role", "sender", "sendertype", "senderrole", "speaker", "messagetype", "msgtype", "authorrole", "sentby",
 )  # fmt: skip
 """Fields that name the speaker."""
-LOOSE_SPEAKERS: Final = ("type", "from", "author", "source", "event", "kind", "by", "who", "name", "origin")
+LOOSE_SPEAKERS: Final = (
+    "type", "from", "author", "source", "event", "kind", "by", "who", "name", "origin", "direction", "participant",
+    "participanttype", "usertype", "authortype", "actor",
+)  # fmt: skip
 """Fields that may name the speaker, and much else: they need a place."""
 ADDRESSED: Final = frozenset({"to", "cc", "bcc", "recipient", "recipients", "receiver", "subject"})
 """Fields of a letter. A `role`, or a flag, says more than they do."""
 LETTERS_HAVE: Final = frozenset({"sender", "speaker", "sentby", *LOOSE_SPEAKERS})
 """Fields of a speaker that letters have too."""
-USER_FLAGS: Final = frozenset({"isuser", "fromuser", "byuser", "ishuman", "isfromuser", "isusermessage"})
-BOT_FLAGS: Final = frozenset({
-    "isbot", "isai", "frombot", "fromai", "isassistant", "isfrombot", "isbotmessage", "isaimessage", "bot", "ai",
+_FLAG_WORDS: Final = frozenset({
+    "is", "was", "from", "by", "of", "created", "sent", "generated", "message", "msg", "reply", "response", "answer",
 })  # fmt: skip
-"""Booleans that say who speaks."""
+"""Words of a boolean's name beside the one that speaks."""
+_FLAG_USERS: Final = frozenset({"user", "human"})
+_FLAG_BOTS: Final = frozenset({"bot", "ai", "assistant", "chatbot"})
+_FLAGS_IN_ONE: Final = {
+    **dict.fromkeys(("isuser", "fromuser", "byuser", "ishuman", "isfromuser", "isusermessage"), True),
+    **dict.fromkeys(("isbot", "isai", "frombot", "fromai", "isassistant", "isfrombot", "isbotmessage", "isaimessage"), False),
+}
+"""Names that are written without a break, and whether it is the user who speaks."""
 
 TEXTS: Final = frozenset({
     "content", "contents", "text", "message", "msg", "body", "parts", "blocks", "messagetext", "messagecontent", "mes",
@@ -65,12 +78,19 @@ TOOLS: Final = frozenset({"toolcalls", "functioncall", "tooluse"})
 NESTED: Final = frozenset({"message", "msg", "data", "history"})
 """Fields that may hold a whole message, as a document or as JSON (langchain's `History`, llama-index's `message`)."""
 
-_PEOPLE_SAY: Final = frozenset({"user", "human", "customer", "visitor", "student", "patient"})
+_PEOPLE_SAY: Final = frozenset({"user", "human", "customer", "visitor", "student", "patient", "usuario"})
 _BOTS_SAY: Final = frozenset({"bot", "ai", "assistant", "chatbot", "model", "llm", "gpt", "agent", "gemini", "chatgpt"})
-_SAID: Final = frozenset({"message", "msg", "text", "content", "utterance", "say", "said", "transcript"})
-_WRITTEN: Final = frozenset({"message", "msg", "text"})
-_ASKED: Final = frozenset({"question", "query", "prompt", "input", "request", "ques"})
-_ANSWERED: Final = frozenset({"answer", "response", "reply", "output", "completion", "result", "ans", "answered"})
+_SAID: Final = frozenset({
+    "message", "msg", "text", "content", "utterance", "say", "said", "transcript", "mensaje", "mensagem",
+})  # fmt: skip
+_WRITTEN: Final = frozenset({"message", "msg", "text", "mensaje", "mensagem"})
+_QUESTION: Final = frozenset({"question", "prompt", "ques", "pregunta", "pergunta", "frage", "pertanyaan"})
+"""Words that nothing but a question to somebody has: a request may be any call's."""
+_ASKED: Final = _QUESTION | {"query", "input", "request"}
+_ANSWERED: Final = frozenset({
+    "answer", "response", "reply", "output", "completion", "result", "ans", "answered", "respuesta", "resposta", "reponse",
+    "antwort", "jawaban",
+})  # fmt: skip
 _FILLING: Final = frozenset({"generated", "final", "full", "raw", "original"})
 
 CONVERSATION_IDS: Final = (
@@ -98,13 +118,16 @@ KNOWLEDGE: Final = frozenset({
 
 CHAT_WORDS: Final = frozenset({
     "chat", "chatbot", "bot", "conversation", "convo", "conv", "dialog", "dialogue", "thread", "turn", "transcript", "exchange",
-    "interaction", "assistant", "copilot", "message", "msg",
+    "interaction", "assistant", "copilot", "message", "msg", "conversacion", "conversacione", "conversa", "conversacao",
+    "mensaje", "mensagem", "mensagen",
 })  # fmt: skip
-CONVERSATION_WORDS: Final = frozenset({"chat", "conversation", "convo", "dialog", "dialogue", "thread"})
+CONVERSATION_WORDS: Final = frozenset({
+    "chat", "conversation", "convo", "dialog", "dialogue", "thread", "conversacion", "conversacione", "conversa", "conversacao",
+})  # fmt: skip
 """The words after which conversations are named; `messages` are in many a thing."""
 PEOPLE_WORDS: Final = frozenset({
     "user", "account", "member", "customer", "client", "profile", "person", "people", "patient", "student", "admin", "employee",
-    "contact", "lead", "visitor", "guest",
+    "contact", "lead", "visitor", "guest", "usuario", "cliente",
 })  # fmt: skip
 OTHER_WORDS: Final = frozenset({
     "note", "mail", "email", "inbox", "outbox", "newsletter", "notification", "alert", "ticket", "issue", "case", "faq", "kb",
@@ -113,10 +136,15 @@ OTHER_WORDS: Final = frozenset({
     "cart", "product", "payment", "invoice", "booking", "appointment", "document", "doc", "file", "chunk", "embedding",
     "vector", "page", "dataset", "training", "intent", "pattern", "example", "template", "cache", "usage", "metric", "trace",
     "span", "call", "job", "task", "queue", "backup", "setting", "config", "evaluation", "eval", "summary", "report", "token",
-    "announcement", "tag", "label", "keyword", "attachment", "bookmark", "violation", "search", "run", "execution", "experiment", "workflow", "translation", "prediction", "memory", "fact", "reminder",
+    "announcement", "tag", "label", "keyword", "attachment", "bookmark", "violation", "search", "run", "execution", "experiment",
+    "workflow", "translation", "prediction", "memory", "fact", "reminder",
+    "pregunta", "respuesta",
 })  # fmt: skip
 HISTORY_WORDS: Final = frozenset({"history", "log", "entry", "event", "turn", "exchange", "interaction", "message", "msg"})
 """Arrays so named are a conversation's when the collection is one of chats."""
+
+
+_RECORDS: Final = frozenset({"history", "log"})
 
 
 class Place(enum.Enum):
@@ -206,6 +234,31 @@ def is_history(name: str) -> bool:
     """Whether an array's name is one of those that conversations give to their messages."""
     found = words(name)
     return bool(found) and (place(name) is Place.CHAT or found[-1] in HISTORY_WORDS)
+
+
+@functools.lru_cache(maxsize=4096)
+def keeps_records(name: str) -> bool:
+    """Whether a collection's name says that it keeps what has happened, and not of what."""
+    found = words(name)
+    return bool(found) and found[-1] in _RECORDS and place(name) is Place.OPEN
+
+
+@functools.lru_cache(maxsize=4096)
+def asks(name: str) -> bool:
+    """Whether a field's name is a question's, whatever it lies in."""
+    return not _QUESTION.isdisjoint(words(name))
+
+
+@functools.lru_cache(maxsize=4096)
+def flag(name: str) -> bool | None:
+    """Whom a boolean of this name is true of: True for the user, False for the assistant, None for others."""
+    if plain(name) in _FLAGS_IN_ONE:
+        return _FLAGS_IN_ONE[plain(name)]
+    found = frozenset(words(name))
+    who = found - _FLAG_WORDS
+    if len(who) != 1 or (len(found) == 1 and not who <= _FLAG_BOTS):
+        return None
+    return True if who <= _FLAG_USERS else False if who <= _FLAG_BOTS else None
 
 
 @functools.lru_cache(maxsize=4096)

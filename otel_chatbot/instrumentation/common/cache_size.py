@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ... import config
 from ..._clock import monotonic
@@ -41,11 +41,21 @@ _WALK_SECONDS: Final = 5.0
 _STEP: Final = 1000
 
 
+class Histories(NamedTuple):
+    """How keys of chats are told, which are no cache."""
+
+    types: tuple[str, ...] = ()
+    """The server's types of which a key may be a chat's whatever it is named."""
+    of_type: Callable[[str, Any], bool] = lambda _kind, _key: False
+    named: Callable[[], Callable[[Any], bool]] = lambda: lambda _key: False
+
+
 class RedisSize:
     """The number of cache keys in the application's Redis servers; None before the first answer."""
 
     def __init__(self) -> None:
         self.value: float | None = None
+        self.histories = Histories()
         self.start_anew()
 
     def start_anew(self) -> None:
@@ -98,21 +108,32 @@ class RedisSize:
         when, count = self._walked.get(place, (-_WALK_EVERY, 0))
         now = monotonic()
         if size <= _SMALL or now - when >= _WALK_EVERY:
-            count = _count(own, prefix, now + _WALK_SECONDS)
+            count = self._count(own, prefix, now + _WALK_SECONDS)
             self._walked[place] = (now, count)
         return count if prefix else size - count
 
+    def _count(self, own: Any, prefix: str, end: float) -> int:
+        """Keys that start with a prefix; without one, keys that are no cache. SCAN may give a key twice: each is counted once."""
+        from redis.exceptions import ResponseError
 
-def _count(own: Any, prefix: str, end: float) -> int:
-    """Keys that start with a prefix; without one, keys that are no cache. SCAN may give a key twice while the table grows: each is counted once."""
-    seen = set()
-    walk: Iterator[Any] = own.scan_iter(match=_literal(prefix) + "*" if prefix else None, count=_STEP)
+        is_chat = self.histories.named()
+        found = {
+            hash(key)
+            for key in _until(end, own.scan_iter(match=_literal(prefix) + "*" if prefix else None, count=_STEP))
+            if prefix or not is_cache(key) or is_chat(key)
+        }
+        for kind in () if prefix else self.histories.types:
+            with contextlib.suppress(ResponseError):  # a server before Redis 6 cannot be asked by type
+                walk = _until(end, own.scan_iter(count=_STEP, _type=kind))
+                found |= {hash(key) for key in walk if self.histories.of_type(kind, key)}
+        return len(found)
+
+
+def _until(end: float, walk: Iterator[Any]) -> Iterator[Any]:
     for key in walk:
-        if prefix or not is_cache(key):
-            seen.add(hash(key))
+        yield key
         if monotonic() > end:
-            break
-    return len(seen)
+            return
 
 
 def _literal(prefix: str) -> str:
@@ -135,8 +156,9 @@ REDIS: Final = RedisSize()
 _sources: dict[str, Callable[[], Mapping[Key, float]]] = {}
 
 
-def ask_redis() -> None:
+def ask_redis(histories: Histories) -> None:
     """Let the gauge ask the application's Redis servers."""
+    REDIS.histories = histories
     _sources[a.DbSystem.REDIS.value] = _from_redis
     record.gauge_source(m.CACHE_SIZE, _all)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...metrics.gauges import move_all
+from ...metrics.gauge_series import move_all
 from ...metrics.record import AUTOMATIC
 from ...metrics.store import STORE, GaugeSeries, HistogramSeries, Value
 from ...semconv import attributes as a

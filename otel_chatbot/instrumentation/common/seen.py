@@ -19,6 +19,8 @@ OUTSIDE: Final = "outside"
 """A model was asked outside of any request."""
 ACTIVE: Final = "active"
 """Which of the two windows has ever seen anybody."""
+HISTORY: Final = "history"
+"""The words of keys of Redis under which a chat was found."""
 TOLD: Final = "told"
 """The line about empty figures has been written."""
 

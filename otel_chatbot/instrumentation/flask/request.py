@@ -17,7 +17,7 @@ from ..._clock import perf_counter
 from ..._guard import never_raise
 from ...logs.access import access_record
 from ...metrics import deduplication
-from ...metrics.gauges import GaugeSeries
+from ...metrics.gauge_series import GaugeSeries
 from ...semconv import attributes as a
 from ..active.gauges import ACTIVE, Found
 from ..common import chat_turn

@@ -7,6 +7,8 @@ asked for; so one looks at whether they are switched on. Figures are the same ei
 
 from __future__ import annotations
 
+import sys
+from itertools import chain
 from types import ModuleType
 from typing import Any, Final
 
@@ -31,6 +33,23 @@ CLIENTS: Final[dict[str, tuple[str, ...]]] = {
 """By the module of the instrumentation: the libraries of `genai.boundaries` and `genai.stainless` whose calls it tells."""
 TELLING: Final[set[str]] = set()
 """The libraries whose calls are told by another tool now."""
+
+
+_LITELLM: Final = "litellm"
+
+
+def tell(library: str) -> bool:
+    """Whether the calls of this library are told by another tool, or by a callback of its own."""
+    return library in TELLING or (library == _LITELLM and _litellm_tells())
+
+
+def _litellm_tells() -> bool:
+    """Whether litellm's own callback for OpenTelemetry is set: by its name, or as the object that litellm makes of it."""
+    module = sys.modules[_LITELLM]
+    callbacks = chain(getattr(module, "callbacks", ()), getattr(module, "success_callback", ()))
+    return any(
+        callback == "otel" or any(kind.__name__ == "OpenTelemetry" for kind in type(callback).__mro__) for callback in callbacks
+    )
 
 
 def follow(module: ModuleType, patches: Patches, _ignored: bool) -> None:

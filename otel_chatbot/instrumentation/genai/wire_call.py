@@ -66,7 +66,7 @@ def begin_call(found: Found, boundary: boundaries.Boundary | None) -> Call:
     if spans.captures_content():
         found.asked.body = found.body
     started = 0.0 if boundary is None else boundary.started
-    theirs = boundary is not None and boundary.client.library in others.TELLING
+    theirs = boundary is not None and others.tell(boundary.client.library)
     call = Call(found.provider, found.asked, found.place, started, spans=not theirs)
     if boundary is not None:
         boundary.call, boundary.found = call, found

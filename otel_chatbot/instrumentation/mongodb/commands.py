@@ -25,7 +25,7 @@ from ...semconv import metrics as m
 from ..chats.current import count, current
 from ..common import chat_turn
 from ..common.client_spans import ClientSpans, Prepared, end, mark_failed
-from . import unrecognised, whole_arrays
+from . import rewritten, unrecognised, whole_arrays
 from .documents import WRITES, Write
 from .transactions import Transactions, identity_of, in_transaction
 
@@ -113,7 +113,9 @@ class CommandFigures(monitoring.CommandListener):
             if span is not None:
                 end(span, seconds)
             if read is not None:
-                whole_arrays.read(*read[:2], _shown(reply), whole=read.whole)
+                documents = _shown(reply)
+                whole_arrays.read(read.space, read.query, documents, whole=read.whole)
+                rewritten.shown(read.space, read.query, documents)
             if write is not None:
                 _settle(write, reply, transaction)
             elif transaction is not None and event.command_name == "commitTransaction":

@@ -7,19 +7,16 @@ documentation under "What counts".
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from ..chats.counts import BOTH, NOTHING, RECEIVED, SENT, Counts, total
+from ..chats.current import warn_once
 from ..chats.recognise import Found, Recogniser
-from . import whole_arrays
+from . import rewritten, whole_arrays
 from .statements import RememberedDocument, Space, Statement, StatementCounts
 
 __all__ = ["NOTHING", "WRITES", "Counts", "StatementCounts", "Write"]
-
-_logger = logging.getLogger("otel_chatbot")
-_warned: set[str] = set()
 
 _SETTLING: Final = ("ordered", "errorsOnly", "writeConcern")
 _REPLACED = (
@@ -36,7 +33,7 @@ _AMBIGUOUS = (
 class Write:
     """A command that may write conversations or messages, kept from its start until its reply."""
 
-    __slots__ = ("_changes", "_command", "_kind", "begun", "conversation", "unread")
+    __slots__ = ("_changes", "_command", "_kind", "after", "begun", "conversation", "unread")
 
     def __init__(
         self,
@@ -56,6 +53,8 @@ class Write:
         """The id of a conversation that is inserted and names no other: mostly the driver's."""
         self.unread = unread
         """A collection, and the fields of a document in it that was not recognised."""
+        self.after: Callable[[Mapping[str, Any]], None] | None = None
+        """Is told the reply, if nothing in it failed."""
 
     @property
     def counts(self) -> bool:
@@ -89,7 +88,7 @@ class Write:
         """What the reply says has been written."""
         failed = reply.get("writeErrors")
         if not failed:
-            self._remember()
+            self._remember(reply)
             if self._kind == "insert":
                 return self._changes[0].created if len(self._changes) == 1 else total(c.created for c in self._changes)
         if (self._command.get("writeConcern") or {}).get("w") == 0:
@@ -101,7 +100,9 @@ class Write:
             return self._settle_bulk(reply)
         return self._settle_batch(reply)
 
-    def _remember(self) -> None:
+    def _remember(self, reply: Mapping[str, Any]) -> None:
+        if self.after is not None:
+            self.after(reply)
         for change in self._changes:
             memory = change.memory
             if isinstance(memory, RememberedDocument):
@@ -148,10 +149,11 @@ def _insert(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Wr
         return None
     space, batch = (command.get("$db", ""), collection), len(documents) > 1
     first: tuple[Mapping[str, Any], Found] | None = None
-    changes = []
+    changes, anew = [], rewritten.begin(space, recogniser, batch=batch)
     for document in documents:
         found = recogniser.document(document, collection, batch=batch)
-        changes.append(_made(found, document, space))
+        again = None if anew is None else anew.change(document, found)
+        changes.append(_made(found, document, space) if again is None else again)
         if first is None and found.chat:
             first = document, found
     if first is not None:
@@ -159,9 +161,23 @@ def _insert(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Wr
         if write.conversation is None and first[1].counts.conversations:
             own = recogniser.own_name(first[0])
             write.begun = first[0].get("_id") if own is None else own
+        if anew is not None:
+            write.after = lambda _reply: anew.settle()
         return write
     unread = recogniser.unread(documents[0], collection)
     return None if unread is None else Write("insert", changes, command, unread=unread)
+
+
+def _delete(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:
+    collection, deletes = command.get(name), command.get("deletes") or []
+    if not isinstance(collection, str) or len(deletes) != 1 or deletes[0].get("limit"):
+        return None
+    chat = rewritten.chat_of(deletes[0].get("q"))
+    if chat is None:
+        return None
+    write, space = Write("delete", [], command), (command.get("$db", ""), collection)
+    write.after = lambda reply: rewritten.deleted(space, chat, int(reply.get("n", 0)), recogniser)
+    return write
 
 
 def _updates(name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Write | None:
@@ -210,6 +226,7 @@ def _bulk(_name: str, command: Mapping[str, Any], recogniser: Recogniser) -> Wri
 
 WRITES: Final[dict[str, Callable[[str, Mapping[str, Any], Recogniser], Write | None]]] = {
     "insert": _insert,
+    "delete": _delete,
     "update": _updates,
     "findandmodify": _find_and_modify,
     "bulkwrite": _bulk,
@@ -231,9 +248,9 @@ def _changed(changes: Sequence[StatementCounts], modified: int) -> Counts:
     if modified <= 0:
         return NOTHING
     if any(change.replaces for change in changes):
-        _warn(_REPLACED)
+        warn_once(_REPLACED)
     if any(change.many for change in changes) and len({change.changed for change in changes}) > 1:
-        _warn(_AMBIGUOUS)
+        warn_once(_AMBIGUOUS)
         return NOTHING
     return _spread([change.changed for change in changes], modified)
 
@@ -265,11 +282,5 @@ def _spread(counts: Sequence[Counts], number: int) -> Counts:
         return counts[0].times(number)
     if number >= len(counts):
         return total(counts)
-    _warn(_AMBIGUOUS)
+    warn_once(_AMBIGUOUS)
     return NOTHING
-
-
-def _warn(text: str) -> None:
-    if text not in _warned:
-        _warned.add(text)
-        _logger.warning("%s (said once)", text)

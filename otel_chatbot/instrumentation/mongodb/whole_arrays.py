@@ -9,15 +9,31 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ...metrics import deduplication
 from ..chats.growth import Array
+
+if TYPE_CHECKING:
+    from .rewritten import DeletedChat
 
 MOST: Final = 16
 """Documents that a scope remembers; beyond it the oldest is given up."""
 _MOST_READ: Final = 8
 """A read of more documents is a list of them, not the one that will be written."""
+
+
+class ScopeDocuments:
+    """What one scope has seen of documents."""
+
+    __slots__ = ("arrays", "deleted", "listed")
+
+    def __init__(self) -> None:
+        self.arrays: deque[ReadDocument] = deque(maxlen=MOST)
+        self.listed: list[tuple[tuple[str, str], dict[str, Any], Sequence[Any]]] = []
+        """Replies as they were read, for `rewritten`: where the documents lie, what was asked for, the documents."""
+        self.deleted: list[DeletedChat] = []
+        """What `rewritten` knows of chats whose messages were deleted."""
 
 
 class ReadDocument:
@@ -57,11 +73,7 @@ def made(space: tuple[str, str], document: Mapping[str, Any]) -> ReadDocument:
 
 def keep(seen: ReadDocument) -> None:
     """Remember a document."""
-    scope = deduplication.current()
-    memory = scope.documents
-    if memory is None:
-        memory = scope.documents = deque(maxlen=MOST)
-    memory.append(seen)  # type: ignore[attr-defined]
+    remembered().arrays.append(seen)
 
 
 def written(space: tuple[str, str], fields: Mapping[str, Any], arrays: Mapping[str, Array | None], *, whole: bool) -> None:
@@ -85,7 +97,8 @@ def find(space: tuple[str, str], query: Mapping[str, Any]) -> ReadDocument | Non
     wanted = simple(query)
     if not wanted:
         return None
-    for seen in reversed(tuple(_memory() or ())):  # threads that share a request's scope may add to it meanwhile
+    known = memory()
+    for seen in reversed(tuple(known.arrays) if known else ()):  # threads that share a request's scope may add to it meanwhile
         if seen.space == space and all(seen.fields.get(name, seen) == value for name, value in wanted.items()):
             return seen
     return None
@@ -107,5 +120,14 @@ def _arrays(document: Mapping[str, Any]) -> dict[str, Array]:
     return {name: tuple(value) for name, value in document.items() if isinstance(value, list)}
 
 
-def _memory() -> deque[ReadDocument] | None:
+def memory() -> ScopeDocuments | None:
+    """What the running scope has seen; None where that is nothing."""
     return deduplication.current().documents  # type: ignore[return-value]
+
+
+def remembered() -> ScopeDocuments:
+    """What the running scope has seen, to be added to."""
+    scope = deduplication.current()
+    if scope.documents is None:
+        scope.documents = ScopeDocuments()
+    return scope.documents  # type: ignore[return-value]

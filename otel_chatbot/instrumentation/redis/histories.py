@@ -7,7 +7,6 @@ empty, as a reply says, or a read in the same request.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -17,24 +16,24 @@ from ..chats.counts import CONVERSATION, NOTHING, Counts, total
 from ..chats.growth import Array, growth
 from ..chats.recognise import Found, Recogniser
 from ..chats.shapes import Place
-from ..common import chat_turn
+from ..common import chat_turn, seen
 from ..common.redis_addresses import Address
 from . import keys, memory
 from .keys import Key
 from .memory import KnownList
 from .values import arrays_of
 
-_logger = logging.getLogger("otel_chatbot")
-_warned: set[str] = set()
 _FIRST: Final = 8
 """Elements of an array by which it is known as a chat."""
 _MOST_NAMES: Final = 1024
+_MOST_TOLD: Final = 50
+"""Names that the other processes of the run are told."""
 _REPLACED = (
     "a chat in Redis was written as a whole, and no read in the same request showed what it held: what is new in it cannot be "
     "counted; push new messages, read the chat first, or count them with messages_sent and messages_received"
 )
 NAMES: Final[set[str]] = set()
-"""Names of keys whose values were chats."""
+"""Names of keys whose values were chats; the forms of those without a name."""
 
 
 class History:
@@ -69,7 +68,7 @@ class History:
         if new:
             return self.elements(new, began=began)
         if lost and self.elements(items, began=False) is not NOTHING:
-            _warn(_REPLACED)
+            current.warn_once(_REPLACED)
         return NOTHING
 
     def whole(self, field: str, value: Any, before: dict[str, Array] | None) -> Counts | None:
@@ -84,7 +83,7 @@ class History:
         counts = NOTHING
         for path in chats:
             if before is None:
-                _warn(_REPLACED)
+                current.warn_once(_REPLACED)
             else:
                 counts = counts.plus(self._grown(path or field, before.get(path, ()), arrays[path]))
         return counts
@@ -119,7 +118,7 @@ class History:
             return total(self._counts(item, path) for item in now[len(before) :])
         grown = growth(before, now, lambda item: self._counts(item, path))
         if grown is None:
-            _warn(_REPLACED)
+            current.warn_once(_REPLACED)
             return NOTHING
         return grown if before else grown.plus(CONVERSATION)
 
@@ -152,11 +151,8 @@ class History:
 
     def _is_chat(self) -> None:
         self.memory.is_chat(self.place)
-        if self.key.name and len(NAMES) < _MOST_NAMES:
-            NAMES.add(self.key.name)
-
-
-def _warn(text: str) -> None:
-    if text not in _warned:
-        _warned.add(text)
-        _logger.warning("%s (said once)", text)
+        name = self.key.name or keys.form(self.key.text)
+        if name and name not in NAMES and len(NAMES) < _MOST_NAMES:
+            NAMES.add(name)
+            if len(NAMES) <= _MOST_TOLD:
+                seen.note(seen.HISTORY, name)

@@ -18,7 +18,7 @@ from ...semconv.spec import Source
 from ..common import cache_size
 from ..common.patching import Method, Patches, imported_before, living
 from . import commands as redis_commands
-from . import pool, spans
+from . import history_keys, pool, spans
 from .commands import begin
 from .spans import operation_name
 
@@ -43,7 +43,7 @@ def instrument(tracer_provider: TracerProvider | None = None) -> None:
 
     State.on = redis_commands.State.on = pool.State.on = True
     record.activate_source(Source.REDIS)
-    cache_size.ask_redis()
+    cache_size.ask_redis(cache_size.Histories(history_keys.TYPES, history_keys.of_type, history_keys.named))
     _wrap(client.Redis, client.Pipeline, _one, _many, _remembering)
     _wrap(aio_client.Redis, aio_client.Pipeline, _one_async, _many_async, _remembering)
     _wrap(cluster.RedisCluster, cluster.ClusterPipeline, _one, _many, _remembering_cluster)

@@ -15,6 +15,7 @@ _LONGEST: Final = 256
 _TOKEN: Final = re.compile(r"[^:/|#_\-]+|[:/|#_\-]+")
 """The parts of a key, and what stands between them."""
 _PAUSES: Final = re.compile(r"[:/|#_\-\s]+")
+_SOLID: Final = re.compile(r"[^\W_]+")
 _LONGEST_WORD: Final = 20
 _SAYING: Final = (
     shapes.CHAT_WORDS
@@ -72,6 +73,13 @@ def text_of(value: Any) -> str:
     if type(value) is str:
         return value
     return bytes(value).decode("utf-8", "replace") if isinstance(value, (bytes, bytearray, memoryview)) else str(value)
+
+
+@functools.lru_cache(maxsize=4096)
+def form(text: str) -> str:
+    """What a key without words looks like, and none of what it says: `=0@a.a` for a number at a host; empty for letters alone."""
+    found = _SOLID.sub(lambda part: "0" if part[0].isdecimal() else "a" if part[0].isalpha() else "x", text[:_LONGEST])
+    return "" if found.isalpha() and found != "x" else f"={found}"
 
 
 def _end(run: str, words: list[str], runs: list[tuple[str, str]]) -> None:

@@ -75,6 +75,11 @@ class ScopeMemory:
         """What is known of a list."""
         return self._lists.get(place)
 
+    def unknown(self, place: Place) -> bool:
+        """Whether what a list holds is not known."""
+        known = self._lists.get(place)
+        return known is None or known.lost
+
     def keep_list(self, place: Place, listed: KnownList) -> KnownList:
         """Remember what a list holds."""
         _keep(self._lists, place, listed)

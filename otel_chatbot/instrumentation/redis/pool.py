@@ -99,13 +99,11 @@ def follow(patches: Patches) -> None:
         patches.wrap(aio_pool, "get_connection", _getting_async)
         patches.wrap(aio_pool, "release", _releasing_async)
         patches.wrap(aio_pool, "disconnect", _changing_async)
-        for owner in (pool, aio_pool):
-            patches.wrap(owner, "reset", _changing)
+        patches.wrap(pool, "reset", _changing)
+        patches.wrap(aio_pool, "reset", _changing)
     # The method that opens the socket, for a command and for `connect` alike.
-    opening = "connect_check_health" if hasattr(sync.AbstractConnection, "connect_check_health") else "connect"
-    patches.wrap(sync.AbstractConnection, opening, _connecting)
-    opening = "connect_check_health" if hasattr(aio_connection.AbstractConnection, "connect_check_health") else "connect"
-    patches.wrap(aio_connection.AbstractConnection, opening, _connecting_async)
+    for owner, make in ((sync.AbstractConnection, _connecting), (aio_connection.AbstractConnection, _connecting_async)):
+        patches.wrap(owner, "connect_check_health" if hasattr(owner, "connect_check_health") else "connect", make)
 
 
 def _quiet() -> bool:
@@ -216,7 +214,7 @@ def _connecting_async(original: Method) -> Method:
     return connect
 
 
-# What every command does has its guard written out: a decorator costs a call more.
+# What every command does has its guard and its lock written out: a decorator and `with` cost more than the rest.
 
 
 def _ask(pool: Any) -> _Pool | None:
@@ -225,8 +223,11 @@ def _ask(pool: Any) -> _Pool | None:
         if state is None:
             state = _followed[pool] = _Pool(pool)
             weakref.finalize(pool, state.give_back).atexit = False
-        with state.lock:
+        state.lock.acquire()
+        try:
             state.series.waits()
+        finally:
+            state.lock.release()
     except Exception as error:
         report("_ask", error)
         return None
@@ -278,8 +279,7 @@ def _changed(pool: Any, state: _Pool | None, *, look: bool) -> None:
 
 def _books(pool: Any) -> tuple[Collection[Any], int]:
     """The connections that wait in a pool, and how many are handed out, by the pool's own books."""
-    queue = getattr(pool, "pool", None)
-    if queue is None:
+    if (queue := getattr(pool, "pool", None)) is None:
         return pool._available_connections, len(pool._in_use_connections)
     idle = [connection for connection in list(queue.queue) if connection is not None]
     return idle, len(pool._connections) - len(idle)

@@ -87,18 +87,18 @@ def shows(address: Address, name: str, arguments: Sequence[Any], reply: Any) -> 
         return
     if name == "JSON.GET":
         path = keys.text_of(arguments[1]) if len(arguments) > 1 else ""
+        if path.startswith("$"):  # a list of what is found there, mostly of one
+            reply = (reply[0] if reply else None) if isinstance(reply, list) else reply and reply[1:-1]
         found = parsed(reply)
-        if path.startswith("$") and isinstance(found, list):
-            found = found[0] if found else None
         History(address, arguments[0]).shows(options.json_path(path), found)
     elif not reply:
         for key in arguments if name == "EXISTS" else arguments[:1]:
             remembered, place = memory.current(), (address, keys.text_of(key))
-            if remembered.listed(place) is None and _from_the_start(name, arguments):
+            if remembered.unknown(place) and _from_the_start(name, arguments):
                 remembered.keep_list(place, KnownList())
     elif name == "LRANGE" and isinstance(reply, list) and list(map(keys.text_of, arguments[1:3])) == ["0", "-1"]:
         remembered, place = memory.current(), (address, keys.text_of(arguments[0]))
-        if remembered.listed(place) is None:
+        if remembered.unknown(place):
             remembered.keep_list(place, KnownList(reply))
 
 
@@ -114,12 +114,7 @@ def _one(address: Address, key: Any, field: Any, value: Any) -> int:
     cache = other_keys.is_cache(key)
     if value is None:
         return _none(address, key, keys.text_of(field), cache=cache)
-    if (
-        value[:1] in STARTS
-        and may_chat(value)
-        and other_keys.may_be_chat(key)
-        and History(address, key).shows(keys.text_of(field), parsed(value))
-    ):
+    if value[:1] in STARTS and other_keys.may_be_chat(key) and History(address, key).shows(keys.text_of(field), parsed(value)):
         return 0
     return 1 if cache else 0
 

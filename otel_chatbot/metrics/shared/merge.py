@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ...semconv.spec import Kind, MetricSpec
-from ..series import EXEMPLAR, EXEMPLAR_CELLS, GONE, OVERFLOW_KEY, Exemplar, Key, Value
+from ..gauge_series import GONE
+from ..series import EXEMPLAR, EXEMPLAR_CELLS, OVERFLOW_KEY, Exemplar, Key, Value
 
 
 class Slot:

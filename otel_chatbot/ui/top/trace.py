@@ -9,6 +9,7 @@ from typing import Final
 
 from rich.text import Text
 
+from ...semconv.logs import EXCEPTION
 from .state import Json, State
 from .words import clock, duration, safe
 
@@ -84,7 +85,7 @@ def _event(event: Json) -> Text:
 
 def _log(log: Json) -> Text:
     style = "red" if log["level"] >= 17 else "yellow" if log["level"] >= 13 else "dim"
-    exception = log.get("exception")
+    exception = log.get(EXCEPTION)
     more = f" ({exception['type']}: {exception['message']})" if exception else ""
     text = f"  {clock(log['at'])} {log['severity']} {log['logger']}: {log['body']}{more}"
     return Text(safe(text, 500), style=style, no_wrap=True, overflow="ellipsis")

@@ -16,9 +16,20 @@ def run(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProces
     return subprocess.run(command, cwd=folder, env=clean_env(env), capture_output=True, text=True, timeout=60)
 
 
-def test_doctor_finds_a_fresh_installation_well_and_leaves_no_file(tmp_path: Path) -> None:
+def test_doctor_finds_a_fresh_installation_well_and_says_what_it_did_not_look_at_and_leaves_no_file(tmp_path: Path) -> None:
     done = run(tmp_path, "doctor")
     assert done.returncode == 0, done.stdout + done.stderr
+    first, *lines = done.stdout.splitlines()
+    assert first.startswith("✓ no fault in ")
+    assert first.endswith(" looked at; 5 not looked at")
+    text = "\n".join(lines)
+    for words in ("otel-chatbot doctor http://127.0.0.1:5000", "--app app.py", "MONGODB_URI", "REDIS_URL", "--collector"):
+        assert words in text.partition("Not looked at")[2].partition("Looked at")[0]
+    assert "no fault" not in text, "the verdict alone says it, of what it counts"
+    assert "\x1b" not in done.stdout, "not a terminal"
+    for library in ("click", "jinja2", "structlog"):
+        assert f"opentelemetry-instrumentation-{library}" not in text, "its time or records say nothing more of a chatbot"
+    assert "opentelemetry-instrumentation-asgi" in text
     assert "distro: otel_chatbot (installed: otel_chatbot)" in done.stdout
     assert "opentelemetry-sdk 1." in done.stdout
     assert "all at their defaults" in done.stdout
@@ -54,3 +65,12 @@ def test_doctor_says_what_to_do_about_a_route_that_is_not_there(tmp_path: Path) 
         done = run(tmp_path, "doctor", f"http://127.0.0.1:{app.port}")
     assert done.returncode == 1
     assert "✗ none of the six routes is there: the app runs without otel-chatbot" in done.stdout
+
+
+def test_what_a_terminal_cannot_write_is_written_out_and_ends_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "grüß"
+    folder.mkdir()
+    done = run(folder, "doctor", PYTHONIOENCODING="ascii", PYTHONUTF8="0", OTEL_SDK_DISABLED="true")
+    assert done.returncode == 1
+    assert done.stdout.startswith("x 1 fault in ")
+    assert "gr\\xfc\\xdf" in done.stdout

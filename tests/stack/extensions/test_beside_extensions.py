@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.extended import Extended
-from support.process import Process, wait_for
+from support.process import COMPILED_ONCE, Process, wait_for
 
 APPS = Path(__file__).resolve().parents[1] / "apps"
 REST = """
@@ -62,7 +62,8 @@ app.run(host="127.0.0.1", port=int(os.environ["PORT"]))
 
 def test_our_routes_answer_beside_the_usual_extensions(tmp_path: Path, extensions: Path) -> None:
     command = [str(extensions / "opentelemetry-instrument"), str(extensions / "python"), str(APPS / "extended.py")]
-    with Process(command, tmp_path, {"PATH": f"{extensions}:/usr/bin:/bin"}, name="extended") as process:
+    env = {"PATH": f"{extensions}:/usr/bin:/bin", **COMPILED_ONCE}
+    with Process(command, tmp_path, env, name="extended") as process:
         assert process.popen.wait(120) == 0, process.stderr
         answers = json.loads(process.stdout)
     assert len(answers) == 19

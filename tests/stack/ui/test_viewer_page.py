@@ -221,9 +221,10 @@ def test_axe_finds_nothing_serious_on_any_page_nor_in_its_dark_colours(page: Pag
         page.goto(viewer.url + path)
         expect(page.locator(content).first).to_be_visible()
         told = Axe().run(page).response["violations"]
-        page.emulate_media(color_scheme="dark")
-        told += Axe().run(page, options={"runOnly": ["color-contrast"]}).response["violations"]
-        page.emulate_media(color_scheme="light")
+        if path in (f"/conversations/{said.talk}", "/logs", "/now"):  # which have all colours
+            page.emulate_media(color_scheme="dark")
+            told += Axe().run(page, options={"runOnly": ["color-contrast"]}).response["violations"]
+            page.emulate_media(color_scheme="light")
         wrong = [(one["id"], one["nodes"][0]["html"]) for one in told if one["impact"] in ("serious", "critical")]
         found |= {path: wrong} if wrong else {}
     assert found == {}

@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from support.process import Process, free_port, get, wait_for
+from support.process import COMPILED_ONCE, Process, free_port, get, wait_for
 from support.venvs import environment
 from support.wires.ledger import Record
 
@@ -82,12 +82,14 @@ class World:
     def __init__(self, folder: Path, name: str, *, watched: bool, settings: dict[str, str] | None = None) -> None:
         python = environment(name) / "python"
         self.watched = watched
-        self.wires = Process([str(python), "-m", "support.wires"], folder, {"PYTHONPATH": str(TESTS)}, name="wires")
+        self.wires = Process(
+            [str(python), "-m", "support.wires"], folder, {"PYTHONPATH": str(TESTS), **COMPILED_ONCE}, name="wires"
+        )
         self.wires.wait(lambda: self.wires.stdout.endswith("\n"), "the model server")
         self.addresses = json.loads(self.wires.stdout)
         self.port = free_port()
         env = {
-            **SECRETS, **QUIET, "PYTHONPATH": str(TESTS), "WIRES": json.dumps(self.addresses), "PORT": str(self.port),
+            **SECRETS, **QUIET, **COMPILED_ONCE, "PYTHONPATH": str(TESTS), "WIRES": json.dumps(self.addresses), "PORT": str(self.port),
             "CHATBOT_OTEL_LOG_DIR": str(folder / "logs"), "OTEL_BSP_SCHEDULE_DELAY": "200", "HOME": str(folder),
             # Without this, the first stream of each model would be sent unasked, to find out whether it tells its tokens.
             "CHATBOT_OTEL_AI_ADDRESSES": "127.0.0.1/v1/chat=openai,127.0.0.1/v1/completions=openai",

@@ -63,5 +63,5 @@ def test_an_answer_that_is_none_is_told_of_with_the_address(status: int, answer:
 def test_who_is_not_there_and_what_is_no_address_are_told_of() -> None:
     with pytest.raises(PrometheusError, match=r"does not answer: .*refused"):
         PrometheusApi(f"http://127.0.0.1:{free_port()}").vector("x")
-    with pytest.raises(PrometheusError, match="localhost:9090 is no address of a Prometheus: expected one like http://"):
+    with pytest.raises(PrometheusError, match="localhost:9090 is not the address of a Prometheus: expected one like http://"):
         PrometheusApi("localhost:9090")

@@ -108,4 +108,4 @@ def test_what_cannot_be_done_is_one_line_and_misuse(tmp_path: Path, capsys: pyte
     assert render(RenderOptions(str(tmp_path / "file"))) == 2
     assert capsys.readouterr().err.startswith(f"{tmp_path / 'file'}: ")
     assert render(RenderOptions(str(tmp_path), runbooks="wiki/books")) == 2
-    assert "wiki/books is no absolute address: expected one like https://" in capsys.readouterr().err
+    assert "wiki/books is not an absolute address: expected one like https://" in capsys.readouterr().err

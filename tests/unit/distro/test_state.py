@@ -66,7 +66,7 @@ def test_a_second_thread_waits_for_a_set_up_that_is_under_way_and_a_step_may_ask
         going.set()
         ended.wait(60)
 
-    threads = [threading.Thread(target=setup.run, args=(slow,)) for _ in range(2)]
+    threads = [threading.Thread(target=setup.run, args=(slow,), daemon=True) for _ in range(2)]
     threads[0].start()
     assert going.wait(60)
     threads[1].start()

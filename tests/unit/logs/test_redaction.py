@@ -36,6 +36,11 @@ MASKED = {
     ],
     "JSON web token": [("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dozjgNryP4J3jVmN", "jwt ****")],
     "bearer token": [("sent Bearer abc.def-123456 on", "sent Bearer **** on"), ("bearer CANARY-token-x", "bearer ****")],
+    "key in a URL": [
+        ("POST http://a/v1:generate?key=abc&alt=sse", "POST http://a/v1:generate?key=****&alt=sse"),
+        ("http://a/v1?alt=sse&subscription-key=abc 200", "http://a/v1?alt=sse&subscription-key=**** 200"),
+        ("http://a/v1?cache_key=abc", "http://a/v1?cache_key=abc"),
+    ],
     "API key": [
         ("key sk-proj-abcdef123456", "key ****"),
         ("AKIAIOSFODNN7EXAMPLE", "****"),

@@ -34,6 +34,7 @@ def test_a_page_is_named_after_its_alert(name: str, page: str) -> None:
         ("{job|any chatbot}", '{{ or $labels.job "any chatbot" }}'),
         ("{value} of all", "{{ $value | humanize }} of all"),
         ("{{ $x }} stays", "{{ $x }} stays"),
+        ("{{job}} stays", "{{job}} stays"),
     ],
 )
 def test_labels_and_the_value_stand_in_the_words_as_templates(says: str, template: str) -> None:

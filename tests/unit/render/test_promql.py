@@ -48,8 +48,8 @@ def test_a_metric_is_asked_for_with_its_parts_and_limits() -> None:
     assert (
         selector(m.RESPONSE_TIME, 'job="a"', 'b="c"', part="_bucket") == 'chatbot_response_time_seconds_bucket{job="a", b="c"}'
     )
-    limited = Scope().only('job="a"')
-    assert limited.series(m.API_REQUESTS, 'b="c"') == 'chatbot_api_requests_total{job="a", b="c"}'
+    limited = Scope(matchers=('x="y"',)).only('job="a"')
+    assert limited.series(m.API_REQUESTS, 'b="c"') == 'chatbot_api_requests_total{x="y", job="a", b="c"}'
     assert Scope(by=("db.system.name",)).labels("le") == "db_system_name, le"
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from support.viewer import BEGIN, batch_of, chat, log_request, store, trace_request
@@ -26,6 +27,22 @@ def test_the_file_keeps_its_limit_and_the_oldest_go_first(tmp_path: Path, scale:
         assert found == kept, "the text index knows rows that have gone"
     one.close()
     assert sum(os.path.getsize(path) for path in tmp_path.iterdir()) <= LEAST
+
+
+def test_file_and_log_together_keep_the_limit_while_many_send_at_once(tmp_path: Path, scale: int) -> None:
+    one = store(tmp_path, LEAST)
+    batches = [
+        batch_of(log_request(*({"body": f"record {part} {number} " + "word " * 100, "at": number} for number in range(500))))
+        for part in range(36 * scale)
+    ]
+    most = 0
+    with ThreadPoolExecutor(16) as senders:
+        for _ in as_completed([senders.submit(one.write, batch) for batch in batches]):
+            most = max(most, sum(path.stat().st_size for path in tmp_path.glob("ui.sqlite*")))
+    with one.reading() as db:
+        assert db.execute("SELECT min(id) FROM log").fetchone()[0] > 1, "nothing had to go: the test does not reach the limit"
+    one.close()
+    assert most <= LEAST
 
 
 def test_what_is_too_old_goes_and_what_is_newer_stays(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def bodies() -> st.SearchStrategy[bytes]:
 
 
 def test_whatever_is_posted_is_taken_or_refused_with_a_reason_and_never_raises(taking: Ingest, scale: int) -> None:
-    @settings(max_examples=150 * scale)
+    @settings(max_examples=50 * scale)
     @given(st.sampled_from(PATHS), bodies(), st.sampled_from([PROTOBUF, JSON]), st.sampled_from(["", "gzip", "raw"]))
     def post(path: str, body: bytes, kind: str, encoding: str) -> None:
         if encoding == "raw":

@@ -35,11 +35,11 @@ def test_a_value_that_can_be_used_has_no_problem(check: Check, value: str) -> No
 @pytest.mark.parametrize(
     ("check", "value", "problem"),
     [
-        (PORT, "1.5", Problem("it is no whole number", "set a whole number, 0 to 65535")),
+        (PORT, "1.5", Problem("it is not a whole number", "set a whole number, 0 to 65535")),
         (PORT, "65536", Problem("it is not a whole number, 0 to 65535", "set a whole number, 0 to 65535")),
         (checks.whole_number(1), "0", Problem("it is not a whole number, 1 or more", "set a whole number, 1 or more")),
         *(
-            (checks.positive("seconds"), value, Problem("it is no number of seconds above 0", "set seconds, such as 10"))
+            (checks.positive("seconds"), value, Problem("it is not a number of seconds above 0", "set seconds, such as 10"))
             for value in ("0", "-1", "inf", "nan", "10s")
         ),
         (checks.one_of("gzip", "none"), "zstd", Problem("it is not known", "set one of gzip, none")),
@@ -54,7 +54,7 @@ def test_a_number_or_a_word_that_cannot_be_used_is_replaced_by_the_default(check
     [
         ("collector:4318", "it has no scheme"),
         *(
-            (value, "it is no http address")
+            (value, "it is not an http address")
             for value in ("ftp://c", "http://", "http://c:0", "http://c:port", "http://c:99999")
         ),
     ],
@@ -89,7 +89,7 @@ def test_of_several_expressions_the_good_ones_stay() -> None:
     problem = checks.expressions("health,(,^/a,[", NOTHING)
     assert problem is not None
     assert problem.instead == "health,^/a"
-    assert problem.why.count("is no regular expression") == 2
+    assert problem.why.count("is not a regular expression") == 2
     none_good = checks.expressions("(", NOTHING)
     assert none_good is not None
     assert none_good.instead is None

@@ -30,7 +30,7 @@ def test_pairs_with_good_escapes_have_no_problem(text: str) -> None:
 def test_an_item_that_is_no_pair_is_left_out_and_the_others_stay() -> None:
     problem = resource.check("a, b=c ,=d,e=100%", {})
     assert problem is not None
-    assert problem.why == "'a' is no key=value; '=d' is no key=value; the value of 'e' has a bad escape"
+    assert problem.why == "'a' is not a key=value pair; '=d' is not a key=value pair; the value of 'e' has a bad escape"
     assert problem.instead == " b=c ,e=100%"
     nothing_left = resource.check("a", {})
     assert nothing_left is not None

@@ -16,7 +16,7 @@ BAD = [
     ({"OTEL_PYTHON_CONTEXT": "nope"}, {}, "contextvars_context"),
     ({"OTEL_PYTHON_TRACER_PROVIDER": "nope"}, {}, "sdk_tracer_provider"),
     ({"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "-1"}, {}, "0 or more"),
-    ({"OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT": "many"}, {}, "no whole number"),
+    ({"OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT": "many"}, {}, "not a whole number"),
     ({"OTEL_BSP_SCHEDULE_DELAY": "5s"}, {}, "1 or more"),
     ({"OTEL_BSP_MAX_QUEUE_SIZE": "100"}, {"OTEL_BSP_MAX_QUEUE_SIZE": "100", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "100"}, "512"),
     (
@@ -37,7 +37,7 @@ BAD = [
     ({"OTEL_EXPORTER_OTLP_TIMEOUT": "10s"}, {}, "seconds"),
     ({"OTEL_EXPORTER_OTLP_LOGS_COMPRESSION": "zstd"}, {}, "gzip"),
     ({"OTEL_PYTHON_FLASK_EXCLUDED_URLS": "health,("}, {"OTEL_PYTHON_FLASK_EXCLUDED_URLS": "health"}, "regular expression"),
-    ({"OTEL_RESOURCE_ATTRIBUTES": "a,b=c,=d"}, {"OTEL_RESOURCE_ATTRIBUTES": "b=c"}, "'a' is no key=value"),
+    ({"OTEL_RESOURCE_ATTRIBUTES": "a,b=c,=d"}, {"OTEL_RESOURCE_ATTRIBUTES": "b=c"}, "'a' is not a key=value pair"),
     ({"OTEL_EXPORTER_PROMETHEUS_PORT": "99999"}, {}, "0 to 65535"),
     ({"OTEL_SDK_DISABLED": "perhaps"}, {}, "true, false"),
 ]

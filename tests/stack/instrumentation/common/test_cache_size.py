@@ -9,14 +9,17 @@ import pytest
 import redis
 from cachelib import SimpleCache
 from support.databases import TRACING, Figures, undisturbed, until
+from support.redis_shapes import SHAPES
 from support.servers import RedisServer
 
 from otel_chatbot import config
 from otel_chatbot.health import clients
 from otel_chatbot.instrumentation import cachelib
 from otel_chatbot.instrumentation.common import cache_size
+from otel_chatbot.instrumentation.redis import histories
 from otel_chatbot.instrumentation.redis import hooks as instrumentation
 from otel_chatbot.metrics import deduplication, record
+from otel_chatbot.metrics.shared.facts import FACTS
 from otel_chatbot.metrics.view import read
 from otel_chatbot.semconv import metrics as m
 
@@ -26,6 +29,8 @@ def on() -> Iterator[None]:
     with undisturbed(), deduplication.request_scope():
         instrumentation.instrument(TRACING)
         clients.forget_all()
+        FACTS.forget()
+        histories.NAMES.clear()
         cache_size.REDIS.value = None
         cache_size.REDIS.start_anew()
         yield
@@ -66,6 +71,37 @@ def test_keys_of_known_libraries_and_of_the_setting_are_no_cache(client, monkeyp
     client.mset(dict.fromkeys((*others, "flask_cache_app.f_memver", "own:1", "key", "celery_of_mine"), 1))
     assert size() == {"redis": 3}
     monkeypatch.setattr(config, "current", lambda: config.Settings(cache_exclude=("own:", "none:")))
+    assert size() == {"redis": 2}
+
+
+def test_chats_are_no_cache(client) -> None:
+    sizes = {}
+    for shape in SHAPES:
+        client.flushdb()
+        client.set("answer:5d41", "x")
+        shape.write(client)
+        assert client.dbsize() > 1
+        sizes[shape.name] = size()["redis"]
+    assert sizes == dict.fromkeys(sizes, 1)
+
+
+def test_lists_of_chats_that_this_run_has_not_seen_are_no_cache(client) -> None:
+    with record.own_traffic():
+        client.rpush("chat:1", "x"), client.xadd("room:1", {"a": "b"}), client.zadd("messages:1", {"x": 1})
+        client.rpush("jobs", "x"), client.zadd("ranking", {"x": 1}), client.set("chat:answer", "x")
+    assert size() == {"redis": 3}
+
+
+def test_a_server_that_cannot_be_asked_by_type_says_how_many_keys_it_holds(client, monkeypatch) -> None:
+    whole = redis.Redis.scan_iter
+
+    def scan_iter(self, *args, _type=None, **kwargs):
+        if _type is not None:
+            raise redis.ResponseError("syntax error")
+        return whole(self, *args, **kwargs)
+
+    monkeypatch.setattr(redis.Redis, "scan_iter", scan_iter)
+    client.set("a", 1), client.rpush("chat:1", "x")
     assert size() == {"redis": 2}
 
 

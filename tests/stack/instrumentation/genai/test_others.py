@@ -19,16 +19,24 @@ SCOPES = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["theirs", "ours"])
-def tools(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """What came of one call of each kind beside each tool; the parameter is who was there first."""
-    command = [str(environment("beside")), "-m", "support.beside.model_tools", request.param]
-    env = {**os.environ, "CHATBOT_OTEL_AI_ADDRESSES": "127.0.0.1=openai"}
+PROOF = int(os.environ.get("OTEL_CHATBOT_TEST_SCALE", "1")) > 1
+
+
+def run(of: str, module: str, *arguments: str) -> dict[str, Any]:
+    """What a module of support/beside prints."""
+    command = [str(environment(of)), "-m", f"support.beside.{module}", *arguments]
+    env = {**os.environ, "CHATBOT_OTEL_AI_ADDRESSES": "127.0.0.1=openai", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
     done = subprocess.run(command, cwd=ROOT / "tests", env=env, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "telemetry fault" not in done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
+
+
+@pytest.fixture(scope="module", params=["theirs", "ours"] if PROOF else ["theirs"])
+def tools(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What came of one call of each kind beside each tool; the parameter is who was there first."""
+    return run("beside", "model_tools", request.param)
 
 
 @pytest.mark.parametrize("tool", SCOPES)
@@ -53,3 +61,12 @@ def test_calls_and_tokens_are_those_of_the_server(tools: dict[str, Any], tool: s
         [(asked, answered)] = call["told"]
         told = {"input": asked} if name == "embedding" else {"input": asked, "output": answered}
         assert (call["calls"], call["errors"], call["tokens"]) == (1, 0, told), name
+
+
+if PROOF:
+
+    def test_where_litellm_tells_its_calls_by_itself_ours_makes_no_span() -> None:
+        found = run("clients", "litellm_native")
+        assert (found["ours"]["scopes"], found["theirs"]["scopes"]) == (["otel_chatbot"], ["litellm"])
+        assert found["ours"]["calls"] == found["theirs"]["calls"] == 1
+        assert found["ours"]["tokens"] == found["theirs"]["tokens"]

@@ -16,7 +16,7 @@ from pymongo.errors import BulkWriteError, ClientBulkWriteException, DuplicateKe
 from support.databases import TRACING, Figures, undisturbed
 from support.servers import MongoServer
 
-from otel_chatbot.instrumentation.mongodb import documents as mongo_documents
+from otel_chatbot.instrumentation.chats.current import WARNED
 from otel_chatbot.instrumentation.mongodb import hooks as instrumentation
 from otel_chatbot.metrics import deduplication
 from otel_chatbot.semconv import metrics as m
@@ -41,7 +41,7 @@ def sampled(request: pytest.FixtureRequest) -> Iterator[None]:
     with undisturbed(), deduplication.request_scope():
         TRACING.sampler = request.param
         instrumentation.instrument(TRACING)
-        mongo_documents._warned.clear()
+        WARNED.clear()
         yield
         instrumentation.uninstrument()
         TRACING.sampler = "always_on"

@@ -18,8 +18,8 @@ from support.databases import TRACING, Figures, undisturbed
 from support.servers import MongoServer
 
 from otel_chatbot import _wiring
+from otel_chatbot.instrumentation.chats.current import WARNED
 from otel_chatbot.instrumentation.common import chat_turn
-from otel_chatbot.instrumentation.mongodb import documents as mongo_documents
 from otel_chatbot.instrumentation.mongodb import hooks as instrumentation
 from otel_chatbot.instrumentation.mongodb import unrecognised
 from otel_chatbot.metrics import deduplication
@@ -65,7 +65,7 @@ class Chat:
 def chat(mongo_server: MongoServer, capfd: pytest.CaptureFixture) -> Iterator[Chat]:
     with undisturbed(), deduplication.request_scope():
         instrumentation.instrument(TRACING)
-        mongo_documents._warned.clear()
+        WARNED.clear()
         chat = Chat(mongo_server.uri)
         yield chat
         chat.client.close()

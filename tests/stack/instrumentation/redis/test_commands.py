@@ -5,48 +5,22 @@ from __future__ import annotations
 import asyncio
 import threading
 import uuid
-from collections.abc import Iterator
 
 import pytest
 import redis
 from opentelemetry import trace
-from opentelemetry.instrumentation.redis import RedisInstrumentor
 from redis import asyncio as aio
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from support.databases import TRACING, Figures, statement, undisturbed, unkept
+from support.databases import TRACING, Figures, statement, unkept
 from support.process import free_port
-from support.servers import RedisServer
 
 from otel_chatbot import config
-from otel_chatbot.health import clients
-from otel_chatbot.instrumentation.common import cache_size
-from otel_chatbot.instrumentation.redis import hooks as instrumentation
-from otel_chatbot.metrics import deduplication, record
+from otel_chatbot.metrics import record
 from otel_chatbot.metrics.store import STORE
 from otel_chatbot.semconv import metrics as m
 
-
-@pytest.fixture(autouse=True, params=["always_on", "always_off"])
-def sampler(request: pytest.FixtureRequest) -> Iterator[str]:
-    with undisturbed(), deduplication.request_scope():
-        TRACING.sampler = request.param
-        TRACING.exporter.clear()
-        instrumentation.instrument(TRACING)
-        yield request.param
-        instrumentation.uninstrument()
-        TRACING.sampler, TRACING.broken = "always_on", False
-
-
-@pytest.fixture(params=[2, 3])
-def client(request: pytest.FixtureRequest, sampler: str, redis_server: RedisServer) -> Iterator[redis.Redis]:
-    """A client in each of the two protocols: their replies differ."""
-    with redis.Redis(port=redis_server.port, db=3, protocol=request.param) as client:
-        with record.own_traffic():
-            client.flushdb()
-            client.mset({"a": 1, "b": 2})
-            client.hset("h", mapping={"x": 1, "y": 2})
-        yield client
+pytestmark = pytest.mark.usefixtures("sampler")
 
 
 class Reads:
@@ -290,60 +264,6 @@ def test_a_cancelled_task_spoils_no_later_count(redis_server) -> None:
     assert figures(m.DB_CLIENT_DURATION, "CancelledError") == 1
 
 
-@pytest.fixture(scope="module")
-def cluster_server(tmp_path_factory) -> Iterator[RedisServer]:
-    """A cluster of one node that holds every slot."""
-    folder = tmp_path_factory.mktemp("cluster")
-    port = free_port()
-    with RedisServer(
-        folder, port, "--cluster-enabled", "yes", "--dir", str(folder), "--cluster-port", str(free_port())
-    ) as server:
-        with redis.Redis(port=port) as node:
-            node.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
-            server.wait(lambda: node.cluster("info").get("cluster_state") == "ok", "the cluster")
-        yield server
-
-
-def test_a_cluster_client_counts_its_calls_and_nothing_of_its_own_housekeeping(cluster_server) -> None:
-    figures = Figures()
-    with redis.RedisCluster(host="127.0.0.1", port=cluster_server.port) as cluster:
-        assert clients.redis() is cluster
-        cluster.set("a", 1)
-        cluster.get("a"), cluster.get("none")
-        pipe = cluster.pipeline()
-        pipe.get("a").get("none").get("a")
-        pipe.execute()
-    assert (figures(m.CACHE_HITS), figures(m.CACHE_MISSES)) == (3, 2)
-    assert figures.series(m.CACHE_OPERATION_TIME) == {("SET",): 1, ("GET",): 2, ("PIPELINE",): 1}
-    assert figures(m.DB_CLIENT_DURATION, "redis", "GET", cluster_server.port) == 2
-
-
-def test_a_cluster_says_how_many_keys_it_holds(cluster_server) -> None:
-    with redis.RedisCluster(host="127.0.0.1", port=cluster_server.port) as cluster:
-        cluster.flushall()
-        for n in range(7):
-            cluster.set(f"key{n}", n)
-        cluster.set("otel_chatbot:own", 1, ex=60)
-        with record.own_traffic():
-            assert cache_size.RedisSize()._answer("cluster", cluster) == 7
-
-
-def test_an_asyncio_cluster_client_counts_alike(cluster_server) -> None:
-    figures = Figures()
-
-    async def chat() -> None:
-        async with aio.RedisCluster(host="127.0.0.1", port=cluster_server.port) as cluster:
-            await cluster.set("a", 1)
-            await asyncio.gather(cluster.get("a"), cluster.get("none"))
-            pipe = cluster.pipeline()
-            pipe.get("a").get("none")
-            await pipe.execute()
-
-    asyncio.run(chat())
-    assert (figures(m.CACHE_HITS), figures(m.CACHE_MISSES)) == (2, 2)
-    assert figures.series(m.CACHE_OPERATION_TIME) == {("SET",): 1, ("GET",): 2, ("PIPELINE",): 1}
-
-
 def test_exemplars_name_the_request_in_which_the_operation_ran(client, sampler) -> None:
     series = STORE.instrument(m.CACHE_OPERATION_TIME).at(("GET",))
     unkept(series)
@@ -397,34 +317,6 @@ def test_a_broken_tracer_reaches_neither_the_application_nor_the_figures(client,
     assert figures(m.CACHE_HITS) == 2
 
 
-def test_switched_off_nothing_is_counted_and_on_again_everything_once(client) -> None:
-    figures = Figures()
-    instrumentation.uninstrument()
-    instrumentation.uninstrument()
-    client.get("a")
-    assert figures.series(m.CACHE_OPERATION_TIME) == figures.series(m.CACHE_HITS) == {}
-    assert not hasattr(redis.Redis.execute_command, "__wrapped__")
-    instrumentation.instrument(TRACING)
-    instrumentation.instrument(TRACING)
-    client.get("a")
-    assert figures.series(m.CACHE_OPERATION_TIME) == {("GET",): 1}
-    assert figures(m.CACHE_HITS) == 1
-
-
-def test_where_the_application_switches_upstreams_spans_on_there_is_one_set_of_spans(client, sampler) -> None:
-    figures = Figures()
-    RedisInstrumentor().instrument(tracer_provider=TRACING)
-    try:
-        with TRACING.request():
-            client.get("a")
-            client.pipeline().get("a").execute()
-    finally:
-        RedisInstrumentor().uninstrument()
-    client.get("a")
-    assert figures(m.CACHE_HITS) == 3
-    assert [span.name for span in TRACING.spans if span.name == "GET"] == ["GET"] * (3 if sampler == "always_on" else 0)
-
-
 def test_a_span_is_the_current_one_while_its_operation_runs_and_no_longer(client, sampler) -> None:
     inside = []
     client.set_response_callback("GET", lambda reply, **_: inside.append(trace.get_current_span().get_span_context()) or reply)
@@ -445,15 +337,3 @@ def test_a_long_pipeline_has_a_span_of_bounded_length(client, sampler) -> None:
     spans = [span for span in TRACING.spans if span.name.startswith("MGET")]
     assert [len(span.name) for span in spans] == ([1000] if sampler == "always_on" else [])
     assert all(len(line) <= 1000 for span in spans for line in str(span.attributes["db.query.text"]).split("\n"))
-
-
-def test_a_client_older_than_the_instrumentation_is_counted_and_known(redis_server) -> None:
-    instrumentation.uninstrument()
-    clients.forget_all()
-    with redis.Redis(port=redis_server.port) as early:
-        assert clients.redis() is None
-        instrumentation.instrument(TRACING)
-        assert early in clients.redis_clients()
-        figures = Figures()
-        early.get("none")
-        assert figures(m.CACHE_MISSES) == 1

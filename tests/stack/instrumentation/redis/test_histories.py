@@ -15,6 +15,7 @@ from support.redis_shapes import NONE, SHAPES, Shape, a, grown, q, turn
 from support.servers import RedisServer
 
 from otel_chatbot import config
+from otel_chatbot.instrumentation.chats.current import WARNED
 from otel_chatbot.instrumentation.common import chat_turn
 from otel_chatbot.instrumentation.redis import histories
 from otel_chatbot.instrumentation.redis import hooks as instrumentation
@@ -62,7 +63,7 @@ def chat(redis_server: RedisServer) -> Iterator[Chat]:
         instrumentation.instrument(TRACING)
         record.activate(m.CONVERSATIONS_CREATED, m.MESSAGES_SENT, m.MESSAGES_RECEIVED)
         histories.NAMES.clear()
-        histories._warned.clear()
+        WARNED.clear()
         deduplication.current().keys = None  # what this thread has seen of the same keys in another test
         chat = Chat(redis_server.port)
         yield chat

@@ -72,6 +72,17 @@ def test_an_app_that_is_not_healthy_says_which_checks_fail_and_a_503_of_somebody
 
 
 @pytest.mark.parametrize(
+    ("status", "words"),
+    [(429, "limiter.request_filter"), (503, "maintenance"), (405, "no GET"), (500, "its log says where")],
+)
+def test_a_route_that_something_in_the_app_refuses_says_what_does_so(status: int, words: str) -> None:
+    [one] = wrong(found(answers(metrics=(status, "busy"))))
+    assert (one.name, one.status) == ("route", Status.FAILED)
+    assert one.message.startswith(f"/metrics: {status}: ")
+    assert words in one.message
+
+
+@pytest.mark.parametrize(
     ("environ", "said"),
     [
         ({}, "it asks for a token, and none is set here"),

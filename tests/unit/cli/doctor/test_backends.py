@@ -43,7 +43,7 @@ def test_what_answers_is_well_and_the_way_there_is_said_not_to_be_looked_at(
 @pytest.mark.parametrize(
     ("look", "answer", "status", "words"),
     [
-        (COLLECTOR, "<html>", 200, "is no collector's own metrics"),
+        (COLLECTOR, "<html>", 200, "is not a collector's own metrics"),
         (COLLECTOR, "", 500, "do not answer: HTTP Error 500"),
         (PROMETHEUS, VECTOR % "[]", 200, "has no figure of a chatbot"),
         (PROMETHEUS, "", 500, "answers 500"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import threading
 import zlib
 from collections.abc import Iterator
 
@@ -154,8 +155,12 @@ def test_a_post_that_nobody_answers_is_for_later_and_says_the_kind_of_error(monk
 def test_after_a_fork_the_child_posts_over_a_connection_of_its_own(otlp_sink: OtlpSink, target: Target) -> None:
     target.post(Payload(Signal.LOGS, logs(1)))
     parents = target._transport
-    target.hold(60)  # as a fork does, in the parent, and then in the child
+    posting = threading.Thread(target=target.hold, args=(60,))  # a thread of the parent's, which the child does not have
+    posting.start()
+    posting.join()
     target.start_anew()
+    assert target._posting.acquire(blocking=False), "nobody gives the old lock back"
+    target._posting.release()
     assert target._transport is None
     assert target.post(Payload(Signal.LOGS, logs(1))).verdict is Verdict.TAKEN
     assert target._transport is not parents

@@ -23,6 +23,7 @@ from support.process import wait_for
 
 from otel_chatbot import _guard
 from otel_chatbot._clock import monotonic
+from otel_chatbot.distro.metrics import export as module
 from otel_chatbot.distro.metrics.export import MetricsExport
 from otel_chatbot.distro.metrics.leader import Leader
 from otel_chatbot.metrics.store import STORE
@@ -147,7 +148,8 @@ def test_an_end_before_the_interval_exports_once_on_the_thread_and_the_lead_is_g
     assert export._lead.is_given_up()
 
 
-def test_who_ends_while_the_leader_ends_takes_the_lead_and_tells_the_rest() -> None:
+def test_who_ends_while_the_leader_ends_takes_the_lead_and_tells_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_HANDOVER_SECONDS", 60.0)
     kept, answers = Kept(), iter([False, False, True])
     export = export_to(kept, leads=lambda: next(answers))
     export.start()

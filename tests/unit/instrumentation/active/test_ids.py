@@ -9,23 +9,17 @@ import resource
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import redis
 from flask import Flask, Response, request, session
 from support.flask_hooks import hooked
-from support.process import wait_for
-from support.servers import RedisServer
 
 from otel_chatbot.config import Settings
-from otel_chatbot.instrumentation.active import gauges
 from otel_chatbot.instrumentation.active.gauges import CONVERSATIONS, USERS, ActiveWindows
 from otel_chatbot.instrumentation.active.ids import ActiveIds
-from otel_chatbot.instrumentation.active.redis_sets import PREFIX, ActiveInRedis
 from otel_chatbot.instrumentation.flask import hooks
 from otel_chatbot.instrumentation.flask import request as flask_request
 
@@ -211,62 +205,3 @@ def test_strange_values_are_no_ids(seen: list[tuple[str, str]]) -> None:
     assert seen == []
     client.post("/json", json={"user_id": "x" * 5000})
     assert seen == [(USERS, "x" * 256)]
-
-
-def in_redis(url: str, window: float = 60.0) -> ActiveInRedis:
-    return ActiveInRedis((USERS, CONVERSATIONS), window, lambda: redis.Redis.from_url(url), lambda: True)
-
-
-def test_machines_with_one_redis_count_the_union_and_leave_only_keys_that_expire(redis_server: RedisServer) -> None:
-    one, two = in_redis(redis_server.url), in_redis(redis_server.url)
-    now = time.monotonic()
-    for number in range(30):
-        one.offer(USERS, f"user{number}", now)
-        two.offer(USERS, f"user{number + 20}", now)
-    two.offer(CONVERSATIONS, "c", now)
-    for machine in (one, two):
-        wait_for(lambda machine=machine: machine.count(USERS) == 50, "both machines to see 50 users")
-    assert two.count(CONVERSATIONS) == 1
-    with redis.Redis.from_url(redis_server.url) as client:
-        keys = list(client.scan_iter(match=PREFIX + "*"))
-        assert len(keys) == 3
-        assert all(client.ttl(key) > 0 for key in keys)
-        assert b"user1" not in b"".join(client.zrange(PREFIX + USERS, 0, -1))
-        client.delete(*keys)
-
-
-def test_ids_in_redis_leave_the_window(redis_server: RedisServer) -> None:
-    ids = in_redis(redis_server.url, window=2.0)
-    ids.offer(USERS, "short", time.monotonic())
-    wait_for(lambda: ids.count(USERS) == 1, "the id to arrive")
-    wait_for(lambda: ids.count(USERS) == 0, "the id to expire", 10)
-
-
-def test_a_redis_that_is_down_costs_a_request_nothing_and_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
-    attempts = []
-
-    def refuse():
-        attempts.append(threading.current_thread())
-        raise ConnectionError("refused")
-
-    ids = ActiveInRedis((USERS,), 60.0, refuse, lambda: True)
-    for number in range(1000):
-        ids.offer(USERS, str(number), time.monotonic())
-    wait_for(lambda: attempts, "an attempt")
-    assert threading.current_thread() not in attempts, "a request's thread asks no server"
-    wait_for(lambda: "on this machine only" in caplog.text, "the warning")
-    assert ids.count(USERS) == 0
-
-
-def test_without_redis_no_thread_is_started() -> None:
-    ids = ActiveInRedis((USERS,), 60.0, lambda: None, lambda: False)
-    ids.offer(USERS, "x", time.monotonic())
-    assert ids.count(USERS) == 0
-    assert ids._thread is None
-
-
-def test_the_gauge_is_fed(tmp_path: Path) -> None:
-    made = ActiveWindows(Settings(), lambda: tmp_path)
-    made._ids[USERS].see("x")
-    assert (made.count(USERS), made.count(CONVERSATIONS)) == (1, 0)
-    assert gauges.ACTIVE is not made

@@ -74,6 +74,31 @@ def test_a_session_is_a_conversation_and_stands_for_a_user_whose_name_nobody_kno
     assert seen == [(USERS, "s"), (CONVERSATIONS, "s"), (USERS, "u"), (CONVERSATIONS, "s")]
 
 
+@pytest.mark.parametrize("name", ["user_id", "userId", "uid", "username", "session_id", "sessionId", "sid"])
+def test_a_cookie_of_the_apps_own_names_the_user_where_nothing_else_does(seen: Seen, name: str) -> None:
+    client = app_with(lambda: str(request.get_json(silent=True))).test_client()
+    client.set_cookie(name, "a")
+    client.get("/")
+    client.post("/", json={"user_id": "u"})
+    assert [text for kind, text in seen if kind == USERS] == ["a", "u"]
+
+
+@pytest.mark.parametrize("name", [*CHATS, "session_id", "sessionId"])
+def test_a_cookie_of_the_apps_own_names_the_conversation_where_nothing_else_does(seen: Seen, name: str) -> None:
+    client = app_with(lambda: str(request.get_json(silent=True))).test_client()
+    client.set_cookie(name, "a")
+    client.get("/")
+    client.post("/", json={"chat_id": "c"})
+    assert [text for kind, text in seen if kind == CONVERSATIONS] == ["a", "c"]
+
+
+def test_a_message_of_twilios_is_from_its_number(seen: Seen) -> None:
+    client = app_with(lambda: request.form["Body"]).test_client()
+    client.post("/", data={"From": "whatsapp:+15551", "WaId": "15551", "Body": "x"})
+    client.post("/", data={"From": "+15552", "Body": "x"})
+    assert seen == [(USERS, "15551"), (USERS, "+15552")]
+
+
 class _LoginUser:
     """As flask-login's `UserMixin`, of a mapper that sends a query for an attribute that it has not loaded."""
 

@@ -1,61 +1,13 @@
-"""How names are read, what the settings put in their place, and what keeps the memories small."""
+"""What documents are by the settings, and what keeps the memory of their fields small."""
 
 from __future__ import annotations
 
-import pytest
-
 from otel_chatbot.config import Settings
-from otel_chatbot.instrumentation.chats import plans, shapes
+from otel_chatbot.instrumentation.chats import plans
 from otel_chatbot.instrumentation.chats.counts import BOTH, NOTHING, RECEIVED, SENT, Counts
-from otel_chatbot.instrumentation.chats.growth import growth
 from otel_chatbot.instrumentation.chats.recognise import Recogniser
-from otel_chatbot.instrumentation.chats.shapes import Place, Side
 
 USER, BOT = {"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}
-
-
-@pytest.mark.parametrize(
-    ("name", "place"),
-    [
-        ("user_chats", Place.CHAT),
-        ("chat_users", Place.PEOPLE),
-        ("chatFeedback", Place.OTHER),
-        ("ChatHistory", Place.CHAT),
-        ("chathistory", Place.CHAT),
-        ("usermessages", Place.CHAT),
-        ("conversation_log", Place.CHAT),
-        ("audit_log", Place.OTHER),
-        ("logs", Place.OPEN),
-        ("histories", Place.OPEN),
-        ("", Place.OPEN),
-    ],
-)
-def test_a_name_is_read_by_its_last_word_that_says_something(name: str, place: Place) -> None:
-    assert shapes.place(name) is place
-
-
-@pytest.mark.parametrize(
-    ("name", "side"),
-    [
-        ("user_message", Side.QUESTION),
-        ("messageUser", Side.QUESTION),
-        ("botReply", Side.ANSWER),
-        ("AI_Response", Side.ANSWER),
-        ("question", Side.LOOSE_QUESTION),
-        ("generated_answer", Side.LOOSE_ANSWER),
-        ("user", Side.PERSON),
-        ("assistant", Side.BOT),
-        ("user_id", None),
-        ("ai_model", None),
-        ("model", None),
-        ("system_prompt", None),
-        ("answer_id", None),
-        ("message_count", None),
-        ("", None),
-    ],
-)
-def test_a_field_is_a_half_of_an_exchange_by_all_of_its_words(name: str, side: Side | None) -> None:
-    assert shapes.side(name) is side
 
 
 def counts(settings: Settings, collection: str, document: dict) -> Counts:
@@ -105,32 +57,6 @@ def test_a_named_array_counts_wherever_it_lies() -> None:
 def test_a_role_that_settings_name_needs_no_place() -> None:
     assert counts(Settings(), "data", {"role": "guest", "text": "x"}) == NOTHING
     assert counts(Settings(user_roles=("guest",)), "data", {"role": "guest", "text": "x"}) == SENT
-
-
-ONE, TWO, THREE, FOUR = (("user", 1), ("bot", 2), ("user", 3), ("bot", 4))
-SYSTEM = ("system", 0)
-
-
-def said(item: tuple[str, int]) -> Counts:
-    return {"user": SENT, "bot": RECEIVED}.get(item[0], NOTHING)
-
-
-@pytest.mark.parametrize(
-    ("before", "now", "grown"),
-    [
-        ((), (ONE, TWO), BOTH),
-        ((ONE, TWO), (ONE, TWO), NOTHING),
-        ((ONE, TWO), (ONE, TWO, THREE, FOUR), BOTH),
-        ((ONE, TWO, THREE), (TWO, THREE, FOUR), RECEIVED),
-        ((SYSTEM, ONE, TWO), (SYSTEM, TWO, THREE), SENT),
-        ((ONE, ONE), (ONE, ONE, ONE), SENT),
-        ((ONE, TWO), (), NOTHING),
-        ((ONE, TWO), (("user", 9), ("bot", 9), THREE), SENT),
-        ((ONE, TWO), (("user", 9), ("bot", 9)), None),
-    ],
-)
-def test_an_array_grows_by_what_is_new_in_it(before: tuple, now: tuple, grown: Counts | None) -> None:
-    assert growth(before, now, said) == grown
 
 
 def test_documents_with_fields_of_their_own_do_not_pile_up() -> None:

@@ -83,7 +83,7 @@ def test_nobody_known_and_nobody_there_now_are_two_reasons() -> None:
     unknown = why(m.ACTIVE_USERS)
     assert unknown.why == (
         "no user is known: no request that ended below 400 named one (looked for in identity, g, session, header, json, form, "
-        "query, path)"
+        "query, path, cookie)"
     )
     assert "CHATBOT_OTEL_USER_ID_FROM" in unknown.remedy
     seen.note(seen.ACTIVE, "users")

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 from opentelemetry import context as otel_context
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import Decision, Sampler
+from opentelemetry.sdk.trace.sampling import SamplingResult as Result
 from support.flask_hooks import Watch, hooked
 
 from otel_chatbot.instrumentation.flask import routes
 from otel_chatbot.instrumentation.flask.probes import ALWAYS, PATHS, PROBE
+from otel_chatbot.instrumentation.flask.server_span import ServerSpans
 
 
 @pytest.fixture
@@ -27,20 +30,25 @@ def test_the_paths_are_those_of_the_routes_that_are_mounted(watch: Watch) -> Non
     assert {*routes.mounted(app).always} == ALWAYS < PATHS
 
 
-@pytest.mark.parametrize(("path", "marked"), [("/health/live", True), ("/metrics", True), ("/chat", False)])
-def test_whoever_decides_on_a_span_finds_the_mark_in_the_context_of_a_probe_alone(
-    watch: Watch, monkeypatch: pytest.MonkeyPatch, path: str, marked: bool
-) -> None:
-    found: list[bool] = []
-    decide = type(ALWAYS_ON).should_sample
+class Watching(Sampler):
+    """Samples all, and remembers whether it found the mark."""
 
-    def should_sample(self, parent, *arguments, **named):
-        found.append(bool(otel_context.get_value(PROBE, parent)))
-        return decide(self, parent, *arguments, **named)
+    def __init__(self) -> None:
+        self.found: list[object] = []
 
-    monkeypatch.setattr(type(ALWAYS_ON), "should_sample", should_sample)
-    app = Flask("probes")
-    app.add_url_rule("/chat", "chat", lambda: "hi")
-    with hooked():
-        assert app.test_client().get(path).status_code in (200, 503)
-    assert set(found) == {marked}
+    def should_sample(self, parent_context, trace_id, name, kind=None, attributes=None, links=None, trace_state=None) -> Result:
+        self.found.append(otel_context.get_value(PROBE, parent_context))
+        return Result(Decision.RECORD_AND_SAMPLE)
+
+    def get_description(self) -> str:
+        return "Watching"
+
+
+@pytest.mark.parametrize(("probe", "mark"), [(True, True), (False, None)])
+def test_whoever_decides_on_a_span_finds_the_mark_in_the_context_of_a_probe_alone(probe: bool, mark: bool | None) -> None:
+    sampler = Watching()
+    provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
+    _, running = ServerSpans(provider).start({}, "GET", "/health/live", None, 1, shown="/health/live", probe=probe)
+    assert sampler.found == [mark]
+    provider.get_tracer("x").start_span("a command under it", running)
+    assert sampler.found == [mark, mark]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.cells import leave
 
-from otel_chatbot.metrics.gauges import GaugeSeries
+from otel_chatbot.metrics.gauge_series import GaugeSeries
 from otel_chatbot.metrics.series import CounterSeries, Key, Series
 from otel_chatbot.metrics.shared import compaction
 from otel_chatbot.metrics.shared.compaction import Reader

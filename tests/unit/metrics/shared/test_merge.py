@@ -6,7 +6,8 @@ from array import array
 
 import pytest
 
-from otel_chatbot.metrics.series import EXEMPLAR, EXEMPLAR_CELLS, GONE, OVERFLOW_KEY, Exemplar, Key
+from otel_chatbot.metrics.gauge_series import GONE
+from otel_chatbot.metrics.series import EXEMPLAR, EXEMPLAR_CELLS, OVERFLOW_KEY, Exemplar, Key
 from otel_chatbot.metrics.shared.merge import Catalogue, Rows, Sums, known_spec, later
 from otel_chatbot.semconv import attributes as a
 from otel_chatbot.semconv import metrics as m

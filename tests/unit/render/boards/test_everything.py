@@ -50,7 +50,12 @@ def test_every_metric_is_there_once_and_the_chatbots_come_first() -> None:
         (m.CACHE_HITS, "chatbot_cache_hits_total, per second", "sum by (db_system_name) (rate(", "{{db_system_name}}"),
         (m.CACHE_SIZE, "chatbot_cache_size", "max by (db_system_name) (chatbot_cache_size{", "{{db_system_name}}"),
         (m.HTTP_SERVER_ACTIVE, "http_server_active_requests", "sum by (http_request_method, url_scheme) (", None),
-        (m.RESPONSE_TIME, "chatbot_response_time_seconds, p95", "histogram_quantile(0.95, ", None),
+        (
+            m.RESPONSE_TIME,
+            "chatbot_response_time_seconds, p95",
+            "histogram_quantile(0.95, sum by (http_request_method, http_route, le) (",
+            None,
+        ),
         (
             m.SPOOL_SIZE,
             "chatbot_telemetry_spool_size_bytes",

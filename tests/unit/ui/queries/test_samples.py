@@ -1,25 +1,19 @@
-"""Figures over time: what the pages "Now" and "Metrics" make of samples."""
+"""What a series said at a moment, by how much it grew, and quantiles of what was observed."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.viewer import store
 
-from otel_chatbot.semconv import attributes as a
-from otel_chatbot.semconv import metrics as m
-from otel_chatbot.semconv.spec import Kind, MetricSpec
+from otel_chatbot.semconv.spec import Kind
 from otel_chatbot.ui.figures import Figure, Recorder
-from otel_chatbot.ui.queries import figures
-from otel_chatbot.ui.queries.samples import quantile
+from otel_chatbot.ui.queries.samples import STALE, Sample, Series, base, gauge, increase, quantile, sample, series
 from otel_chatbot.ui.rows import Batch
 from otel_chatbot.ui.store import Store
 
-SECOND = 10**9
 APP = {"service.name": "shop", "service.instance.id": "one"}
 
 
@@ -30,110 +24,19 @@ def kept(tmp_path: Path) -> Iterator[Store]:
     one.close()
 
 
-class Sampler:
-    """Says figures of an app at moments, in seconds before now."""
-
-    def __init__(self, kept: Store) -> None:
-        self.kept = kept
-        self.recorder = Recorder()
-        self.now = time.time_ns()
-
-    def say(
-        self,
-        ago: float,
-        spec: MetricSpec,
-        value: float,
-        began: float = 10_000,
-        app: Any = APP,
-        *,
-        delta: bool = False,
-        **more: Any,
-    ) -> None:
-        batch = Batch()
-        at, start = (self.now - int(seconds * SECOND) for seconds in (ago, began))
-        attributes = more.pop("attributes", {})
-        figure = Figure(
-            spec.name, spec.kind, spec.unit, spec.description, attributes, start, at, value, edges=spec.buckets, **more
-        )
-        self.recorder.add(figure, batch.resource(app), batch, delta=delta)
-        if len(batch):
-            self.kept.write(batch)
-
-    def figure(self, title: str, window: float = 0) -> Any:
-        with self.kept.reading() as db:
-            [found] = [one for one in figures.now(db, window)["figures"] if one["title"] == title]
-        return found["value"]
+def say(kept: Store, *points: tuple[int, float], start: int = 0, kind: Kind = Kind.COUNTER, service: str = "shop") -> None:
+    """Write a metric's samples: time and value of each."""
+    recorder, batch = Recorder(), Batch()
+    resource = batch.resource({"service.name": service})
+    for at, value in points:
+        recorder.add(Figure("a", kind, "", "", {}, start, at, value), resource, batch)
+    kept.write(batch)
 
 
-def test_growth_is_counted_from_the_window_on_and_ever(kept: Store) -> None:
-    sampler = Sampler(kept)
-    for ago, value in ((500, 100), (200, 130), (10, 150)):
-        sampler.say(ago, m.API_REQUESTS, value)
-    assert sampler.figure("Requests") == 150
-    assert sampler.figure("Requests", 300) == 50
-    assert sampler.figure("Requests", 100) == 20
-    assert sampler.figure("Requests", 5) == 0
-
-
-def test_a_series_that_begins_while_one_looks_has_grown_from_nothing(kept: Store) -> None:
-    sampler = Sampler(kept)
-    sampler.say(100, m.API_REQUESTS, 5, attributes={a.HTTP_STATUS: 200})
-    sampler.say(50, m.API_REQUESTS, 3, attributes={a.HTTP_STATUS: 500})
-    assert sampler.figure("Requests", 80) == 3
-    assert sampler.figure("Requests", 1000) == 3, "the first series was there before anybody looked"
-
-
-def test_a_restart_of_the_app_loses_nothing_and_two_apps_are_added(kept: Store) -> None:
-    sampler = Sampler(kept)
-    sampler.say(100, m.API_REQUESTS, 70, began=10_000)
-    sampler.say(50, m.API_REQUESTS, 4, began=60)
-    sampler.say(50, m.API_REQUESTS, 6, began=60, app={"service.name": "other"})
-    assert sampler.figure("Requests") == 80
-    assert sampler.figure("Requests", 90) == 10
-
-
-def test_differences_are_added_up(kept: Store) -> None:
-    sampler = Sampler(kept)
-    for ago in (30, 20, 10):
-        sampler.say(ago, m.API_REQUESTS, 7, began=ago + 10, delta=True)
-    assert sampler.figure("Requests") == 21
-
-
-def test_a_gauge_that_nobody_renews_is_nobodys(kept: Store) -> None:
-    sampler = Sampler(kept)
-    sampler.say(1000, m.ACTIVE_USERS, 8, app={"service.name": "ended"})
-    assert sampler.figure("Active users") is None
-    sampler.say(20, m.ACTIVE_USERS, 3)
-    sampler.say(20, m.ACTIVE_USERS, 5, app={"service.name": "other"})
-    assert sampler.figure("Active users") == 5
-
-
-def test_a_histogram_tells_its_quantiles_and_its_tokens(kept: Store) -> None:
-    sampler = Sampler(kept)
-    buckets = [0] * (len(m.RESPONSE_TIME.buckets) + 1)
-    buckets[5] = 10  # 0.1 to 0.25 s
-    sampler.say(10, m.RESPONSE_TIME, 2.0, count=10, buckets=buckets, exemplars=[(0.2, 1.0, "ab" * 16)])
-    assert sampler.figure("Response time, p50") == pytest.approx(0.175)
+def only(kept: Store, service: str = "") -> Series:
     with kept.reading() as db:
-        found = figures.metric(db, m.RESPONSE_TIME.name, 100)
-        assert figures.metric(db, "nobody's", 100) is None
-    assert found is not None
-    [series] = found["series"]
-    assert (series["count"], series["value"], series["p50"]) == (10, 2.0, pytest.approx(0.175))
-    assert series["exemplars"] == [{"value": 0.2, "at": 1.0, "trace": "ab" * 16}]
-    for kind, tokens in (("input", 120), ("output", 30)):
-        sampler.say(10, m.GEN_AI_TOKENS, tokens, count=1, buckets=[1], attributes={a.GEN_AI_TOKEN_TYPE: kind})
-    assert (sampler.figure("Tokens in"), sampler.figure("Tokens out")) == (120, 30)
-
-
-def test_what_has_not_changed_is_not_written_again_but_a_gauge_once_a_minute(kept: Store) -> None:
-    sampler = Sampler(kept)
-    for ago in range(200, 0, -10):
-        sampler.say(ago, m.API_REQUESTS, 5)
-        sampler.say(ago, m.ACTIVE_USERS, 5)
-    with kept.reading() as db:
-        counts = dict(db.execute("SELECT name, count(*) FROM sample JOIN series ON series.id = sample.series GROUP BY name"))
-    assert counts == {m.API_REQUESTS.name: 1, m.ACTIVE_USERS.name: 4}
+        [found] = series(db, "a", service)
+    return found
 
 
 def test_quantiles_are_those_of_prometheus() -> None:
@@ -145,8 +48,43 @@ def test_quantiles_are_those_of_prometheus() -> None:
     assert quantile(0.5, (), []) is None
 
 
-def test_titles_and_meanings_are_those_of_the_dashboards() -> None:
-    shared = [one.title for one in figures.NOW if one.title in figures._PANELS]
-    assert {"Errors", "Response time, p95", "Active users", "Health", "Conversations", "Cost", "Failed AI calls"} <= set(shared)
-    assert all(one.meaning or one.title in figures._PANELS for one in figures.NOW)
-    assert {Kind.COUNTER, Kind.HISTOGRAM} <= {spec.kind for spec in m.CHATBOT}
+def test_samples_are_added_and_taken_away_bucket_by_bucket() -> None:
+    more, less = Sample(5.0, 4, [1, 3], 9), Sample(2.0, 1, [1, 0], 4)
+    assert more - less == Sample(3.0, 3, [0, 3], 9)
+    assert more - Sample() == more
+    assert more + less == Sample(7.0, 5, [2, 3], 9)
+    assert Sample(buckets=[1]) + Sample(buckets=[1, 2]) == Sample(buckets=[2, 2])
+
+
+def test_a_series_is_what_its_last_sample_before_a_moment_says(kept: Store) -> None:
+    say(kept, (100, 1.0), (200, 5.0))
+    one = only(kept)
+    with kept.reading() as db:
+        found = [sample(db, one, at) for at in (99, 100, 199, 200, 999)]
+    assert [each and each.value for each in found] == [None, 1.0, 1.0, 5.0, 5.0]
+
+
+def test_growth_since_a_moment_begins_at_nothing_where_the_counting_began_later(kept: Store) -> None:
+    say(kept, (100, 3.0), (200, 5.0), start=50)
+    one = only(kept)
+    with kept.reading() as db:
+        assert base(db, one, 40).value == 0.0
+        assert base(db, one, 60).value == 3.0, "what was counted before the first sample is older"
+        assert base(db, one, 150).value == 3.0
+        assert [increase(db, [one], since, 300).value for since in (0, 40, 60, 150, 250)] == [5.0, 5.0, 2.0, 2.0, 0.0]
+
+
+def test_series_are_those_of_one_service_or_of_all(kept: Store) -> None:
+    say(kept, (100, 3.0))
+    say(kept, (100, 4.0), service="other")
+    with kept.reading() as db:
+        assert len(series(db, "a")) == 2
+        assert series(db, "b") == []
+    assert only(kept, "other").service == "other"
+
+
+def test_a_gauge_that_nobody_renews_is_nobodys(kept: Store) -> None:
+    say(kept, (100, 3.0), kind=Kind.GAUGE)
+    one = only(kept)
+    with kept.reading() as db:
+        assert [gauge(db, one, at) for at in (99, 100, 100 + STALE, 101 + STALE)] == [None, 3.0, 3.0, None]

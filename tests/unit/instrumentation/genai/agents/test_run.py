@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,8 +13,7 @@ from opentelemetry.trace import StatusCode
 from support.ai import AiWatch, watched
 
 from otel_chatbot.instrumentation.common.patching import Patches
-from otel_chatbot.instrumentation.genai.agents import langchain, llama_index, rows, run
-from otel_chatbot.instrumentation.genai.agents.rows import Row
+from otel_chatbot.instrumentation.genai.agents import llama_index, run
 from otel_chatbot.instrumentation.genai.agents.run import Told
 from otel_chatbot.semconv.attributes import GenAiRun
 
@@ -139,20 +136,3 @@ def test_what_a_run_raises_is_the_apps_and_its_class_is_told_if_it_is_a_failure(
     assert (watch.span.attributes or {}).get("error.type") == kind
     assert (watch.span.status.status_code is StatusCode.ERROR) == (kind is not None)
     assert "canary" not in watch.span.to_json()
-
-
-def test_where_another_tool_follows_the_library_there_is_no_second_set_of_spans(monkeypatch: pytest.MonkeyPatch) -> None:
-    for follower, others in ((langchain._graph, langchain._OTHERS), (llama_index._agent, llama_index._OTHERS)):
-        assert follower(Worker(), (), {}) == Told(GenAiRun.AGENT, "worker")
-        for name in others:
-            monkeypatch.setitem(sys.modules, name, ModuleType(name))
-            assert follower(Worker(), (), {}) is None
-            monkeypatch.delitem(sys.modules, name)
-
-
-def test_a_class_that_its_module_loads_only_when_asked_for_is_left_alone() -> None:
-    asked: list[str] = []
-    module = ModuleType("lazy")
-    module.__getattr__ = asked.append  # type: ignore[method-assign]
-    rows.wrap((Row("lazy", "Worker", "whole", run.whole(told)),), module, Patches())
-    assert asked == []

@@ -109,3 +109,5 @@ def test_arguments_that_the_library_refuses_are_refused_by_it(watch: AiWatch) ->
         asking.post("/v1/chat/completions", json=ASKED)
     with pytest.raises(TypeError):
         asking.post()  # type: ignore[call-arg]
+    with pytest.raises(requests.exceptions.InvalidURL):
+        asking.post("http://127.0.0.1:port/v1/chat/completions", json=ASKED)

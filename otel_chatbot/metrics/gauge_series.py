@@ -1,6 +1,6 @@
-"""The series of gauges, which all share one lock: what happens to a connection moves several of them, in one round.
+"""The series of gauges and up-down counters: what was moved, and the value that was set by hand.
 
-Fed by `metrics.record` and the pools of databases through `metrics.store`; feeds `metrics.view`. Hot path, as `metrics.series`.
+Fed by `metrics.record` and `metrics.api` through `metrics.store`; feeds `metrics.view`. Hot path.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from time import time as _now
 from typing import Final
 
 from ..semconv.spec import Kind, MetricSpec
-from .series import GONE, Cells, CounterSeries, HistogramSeries, Key, Series
+from .series import Cells, CounterSeries, HistogramSeries, Key, Series
+
+GONE: Final = -1.0
+"""The time of the set of a gauge whose source no longer reports it."""
 
 
 class _Gauges:

@@ -1,4 +1,4 @@
-"""The series of a gauge: what is set, what is moved, what several do in one round."""
+"""The series of gauges: what was moved and what was set, each for itself, and several moved at once."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import threading
 import pytest
 from support.alone import Alone
 
-from otel_chatbot.metrics import gauges
-from otel_chatbot.metrics.gauges import move_all
-from otel_chatbot.metrics.series import GONE
+from otel_chatbot.metrics import gauge_series
+from otel_chatbot.metrics.gauge_series import GONE, move_all
 from otel_chatbot.semconv import metrics as m
 
 
@@ -19,7 +18,7 @@ def alone() -> Alone:
 
 
 def test_a_gauge_keeps_what_was_moved_apart_from_what_was_set(alone, monkeypatch):
-    monkeypatch.setattr(gauges, "_now", lambda: 1000.5)
+    monkeypatch.setattr(gauge_series, "_now", lambda: 1000.5)
     series = alone.store.gauge(m.DB_CONNECTIONS).bare()
     series.move(3)
     series.move(-1)
@@ -51,7 +50,7 @@ def test_several_gauges_move_each_by_its_own_delta_and_a_still_one_takes_no_cell
 
 
 def test_after_a_fork_no_gauge_waits_for_a_lock_that_a_thread_of_the_parent_held(alone, monkeypatch):
-    monkeypatch.setattr(gauges._Gauges, "lock", threading.RLock())  # this process's own gauges keep theirs
+    monkeypatch.setattr(gauge_series._Gauges, "lock", threading.RLock())  # this process's own gauges keep theirs
     series = alone.store.gauge(m.DB_CONNECTIONS).bare()
     series.move(3)
     held, over, lock = threading.Event(), threading.Event(), series._lock

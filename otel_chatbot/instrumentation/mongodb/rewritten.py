@@ -1,0 +1,137 @@
+"""Chats whose messages were deleted and are inserted anew in the same request: of what comes, only what was not there is new.
+
+Fed by `commands` (documents that were read) and `documents` (a delete, and the inserts behind it); kept beside what `whole_arrays`
+remembers, in the scope of the request. A delete says how many documents it took away. Which ones, a read in the same
+request has shown; else the first ones that come are taken for them, as many as were deleted.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from ...metrics import deduplication
+from ..chats import shapes
+from ..chats.counts import NOTHING
+from ..chats.current import warn_once
+from ..chats.recognise import Found, Recogniser
+from . import whole_arrays
+from .statements import Space, Statement, StatementCounts
+from .whole_arrays import ScopeDocuments
+
+MOST_LISTED: Final = 101
+"""Documents of one reply that are remembered: as many as the server sends at first."""
+_MOST: Final = 4
+"""Lists of documents, and deletes, that a scope remembers."""
+_WHOSE: Final = frozenset({"uid", "owner", "ownerid", "phone", "email", "sender", "senderid"})
+_REPLACED: Final = (
+    "the messages of a conversation were deleted and others inserted in their place, and no read in the same request showed what "
+    "there had been: what is new among them cannot be counted; insert new messages alone, read the conversation first, or count them "
+    "with messages_sent and messages_received (in a request that asks a model, its answer counts as one turn)"
+)
+
+
+class DeletedChat:
+    """The messages of a chat that were deleted: what they said, as far as it is known, and how many more there were."""
+
+    __slots__ = ("lost", "query", "said", "space")
+
+    def __init__(self, space: Space, query: Mapping[str, Any], said: list[Any], lost: int) -> None:
+        self.space = space
+        self.query = query
+        self.said = said
+        self.lost = lost
+
+    def holds(self, document: Mapping[str, Any]) -> bool:
+        """Whether a document would have been deleted, too."""
+        return all(document.get(name, self) == value for name, value in self.query.items())
+
+
+class Rewriting:
+    """Inserts behind a delete: what they count for; `settle` is called once they are done."""
+
+    def __init__(self, memory: ScopeDocuments, deleted: DeletedChat, recogniser: Recogniser, *, batch: bool) -> None:
+        self._memory = memory
+        self._deleted = deleted
+        self._recogniser = recogniser
+        self._batch = batch
+        self._said = deleted.said.copy()
+        # Outside of a request nobody knows whether a single insert goes on with what the delete began.
+        self._lost = deleted.lost if batch or deduplication.in_request() else 0
+
+    def change(self, document: Mapping[str, Any], found: Found) -> StatementCounts | None:
+        """What an insert counts for, where the document was or may have been there; None for what is new."""
+        deleted = self._deleted
+        if not found.chat or not deleted.holds(document):
+            return None
+        if found.holds:  # a conversation with its messages inside: the insert is a replacement
+            change = Statement(deleted.query, document, upsert=False, many=False).change(deleted.space, self._recogniser)
+            if change.replaces:
+                warn_once(_REPLACED)
+            return change._replace(created=change.changed, changed=NOTHING, inserts=True)
+        said = self._recogniser.said(document)
+        if said in self._said:
+            self._said.remove(said)
+        elif self._lost:
+            self._lost -= 1
+        else:
+            return None
+        return StatementCounts(inserts=True)
+
+    def settle(self) -> None:
+        """The inserts are done; several at once are all that there is to come."""
+        deleted = self._deleted
+        if self._batch and self._lost and self._lost < deleted.lost:
+            warn_once(_REPLACED)
+        deleted.said, deleted.lost = self._said, self._lost
+        if self._batch and deleted in self._memory.deleted:
+            self._memory.deleted.remove(deleted)
+
+
+def begin(space: Space, recogniser: Recogniser, *, batch: bool) -> Rewriting | None:
+    """The rewriting that inserts into a collection are, if messages were deleted from it before."""
+    memory = whole_arrays.memory()
+    if memory is None or not memory.deleted:
+        return None
+    deleted = next((deleted for deleted in reversed(memory.deleted) if deleted.space == space), None)
+    return None if deleted is None else Rewriting(memory, deleted, recogniser, batch=batch)
+
+
+def chat_of(query: object) -> dict[str, Any] | None:
+    """The fields by which a query takes all of a chat's documents; None where it takes others, or some of them."""
+    if not isinstance(query, Mapping) or not query:
+        return None
+    for name in query:
+        if not _names_chat(name):
+            return None
+    fields = whole_arrays.simple(query)
+    return fields if len(fields) == len(query) else None
+
+
+def deleted(space: Space, query: Mapping[str, Any], number: int, recogniser: Recogniser) -> None:
+    """So many documents were deleted."""
+    if number <= 0:
+        return
+    memory = whole_arrays.remembered()
+    listed = next((known[2] for known in reversed(memory.listed) if known[:2] == (space, query)), ())
+    said = [recogniser.said(document) for document in listed if isinstance(document, Mapping)]
+    memory.deleted.append(DeletedChat(space, query, said, max(number - len(said), 0)))
+    del memory.deleted[:-_MOST]
+
+
+def shown(space: Space, query: Mapping[str, Any], documents: Sequence[Any]) -> None:
+    """Documents were read: from now on they are what is there."""
+    memory = whole_arrays.memory()
+    if memory is not None and memory.deleted:
+        memory.deleted[:] = [known for known in memory.deleted if known.space != space]
+    if 0 < len(documents) <= MOST_LISTED and (chat := chat_of(query)) is not None:
+        listed = whole_arrays.remembered().listed
+        listed.append((space, chat, documents))
+        del listed[:-_MOST]
+
+
+@functools.lru_cache(maxsize=1024)
+def _names_chat(name: str) -> bool:
+    field = shapes.plain(name)
+    return field in shapes.CONVERSATION_IDS or field in _WHOSE or not shapes.PEOPLE_WORDS.isdisjoint(shapes.words(name))

@@ -1,0 +1,45 @@
+"""Which keys of a server hold chats, and so are no cache: by the type of what lies there, and by names that were seen to hold one.
+
+Fed by `common.seen` with the names that any process of the run has found; asked by `common.cache_size`, which walks through the keys.
+A cache is read by GET and HGET: a list or a stream is none, where its name is not one of other things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from ...metrics.shared.facts import FACTS
+from ..chats import shapes
+from ..chats.shapes import Place
+from ..common import seen
+from . import keys
+
+_BY_TYPE: Final = {
+    "list": (Place.CHAT, Place.OPEN),
+    "stream": (Place.CHAT, Place.OPEN),
+    "zset": (Place.CHAT,),
+}
+"""By the server's type: what a key's name says where a history lies there."""
+TYPES: Final = tuple(_BY_TYPE)
+"""The server's types of histories."""
+
+
+def of_type(kind: str, key: Any) -> bool:
+    """Whether a key with a value of this type holds a chat."""
+    return shapes.place(keys.read(key).name) in _BY_TYPE[kind]
+
+
+def named() -> Callable[[Any], bool]:
+    """Tells whether a key has a name, or a form, under which chats were seen: as the run knows them now."""
+    names = frozenset(fact[0] for fact in FACTS.of(seen.HISTORY))
+    words = tuple({name.partition(" ")[0] for name in names if name[0] != "="})
+    forms = any(name[0] == "=" for name in names)
+
+    def is_named(key: Any) -> bool:
+        text = keys.text_of(key)
+        if any(word in text for word in words):
+            return keys.read(text).name in names
+        return forms and keys.form(text) in names and not keys.read(text).name
+
+    return is_named
