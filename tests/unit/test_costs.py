@@ -155,7 +155,7 @@ COMMANDS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
 
 
 @pytest.mark.usefixtures("spans")
-@pytest.mark.parametrize(("name", "bound"), [("find", 80), ("insert", 95), ("update", 112)])
+@pytest.mark.parametrize(("name", "bound"), [("find", 92), ("insert", 100), ("update", 112)])
 def test_a_mongodb_command(monkeypatch: pytest.MonkeyPatch, name: str, bound: int) -> None:
     monkeypatch.setattr(CommandFigures, "enabled", True)  # tests that switch MongoDB's figures off leave them so
     figures, address = CommandFigures(), ("db.example", 27017)

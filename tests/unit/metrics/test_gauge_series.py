@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from support.alone import Alone
 
@@ -45,3 +47,26 @@ def test_several_gauges_move_each_by_its_own_delta_and_a_still_one_takes_no_cell
     one, other, still = (alone.store.gauge(spec).bare() for spec in (m.DB_CONNECTIONS, m.ACTIVE_USERS, m.CACHE_SIZE))
     move_all([(one, 1.0), (other, -2.0), (still, 0.0)])
     assert (one.read()[0], other.read()[0], still.cells) == (1.0, -2.0, None)
+
+
+def test_after_a_fork_no_gauge_waits_for_a_lock_that_a_thread_of_the_parent_held(alone, monkeypatch):
+    monkeypatch.setattr(gauge_series._Gauges, "lock", threading.RLock())  # this process's own gauges keep theirs
+    series = alone.store.gauge(m.DB_CONNECTIONS).bare()
+    series.move(3)
+    held, over, lock = threading.Event(), threading.Event(), series._lock
+
+    def hold():
+        with lock:
+            held.set()
+            over.wait(60)
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    assert held.wait(60)
+    alone.store.after_fork()
+    series.move(1)
+    move_all([(series, 1)])
+    assert series.read()[0] == 2.0
+    assert series._lock is alone.store.gauge(m.CACHE_SIZE).bare()._lock is not lock
+    over.set()
+    holding.join()
