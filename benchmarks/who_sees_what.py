@@ -152,7 +152,7 @@ def running(tool: tools.Tool, clients: str) -> Iterator[tuple[App, Wires]]:
     python = tool.python(clients) if tool is not BARE else tools.UPSTREAM.python(clients)
     with tempfile.TemporaryDirectory(prefix="seen-") as name:
         folder = Path(name)
-        wires = Wires(world.environment(clients), folder)
+        wires = Wires(tools.OURS.python(clients), folder)
         app = App(tool, python, folder, wires.addresses)
         try:
             yield app, wires
