@@ -22,6 +22,7 @@ from packaging.utils import canonicalize_name
 
 sys.path.insert(0, str(e.ROOT / "tests"))
 from support.clients import world
+from support.venvs import environment
 
 Found = dict[str, Distribution]
 
@@ -39,14 +40,14 @@ class Tool:
     def python(self, clients: str) -> Path:
         """The Python of an environment that has the tool and the clients of that lock; made where it is missing or outdated."""
         if not self.lock:
-            return world.environment(clients)
+            return environment(clients) / "python"
         locks = [e.ROOT / "requirements" / f"{name}.txt" for name in (self.lock, clients)]
         recipe = hashlib.sha256(b"".join([sys.version.encode(), *(lock.read_bytes() for lock in locks)])).hexdigest()
         home = e.CACHE / f"{self.lock}{clients.removeprefix('clients')}-venv"
         python, marker = home / "bin" / "python", home / "installed"
         if not marker.exists() or marker.read_text() != recipe:
             shutil.rmtree(home, ignore_errors=True)
-            e.run(sys.executable, "-m", "venv", str(home))
+            e.run(sys.executable, "-m", "venv", "--without-pip", str(home))
             into = ("uv", "pip", "install", "-q", "--python", str(python))
             for lock in locks:
                 e.run(sys.executable, "-m", *into, "--no-deps", "--require-hashes", "-r", str(lock))

@@ -1,6 +1,6 @@
 """Runs scenarios of tests/support/clients one by one under one tool, and tells which spans came of each.
 
-Run by `who_sees_what.py`: each line of standard input is a scenario's name, or empty: then the spans so far are told, as a line
+Run by `who_sees_what.py`: each line of standard input is a scenario's name, which is run in a request of the tests' app, or empty: then the spans so far are told, as a line
 of JSON, and forgotten. TOOL says which tool is set up, WIRES where the model server is.
 """
 
@@ -125,15 +125,13 @@ def spans() -> list[dict[str, Any]]:
 def main() -> None:
     os.dup2(2, 1)
     set_up(os.environ["TOOL"])
-    from support.clients.outcome import run
-    from support.clients.scenario import Prompt
-    from support.clients.table import BY_NAME
+    from support.clients.app import app
 
-    addresses = json.loads(os.environ["WIRES"])
+    client = app.test_client()
     answer({"said": SAID})
     for line in sys.stdin:
-        scenario = BY_NAME.get(line.strip())
-        answer({"spans": spans()} if scenario is None else run(scenario, Prompt.of(scenario, addresses)))
+        name = line.strip()
+        answer(client.get(f"/run/{name}").get_json() if name else {"spans": spans()})
     os._exit(0)
 
 
