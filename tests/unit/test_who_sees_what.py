@@ -44,6 +44,7 @@ def span(operation: str = "chat", given: int = 42, got: int = 7, *, error: bool 
     ids=[
         "as it is",
         "twice",
+        "in two parts",
         "other tokens",
         "unseen",
         "within an agent",
