@@ -33,6 +33,7 @@ def span(operation: str = "chat", given: int = 42, got: int = 7, *, error: bool 
     [
         (ASKED, ANSWERED, [span()], (True, None, True)),
         (ASKED, ANSWERED, [span(), span()], (False, None, False)),
+        (ASKED, ANSWERED, [span(given=40, got=5), span(given=2, got=2)], (False, None, False)),
         (ASKED, ANSWERED, [span(got=8)], (True, None, False)),
         (ASKED, ANSWERED, [], (False, None, False)),
         (ASKED, ANSWERED, [span("invoke_agent"), span("execute_tool"), span()], (True, None, True)),
@@ -43,6 +44,7 @@ def span(operation: str = "chat", given: int = 42, got: int = 7, *, error: bool 
     ids=[
         "as it is",
         "twice",
+        "in two parts",
         "other tokens",
         "unseen",
         "within an agent",
