@@ -6,6 +6,7 @@ Fed by the command line; asks a viewer that runs, or looks at the apps of this m
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ def top(asked: Asked) -> int:
         return 1
     try:
         with _answering(asked) as (ask, source), keyboard(sys.stdin.fileno()) as keys:
+            for name in ("COLUMNS", "LINES"):  # a parent may have left them behind: the terminal says how large it is
+                os.environ.pop(name, None)
             _show(Console(), ask, source, keys)
     except (OSError, UnansweredError) as error:
         _say(str(error))

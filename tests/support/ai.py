@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
-import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -89,11 +90,9 @@ def watched(*, sampled: bool = True) -> Iterator[AiWatch]:
 @contextmanager
 def addresses(rows: str) -> Iterator[None]:
     """With the setting that names further addresses of models; empty, none is known."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CHATBOT_OTEL_AI_ADDRESSES", rows)
-        config.current.cache_clear()
-        try:
-            yield
-        finally:
-            patch.undo()
+    try:
+        with patch.dict(os.environ, CHATBOT_OTEL_AI_ADDRESSES=rows):
             config.current.cache_clear()
+            yield
+    finally:
+        config.current.cache_clear()

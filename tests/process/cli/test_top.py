@@ -26,7 +26,7 @@ class Terminal:
 
     def __init__(self, folder: Path, *command: str, width: int = 110, height: int = 32) -> None:
         self._tmux = [program("tmux", "run `make setup`"), "-S", str(folder / "tmux"), "-f", "/dev/null"]
-        self._env = {**clean_env(), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+        self._env = {**clean_env(), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "COLUMNS": "40", "LINES": "9"}
         size = ("-x", str(width), "-y", str(height))
         self._run("new-session", "-d", *size, "sh", "-c", '"$@"; echo "ended with $?"; read line', "sh", *command)
 

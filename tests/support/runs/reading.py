@@ -15,7 +15,7 @@ MODEL = "chat gpt-4o-mini"
 
 def cases(name: str, of: str) -> dict[str, Any]:
     """The cases of an application, run in the environment of its libraries."""
-    command = [str(environment(of)), "-m", f"support.runs.{name}"]
+    command = [str(environment(of) / "python"), "-m", f"support.runs.{name}"]
     env = {**os.environ, "CHATBOT_OTEL_AI_ADDRESSES": "127.0.0.1=openai", "LANGSMITH_TRACING": "false"}
     done = subprocess.run(command, cwd=ROOT / "tests", env=env, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

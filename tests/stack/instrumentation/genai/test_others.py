@@ -24,7 +24,7 @@ PROOF = int(os.environ.get("OTEL_CHATBOT_TEST_SCALE", "1")) > 1
 
 def run(of: str, module: str, *arguments: str) -> dict[str, Any]:
     """What a module of support/beside prints."""
-    command = [str(environment(of)), "-m", f"support.beside.{module}", *arguments]
+    command = [str(environment(of) / "python"), "-m", f"support.beside.{module}", *arguments]
     env = {**os.environ, "CHATBOT_OTEL_AI_ADDRESSES": "127.0.0.1=openai", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
     done = subprocess.run(command, cwd=ROOT / "tests", env=env, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

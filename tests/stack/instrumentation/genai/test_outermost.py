@@ -16,7 +16,7 @@ EACH = pytest.mark.parametrize("order", ["theirs", "ours", "again"])
 @pytest.fixture(scope="module")
 def rounds() -> dict[str, Any]:
     """What came of one call through each client, by who was there first."""
-    command = [str(environment("beside")), "-m", "support.beside.http_clients"]
+    command = [str(environment("beside") / "python"), "-m", "support.beside.http_clients"]
     env = {**os.environ, "CHATBOT_OTEL_AI_ADDRESSES": "127.0.0.1=openai"}
     done = subprocess.run(command, cwd=ROOT / "tests", env=env, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
