@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from support.proofs import record_proof
 from support.wires.ask import TEXT
 from support.wires.ledger import Truth, truth
 
@@ -28,21 +29,45 @@ TRACED = {"traceparent", "tracestate", "baggage"}
 """Headers that the anthropic client adds by itself where OpenTelemetry is set up."""
 
 
-def runner(tmp_path_factory: pytest.TempPathFactory, *, watched: bool) -> Iterator[Runner]:
-    """Runs each scenario once, in the app of its environment, which is started at first use."""
+def runner(tmp_path_factory: pytest.TempPathFactory, *, watched: bool, proof: str = "") -> Iterator[Runner]:
+    """Runs each scenario once, in the app of its environment, which is started at first use. `proof`: the title of what is kept."""
     worlds: dict[str, World] = {}
     runs: dict[str, Run] = {}
+    scenarios: list[Scenario] = []
 
     def run(scenario: Scenario) -> Run:
         if scenario.name not in runs:
             if scenario.env not in worlds:
                 worlds[scenario.env] = World(tmp_path_factory.mktemp(scenario.env), scenario.env, watched=watched)
             runs[scenario.name] = worlds[scenario.env].run(scenario)
+            scenarios.append(scenario)
         return runs[scenario.name]
 
     yield run
     for world in worlds.values():
         world.end()
+    if proof:
+        keep_proof(proof, [(scenario, runs[scenario.name]) for scenario in scenarios])
+
+
+def keep_proof(title: str, ran: list[tuple[Scenario, Run]]) -> None:
+    """Keep the sums of what was counted beside those of the ledger. Tokens are those of the scenarios that told any."""
+    facts = [(told(scenario, run), run.figures) for scenario, run in ran]
+    tokens = [(fact, seen) for fact, seen in facts if fact.told]
+    streams = [run for scenario, run in ran if scenario.streamed and scenario.mode == "plain"]
+    record_proof(
+        title,
+        scenarios=len(ran),
+        calls_of_the_server=sum(fact.calls for fact, _ in facts),
+        calls_counted=int(sum(seen.calls for _, seen in facts)),
+        scenarios_whose_calls_differ=sum(fact.calls != seen.calls for fact, seen in facts),
+        input_tokens_of_the_server=sum(fact.input for fact, _ in tokens),
+        input_tokens_counted=int(sum(seen.input for _, seen in tokens)),
+        output_tokens_of_the_server=sum(fact.output for fact, _ in tokens),
+        output_tokens_counted=int(sum(seen.output for _, seen in tokens)),
+        streams_read_to_their_end=len(streams),
+        first_chunks_timed=int(sum(run.figures.first_chunks for run in streams)),
+    )
 
 
 def told(scenario: Scenario, run: Run) -> Truth:

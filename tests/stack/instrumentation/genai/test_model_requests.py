@@ -30,7 +30,7 @@ def without(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
-    yield from runner(tmp_path_factory, watched=True)
+    yield from runner(tmp_path_factory, watched=True, proof="Model calls by requests written by hand, in every shape and mode")
 
 
 @EACH
