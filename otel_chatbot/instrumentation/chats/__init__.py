@@ -1,1 +1,1 @@
-"""What chats look like, wherever they are stored: the table of shapes, and how it is applied. Pure, and shared by the databases."""
+"""What stored chats look like: the table of shapes, and how it is applied. Pure code that all databases share."""

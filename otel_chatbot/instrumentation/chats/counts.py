@@ -1,4 +1,4 @@
-"""How many business events something stands for; made by `recognise`, added up by `documents`."""
+"""A number of conversations and messages. `recognise` tells it of a document; the instrumentations of databases add up."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Final, NamedTuple
 
 
 class Counts(NamedTuple):
-    """Business events."""
+    """How many conversations were begun, and how many messages were sent and received."""
 
     conversations: int = 0
     sent: int = 0
     received: int = 0
 
     def plus(self, other: Counts) -> Counts:
-        """Both together."""
+        """The sum of these counts and the other ones."""
         return Counts(self.conversations + other.conversations, self.sent + other.sent, self.received + other.received)
 
     def times(self, number: int) -> Counts:
-        """The same, a number of times."""
+        """These counts, multiplied by a number."""
         return Counts(self.conversations * number, self.sent * number, self.received * number)
 
 
@@ -30,7 +30,7 @@ BOTH: Final = Counts(0, 1, 1)
 
 
 def total(counts: Iterable[Counts]) -> Counts:
-    """All together."""
+    """The sum of all the counts."""
     result = NOTHING
     for item in counts:
         if item is not NOTHING:

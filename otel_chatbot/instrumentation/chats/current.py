@@ -1,7 +1,7 @@
 """The recogniser of the current settings, and the counters that its findings feed.
 
-Fed by the instrumentations of databases; feeds the three metrics of conversations and messages, and warns once of each kind of
-write that cannot be counted.
+Fed by the instrumentations of databases; feeds the three metrics of conversations and messages. It also warns,
+once per kind, of writes that cannot be counted.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from .recognise import Recogniser
 
 _logger = logging.getLogger("otel_chatbot")
 WARNED: Final[set[str]] = set()
-"""What was said."""
+"""The warnings that were written already."""
 
 
 class Known:
-    """The recogniser of the settings that are current."""
+    """The recogniser, and the settings for which it was made."""
 
     settings: config.Settings | None = None
     recogniser: Recogniser
 
 
 def current() -> Recogniser:
-    """The recogniser of the settings that are current."""
+    """The recogniser of the current settings."""
     settings = config.current()
     if Known.settings is not settings:
         Known.recogniser = Recogniser(settings)
@@ -48,7 +48,7 @@ def count(counts: Counts) -> None:
             if number:
                 counter.add(number, scope)
         return
-    for spec, number in zip(_SPECS, counts, strict=True):  # outside of a request, `record.count` asks who else may count it
+    for spec, number in zip(_SPECS, counts, strict=True):  # outside of a request, `record.count` avoids double counts
         if number:
             record.count(spec, number)
 
@@ -63,7 +63,7 @@ def _kept() -> tuple[AutomaticCounter, ...]:
 
 
 def warn_once(text: str) -> None:
-    """Say what cannot be counted, the first time that it happens."""
+    """Log that something cannot be counted. The same text is logged only once."""
     if text not in WARNED:
         WARNED.add(text)
         _logger.warning("%s (said once)", text)

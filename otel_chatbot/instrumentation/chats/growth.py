@@ -1,6 +1,6 @@
 """What is new in a list of messages that was written as a whole.
 
-Fed by the instrumentations of databases, which know what the list held before; tells them what the new one counts for.
+Fed by the instrumentations of databases, which know what the list held before. They get back how many messages are new.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from typing import Any
 from .counts import Counts, total
 
 Array = tuple[Any, ...]
-"""A list as it was: the app goes on appending to its own."""
+"""A copy of a list: the app may append to the list itself later."""
 
 
 def growth(before: Array, now: Array, counts: Callable[[Any], Counts]) -> Counts | None:
-    """What is new in an array that took another's place; None when that cannot be told.
+    """What the new elements of an array count for, when it replaced an older array. None if that cannot be told.
 
-    Only what counts is compared: a system's message stays in front while the window behind it moves on.
+    Only messages that count are compared. An app that keeps the last messages alone often keeps the system's message in front
+    of them; that message must not disturb the comparison.
     """
     old, new = (tuple((item, found) for item in array if any(found := counts(item))) for array in (before, now))
     items = tuple(item for item, _ in new)

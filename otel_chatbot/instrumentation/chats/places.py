@@ -1,4 +1,4 @@
-"""What the names of collections and arrays, and the settings, say of what lies there: told once and remembered.
+"""What collections and arrays hold, judged by their names and by the settings. Each name is judged once, then remembered.
 
 Fed by `recognise`; reads names by the table of `shapes`.
 """
@@ -15,7 +15,7 @@ _MOST: Final = 1024
 _LONGEST: Final = 256
 CONVERSATIONS: Final = "conversations"
 _MESSAGES: Final = "messages"
-"""The collections that hold conversations, and messages, whatever their documents look like."""
+"""The names of collections that hold conversations and messages, whatever their documents look like."""
 
 
 class Collection(NamedTuple):
@@ -24,15 +24,15 @@ class Collection(NamedTuple):
     place: Place
     chat: bool
     closed: bool
-    """It is of other things: only an array that is named after a chat counts."""
+    """It holds other things than chats: only an array that is named after a chat counts."""
     named: bool
     """Its name speaks of conversations, or is in the settings."""
     holds_conversations: bool
-    """By the settings: whatever its documents look like."""
+    """The settings say that its documents are conversations, whatever they look like."""
     holds_messages: bool
-    """By the settings or by its name: a role is enough."""
+    """The settings or its name say that its documents are messages: a document with a role is one."""
     records: bool
-    """It keeps what has happened: questions with their answers."""
+    """It is a history or a log: a question with its answer counts."""
     speaks: bool
     """Its documents may be messages and exchanges."""
     converses: bool
@@ -45,11 +45,11 @@ class Array(NamedTuple):
     counts: bool
     chat: bool = False
     sure: bool = False
-    """A role is enough."""
+    """An element with a role is a message."""
 
 
 class Places:
-    """The places of one set of settings."""
+    """Knows collections and arrays by their names, under one set of settings."""
 
     def __init__(self, settings: Settings) -> None:
         self._conversations = settings.conversations_collection

@@ -1,4 +1,4 @@
-"""Which fields of a document say what it is: told by their names and kinds once, and remembered for all with the same fields.
+"""Which fields of a document say what it is. Told by their names and types, once for all documents with the same fields.
 
 Fed by `recognise`, which then looks at the values; reads names by the table of `shapes`.
 """
@@ -13,11 +13,11 @@ from . import shapes
 from .shapes import Side, plain
 
 _LIMIT: Final = 1024
-"""Shapes that are remembered; beyond it all are forgotten. Who stores under keys of its users' making has many."""
+"""The most plans that are remembered; beyond it all are forgotten. An app whose users choose the names of fields has many."""
 _MOST_REMEMBERED: Final = 64
-"""Fields of a document that is remembered; one with more is read each time."""
+"""The most fields of a document whose plan is remembered. A document with more fields is read each time."""
 _MOST_FIELDS: Final = 200
-"""Fields of a document that may be a part of a chat."""
+"""A document with more fields than this is no part of a chat."""
 _LONGEST_NAME: Final = 64
 _SPEAKERS: Final = {name: number for number, name in enumerate((*shapes.SPEAKERS, *shapes.LOOSE_SPEAKERS))}
 _RANKS: Final = {name: number for number, name in enumerate(shapes.CONVERSATION_IDS)}
@@ -32,9 +32,9 @@ class Plan(NamedTuple):
     nested: tuple[str, ...]
     sides: tuple[tuple[str, Side], ...]
     exchanges: bool
-    """Its sides may be an exchange: one that says little needs another."""
+    """Its sides may be an exchange: a side whose name says little needs a second side."""
     asks: bool
-    """Its question is named so."""
+    """It has a field that is named after a question."""
     arrays: tuple[str, ...]
     chats: bool
     """It has an array that is named after a chat."""

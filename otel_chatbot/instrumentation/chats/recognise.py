@@ -1,7 +1,7 @@
-"""What a document is: a message, an exchange, a conversation, or none of a chat. Applies the table of `shapes`.
+"""What a document is: a message, an exchange, a conversation, or no part of a chat. Applies the table of `shapes`.
 
-Fed by `documents`, with what the application writes; tells it what that counts for and which conversation it belongs to.
-Pure, but for two bounded memories: which fields of documents matter (`plans`), and what names say (`shapes`).
+Fed by the instrumentations of databases with what the application writes. They learn what that counts for, and which
+conversation it belongs to. Pure, but for bounded memories: which fields of documents matter (`plans`), and what names say.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _SAID: Final = {counts: Found(counts, chat=True) for counts in (NOTHING, SENT, R
 
 
 class Recogniser:
-    """The table and the settings together."""
+    """Recognises documents by the table and by one set of settings."""
 
     def __init__(self, settings: Settings) -> None:
         self._messages = settings.messages_collection
@@ -60,7 +60,7 @@ class Recogniser:
         self._places = Places(settings)
 
     def document(self, document: Mapping[str, Any], collection: str, *, batch: bool = False) -> Found:
-        """What a whole document of a collection is; `batch`: it comes with others."""
+        """What a whole document of a collection is; `batch`: it was written together with more documents."""
         plan = self._plans.of(document)
         here = self._places.collection(collection)
         if not (plan.telling or here.named) or (here.closed and not plan.chats):
@@ -76,7 +76,7 @@ class Recogniser:
         return self._conversation(document, plan, collection, here.place) if here.converses else _NONE
 
     def pushed(self, items: Sequence[Any], array: str, collection: str) -> Counts:
-        """What elements of an array of a collection's documents count for; the array may be named by its path."""
+        """What new elements of an array count for. The array lies in documents of the collection, under this name or path."""
         known = self._places.array(array, collection)
         if not known.counts:
             return NOTHING
@@ -95,7 +95,7 @@ class Recogniser:
         return self._item(item, here.chat, 1, sure=here.holds_messages, batch=batch)
 
     def elements(self, items: Sequence[Any], path: str, name: str) -> list[Found]:
-        """What the elements of an array are; none where the array is no chat's by its name."""
+        """What the elements of an array are; empty if the array's name says that it is no part of a chat."""
         known = self._places.array(path, name)
         return [self._item(item, known.chat, 1, sure=known.sure) for item in items] if known.counts else []
 
@@ -105,11 +105,11 @@ class Recogniser:
         return None if document is None else self.conversation_id(document)
 
     def said(self, document: Mapping[str, Any]) -> tuple[Any, ...]:
-        """What a document says and by whom, without its ids and times."""
+        """The text of a document and its speaker, without ids and times."""
         return tuple(document[name] for name in self._plans.of(document).saying)
 
     def answered(self, changes: Mapping[str, Any], collection: str) -> bool:
-        """Whether these fields, set in a document that is there, are the answer of an exchange whose question was stored."""
+        """Whether these fields, set in an existing document, are the answer to a question that was stored before."""
         here = shapes.place(collection)
         if self._messages and collection != self._messages:
             return False
@@ -123,12 +123,12 @@ class Recogniser:
         return next((value for name in self._plans.of(document).ids if (value := document[name]) is not None), None)
 
     def own_name(self, document: Mapping[str, Any]) -> object:
-        """The name of the app's own under which a conversation is kept, where its fields have one."""
+        """The name that the app itself gave to a conversation (`OWN_NAMES`); None if its fields have none."""
         named = {plain(name): value for name, value in document.items()}
         return next((value for name in OWN_NAMES if isinstance(value := named.get(name), (str, int))), None)
 
     def holds_conversations(self, collection: str) -> bool:
-        """Whether the documents of a collection may be conversations: by its name they are nothing else."""
+        """Whether the documents of a collection may be conversations, judged by its name and the settings."""
         return (here := self._places.collection(collection)).named or here.place is Place.OPEN
 
     def unread(self, document: Mapping[str, Any], collection: str) -> tuple[str, tuple[str, ...]] | None:
@@ -138,7 +138,7 @@ class Recogniser:
         return None
 
     def _said(self, document: Mapping[str, Any], plan: Plan, chat: bool, *, sure: bool = False, batch: bool = False) -> Found:
-        """The document as a message or as an exchange. `chat`: it lies in a place of chats; `sure`: in one of messages."""
+        """The document as a message or as an exchange. `chat`: it lies in a place of chats; `sure`: in a place of messages."""
         if plan.texts or sure:
             found = self._spoken(document, plan, chat or sure, sure=sure)
             if found is not None:
@@ -146,7 +146,7 @@ class Recogniser:
         return self._unspoken(document, plan, chat, batch=batch)
 
     def _unspoken(self, document: Mapping[str, Any], plan: Plan, chat: bool, *, batch: bool) -> Found:
-        """A document in which nobody speaks: a message may lie in it, or it is an exchange."""
+        """A document without a speaker: a message may lie inside it, or it may be an exchange."""
         for name in plan.nested:
             inner = self._item(document[name], chat, _DEPTH)
             if inner.chat:
@@ -154,7 +154,7 @@ class Recogniser:
         return self._exchange(document, plan, chat, batch=batch) if plan.exchanges else _NONE
 
     def _spoken(self, document: Mapping[str, Any], plan: Plan, chat: bool, *, sure: bool) -> Counts | None:
-        """By whom the document was said; None where nobody speaks. In a place of messages a role is enough."""
+        """The speaker of the document; None if it names none. In a place of messages a role is enough."""
         for name, found in plan.speakers:
             value = document[name] if name in document else at(document, name)
             known = self._said_by.get(value) if type(value) is str else None
@@ -186,7 +186,7 @@ class Recogniser:
         return found
 
     def _loose(self, field: str, role: str) -> bool:
-        """Whether a role, or one in this field, may be said of something else."""
+        """Whether this role, or a role in this field, may also stand in something that is no chat."""
         if field in shapes.LOOSE_SPEAKERS:
             return role not in shapes.PLAIN_ROLES
         return role in shapes.LOOSE_ROLES and role not in self._given
@@ -229,7 +229,7 @@ class Recogniser:
         return _NONE
 
     def _begins(self, document: Mapping[str, Any], plan: Plan, collection: str, here: Place) -> bool:
-        """Whether the document is a conversation in which nobody has spoken yet, but a system perhaps."""
+        """Whether the document is a conversation without messages yet, except perhaps messages of the system."""
         if collection == CONVERSATIONS:
             return not (plan.texts and any(found in shapes.SPEAKERS for _, found in plan.speakers))
         if shapes.names_conversations(collection) and not (plan.texts or plan.sides):
@@ -282,7 +282,7 @@ def _word(role: str) -> str:
 
 
 def _says(value: Any, half: Side | None = None) -> bool:
-    """Whether there is a text. A list behind a name that says little is one of results, not an answer."""
+    """Whether there is a text. A list in a field whose name says little is a list of results, not an answer."""
     loose = half in (Side.LOOSE_QUESTION, Side.LOOSE_ANSWER)
     return bool(value) and isinstance(value, (str, Mapping) if loose else (str, list, tuple, Mapping))
 

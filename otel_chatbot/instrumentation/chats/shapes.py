@@ -6,13 +6,13 @@ Fed by nothing; feeds `recognise`, which applies it to documents. The rule, as t
 - An **exchange** holds a question and an answer, side by side, under names that say so (`user_message` and `bot_reply`).
 - A **conversation** holds an array of messages or of exchanges, or it lies in a collection that is named after conversations.
 - **What could be something else needs a place.** `type: user` with a text may be an audit log; `question` and `answer` may be
-  a list of frequent questions. These count only in a collection, or in an array, whose name speaks of chats; a question with
-  its answer also where it names its conversation. A message beside an `action`, an address or a level needs a place too.
+  a list of frequent questions. They count only if the name of the collection or of the array speaks of chats. A question with
+  its answer also counts if it names its conversation. A message beside an `action`, an address or a level needs a place too.
 - **A name decides ties, by its last word that says something**: `user_chats` are chats, `chat_users` are users. In a collection
-  of people only arrays count; in one of other things (notes, mails, tickets, reviews, caches) only an array that is named
-  after a chat.
-- **A letter is no message**: what has a receiver or a subject, and is not addressed to the assistant. Neither is a document
-  with a password, nor a question and answer with the marks of a knowledge base, a survey or a quiz, nor a batch of
+  of people only arrays count. In a collection of other things (notes, mails, tickets, reviews, caches) only an array that is
+  named after a chat counts.
+- **A letter is no message**: a letter has a receiver or a subject, and is not addressed to the assistant. These are no messages
+  either: a document with a password; a question and answer with the marks of a knowledge base, a survey or a quiz; a batch of
   questions and answers that names no conversation.
 
 Names are read word by word (`botReply` and `bot_reply` are the same), so the table holds words, not spellings.
@@ -28,20 +28,20 @@ from typing import Final
 USER_ROLES: Final = frozenset({
     "user", "human", "customer", "visitor", "guest", "enduser", "you", "me", "incoming", "inbound", "usuario",
 })  # fmt: skip
-"""Values that say: a person speaks."""
+"""Values that say that a person speaks."""
 ASSISTANT_ROLES: Final = frozenset({
     "assistant", "ai", "bot", "model", "chatbot", "agent", "llm", "gpt", "chatgpt", "robot", "copilot", "gemini", "claude",
     "aiassistant", "aibot", "chatassistant", "virtualassistant", "outgoing", "outbound", "asistente", "assistente",
 })  # fmt: skip
-"""Values that say: the assistant speaks."""
+"""Values that say that the assistant speaks."""
 SILENT_ROLES: Final = frozenset({"system", "tool", "function", "developer", "toolresult"})
-"""Values of what is part of a chat and is neither sent nor received."""
+"""Values of messages that are part of a chat but are neither sent nor received."""
 LOOSE_ROLES: Final = frozenset({
     "agent", "customer", "visitor", "guest", "you", "me", "incoming", "inbound", "outgoing", "outbound",
 })  # fmt: skip
-"""Values that people's talk has too: they need a place."""
+"""Values that also occur where people talk to each other: they need a place."""
 PLAIN_ROLES: Final = frozenset({"human", "ai"})
-"""Values that nothing but a chat has: they count in any field of a speaker, wherever it lies."""
+"""Values that occur in chats alone: they count in any field of a speaker, in any place."""
 
 SPEAKERS: Final = (
     "role", "sender", "sendertype", "senderrole", "speaker", "messagetype", "msgtype", "authorrole", "sentby",
@@ -51,7 +51,7 @@ LOOSE_SPEAKERS: Final = (
     "type", "from", "author", "source", "event", "kind", "by", "who", "name", "origin", "direction", "participant",
     "participanttype", "usertype", "authortype", "actor",
 )  # fmt: skip
-"""Fields that may name the speaker, and much else: they need a place."""
+"""Fields that may name the speaker or much else: they need a place."""
 ADDRESSED: Final = frozenset({"to", "cc", "bcc", "recipient", "recipients", "receiver", "subject"})
 """Fields of a letter. A `role`, or a flag, says more than they do."""
 LETTERS_HAVE: Final = frozenset({"sender", "speaker", "sentby", *LOOSE_SPEAKERS})
@@ -59,7 +59,7 @@ LETTERS_HAVE: Final = frozenset({"sender", "speaker", "sentby", *LOOSE_SPEAKERS}
 _FLAG_WORDS: Final = frozenset({
     "is", "was", "from", "by", "of", "created", "sent", "generated", "message", "msg", "reply", "response", "answer",
 })  # fmt: skip
-"""Words of a boolean's name beside the one that speaks."""
+"""Words that a boolean's name may have beside the speaker's."""
 _FLAG_USERS: Final = frozenset({"user", "human"})
 _FLAG_BOTS: Final = frozenset({"bot", "ai", "assistant", "chatbot"})
 _FLAGS_IN_ONE: Final = {
@@ -85,7 +85,7 @@ _SAID: Final = frozenset({
 })  # fmt: skip
 _WRITTEN: Final = frozenset({"message", "msg", "text", "mensaje", "mensagem"})
 _QUESTION: Final = frozenset({"question", "prompt", "ques", "pregunta", "pergunta", "frage", "pertanyaan"})
-"""Words that nothing but a question to somebody has: a request may be any call's."""
+"""Words of questions alone. `request` is not among them: any call has one."""
 _ASKED: Final = _QUESTION | {"query", "input", "request"}
 _ANSWERED: Final = frozenset({
     "answer", "response", "reply", "output", "completion", "result", "ans", "answered", "respuesta", "resposta", "reponse",
@@ -97,7 +97,7 @@ CONVERSATION_IDS: Final = (
     "conversationid", "conversation", "convid", "convoid", "chatid", "chatsessionid", "chat", "threadid", "thread", "dialogid",
     "dialogueid", "discussionid", "sessionid", "session", "conversationuuid", "sessionuuid",
 )  # fmt: skip
-"""Fields that name the conversation, the best first."""
+"""Fields that name the conversation, in the order in which they are preferred."""
 OWN_NAMES: Final = ("id", "uuid", "number", "room", "roomid", "channel", "channelid", "key", "slug", "code", "ref")
 """Fields by which an app finds a conversation in a collection of conversations. None of them names a person."""
 EVENTS_HAVE: Final = frozenset({
@@ -114,7 +114,7 @@ KNOWLEDGE: Final = frozenset({
     "surveyid", "survey", "quizid", "quiz", "formid", "examid", "questionid", "embedding", "embeddings", "vector", "priority",
     "assignee", "productid", "rating", "targetlanguage", "targetlang",
 })  # fmt: skip
-"""Fields that say that a question with its answer is none of a chat."""
+"""Fields that say that a question with its answer is no part of a chat."""
 
 CHAT_WORDS: Final = frozenset({
     "chat", "chatbot", "bot", "conversation", "convo", "conv", "dialog", "dialogue", "thread", "turn", "transcript", "exchange",
@@ -124,7 +124,7 @@ CHAT_WORDS: Final = frozenset({
 CONVERSATION_WORDS: Final = frozenset({
     "chat", "conversation", "convo", "dialog", "dialogue", "thread", "conversacion", "conversacione", "conversa", "conversacao",
 })  # fmt: skip
-"""The words after which conversations are named; `messages` are in many a thing."""
+"""The words after which conversations are named. `message` is not among them: many other things have messages."""
 PEOPLE_WORDS: Final = frozenset({
     "user", "account", "member", "customer", "client", "profile", "person", "people", "patient", "student", "admin", "employee",
     "contact", "lead", "visitor", "guest", "usuario", "cliente",
@@ -141,7 +141,7 @@ OTHER_WORDS: Final = frozenset({
     "pregunta", "respuesta",
 })  # fmt: skip
 HISTORY_WORDS: Final = frozenset({"history", "log", "entry", "event", "turn", "exchange", "interaction", "message", "msg"})
-"""Arrays so named are a conversation's when the collection is one of chats."""
+"""Last words of the names of arrays that hold a conversation, if the collection is one of chats."""
 
 
 _RECORDS: Final = frozenset({"history", "log"})
@@ -161,13 +161,13 @@ class Side(enum.Enum):
     """Which half of an exchange a field is."""
 
     QUESTION = "question"
-    """By its name alone a user's text."""
+    """Its name alone says that it is a user's text."""
     ANSWER = "answer"
-    """By its name alone an assistant's text."""
+    """Its name alone says that it is an assistant's text."""
     LOOSE_QUESTION = "loose question"
     LOOSE_ANSWER = "loose answer"
     PERSON = "person"
-    """`user`, `human`: a question beside `BOT`, else a name or an id."""
+    """`user`, `human`: beside a `BOT` it is a question, else a name or an id."""
     BOT = "bot"
 
 
@@ -179,7 +179,7 @@ _HALVES: Final[tuple[tuple[Side, tuple[frozenset[str], ...], frozenset[str]], ..
     (Side.LOOSE_ANSWER, (_ANSWERED,), _ANSWERED | _SAID),
     (Side.LOOSE_QUESTION, (_ASKED | _WRITTEN,), _ASKED | _WRITTEN),
 )
-"""A field is the first half whose name has a word of each of these sets, and no word but these."""
+"""The first row that fits a field's name decides: the name has a word of each set, and no word outside of the last set."""
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _KNOWN: Final = (
     CHAT_WORDS
@@ -192,13 +192,13 @@ _KNOWN: Final = (
     | {"session", "room", "data", "store", "id"}
 )
 _FIRST: Final = ("chatbot", "chat", "conversation", "message", "user", "bot", "ai")
-"""Words that others are written behind, without a break."""
+"""Words that may be followed by a second word without a break (`chatmessages`)."""
 _SINGULAR: Final = frozenset({"news"})
 
 
 @functools.lru_cache(maxsize=4096)
 def plain(name: str) -> str:
-    """A name without its spelling: `sessionId`, `session_id` and `SessionID` are `sessionid`."""
+    """A name in one spelling: `sessionId`, `session_id` and `SessionID` are `sessionid`."""
     return name.replace("_", "").replace("-", "").replace(" ", "").lower()
 
 
@@ -231,27 +231,27 @@ def names_conversations(name: str) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def is_history(name: str) -> bool:
-    """Whether an array's name is one of those that conversations give to their messages."""
+    """Whether an array's name is usual for the messages of a conversation."""
     found = words(name)
     return bool(found) and (place(name) is Place.CHAT or found[-1] in HISTORY_WORDS)
 
 
 @functools.lru_cache(maxsize=4096)
 def keeps_records(name: str) -> bool:
-    """Whether a collection's name says that it keeps what has happened, and not of what."""
+    """Whether a collection's name says that it is a history or a log, but not of what."""
     found = words(name)
     return bool(found) and found[-1] in _RECORDS and place(name) is Place.OPEN
 
 
 @functools.lru_cache(maxsize=4096)
 def asks(name: str) -> bool:
-    """Whether a field's name is a question's, whatever it lies in."""
+    """Whether a field's name is that of a question in any document."""
     return not _QUESTION.isdisjoint(words(name))
 
 
 @functools.lru_cache(maxsize=4096)
 def flag(name: str) -> bool | None:
-    """Whom a boolean of this name is true of: True for the user, False for the assistant, None for others."""
+    """Who speaks if a boolean of this name is true: True means the user, False the assistant, None neither."""
     if plain(name) in _FLAGS_IN_ONE:
         return _FLAGS_IN_ONE[plain(name)]
     found = frozenset(words(name))

@@ -1,7 +1,7 @@
-"""MongoDB commands: their spans, how many, how long, how they ended, and what business documents they wrote.
+"""MongoDB commands: their spans, their number, duration and outcome, and the business documents that they wrote.
 
-Fed by pymongo's command events, in the context of the code that sent the command (threads and tasks alike);
-feeds the store and the tracer. Imported when pymongo is. No figure depends on a span.
+Fed by pymongo's command events, which come in the context of the code that sent the command (in threads and in tasks);
+feeds the store and the tracer. This module is imported when pymongo is. No figure depends on a span.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NOT_COUNTED: Final = frozenset({"hello", "ismaster", "saslstart", "saslcontinue"
 """Commands that the driver sends for itself, in lower case."""
 _MONGODB: Final = a.DbSystem.MONGODB.value
 _DUPLICATE_KEY: Final = {11000: "DuplicateKey", 11001: "DuplicateKey", 12582: "DuplicateKey"}
-"""Write errors come without the name of their code; this one is worth its name."""
+"""Write errors come without the name of their code. This error gets its name here."""
 
 TRANSACTIONS: Final = Transactions()
 at_fork(__name__, in_child=TRANSACTIONS.forget)
@@ -54,16 +54,16 @@ class _Read(NamedTuple):
 
 
 _Running = tuple[int, float, "Span | None", bool, "str | None", "Write | None", "Mapping[str, Any] | None", "_Read | None"]
-"""Of a running command: its request's id; when it began; its span; whether it is counted; its collection; what it may write;
-what names the transaction of which it is a part, None outside of one; what its reply will show.
+"""A running command: the id of its request; when it began; its span; whether it is counted; its collection; what it may write;
+the ids of its transaction (None outside of one); what its reply will show.
 
-When it began is told by a clock of our own: pymongo takes the command's time by the time of day, which may be set meanwhile.
-A tuple: a class with names takes ten times as long to make.
+We measure the start with a monotonic clock. pymongo measures the command by the time of day, and somebody may set that clock
+meanwhile. It is a tuple because a class with named fields takes ten times as long to make.
 """
 
 
-# A command ends in the context in which it started, and none runs inside another. One slot a context, overwritten by the
-# next command, cannot grow when a command is torn down without an event (a cancelled task, a killed greenlet).
+# A command ends in the context in which it started, and no command runs inside another. So there is one slot per context, and
+# the next command overwrites it. It cannot grow if a command ends without an event (a cancelled task, a killed greenlet).
 _running: ContextVar[_Running | None] = ContextVar("otel_chatbot_mongo_command", default=None)
 
 
@@ -72,10 +72,10 @@ class CommandFigures(monitoring.CommandListener):
 
     enabled = True
 
-    # The two events of every command have their guard written out: a decorator costs a call more.
+    # Every command sends two of these events. Their guard is written out, because a decorator costs one more call.
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
-        """Begin the command's span, and keep what its end will not tell."""
+        """Begin the command's span, and keep what the event at its end does not hold."""
         try:
             if not CommandFigures.enabled or record.is_own_traffic():
                 _running.set(None)
@@ -127,7 +127,7 @@ class CommandFigures(monitoring.CommandListener):
 
     @never_raise
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """Count the command with its error; what it wrote, if anything, was not acknowledged. End its span."""
+        """Count the command with its error, and end its span. Its documents do not count: nothing was acknowledged."""
         running = _taken(event.request_id)
         if running is None:
             return
@@ -137,7 +137,7 @@ class CommandFigures(monitoring.CommandListener):
         if counts:
             _measure(event, collection, span, seconds, code, kind)
         if span is not None:
-            # The server's message may hold a document or a key's value: the span tells the kind alone.
+            # The server's message may hold a document or the value of a key, so the span has only the kind of the error.
             mark_failed(span, kind, {a.DB_STATUS: code} if code is not None else None)
             end(span, seconds)
         if transaction is not None and event.command_name == "abortTransaction":
@@ -163,7 +163,7 @@ def error_of(failure: Mapping[str, Any]) -> tuple[str | None, str]:
 
 
 def _write_error(reply: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    # A batch whose documents were refused is a success on the wire and an exception to the application.
+    # If documents of a batch were refused, the command succeeds on the wire, but the application gets an exception.
     errors = reply.get("writeErrors")
     if not errors:
         return None, None
@@ -256,7 +256,7 @@ def _settle(write: Write, reply: Mapping[str, Any], transaction: Mapping[str, An
 
 
 def _read(name: str, command: Mapping[str, Any], write: Write | None) -> _Read | None:
-    """What a command will show; one that also writes shows what it wrote only where it is asked for that."""
+    """What a command will show. A command that also writes shows the new document only if it is asked for that."""
     if name == "find":
         return _Read((command.get("$db", ""), command["find"]), command.get("filter") or {}, "projection" not in command)
     if command.get("new") or write is None:

@@ -1,7 +1,7 @@
 """Which conversations and messages a MongoDB command has written: read from the command and the reply, never from spans.
 
 Fed by `instrumentation.mongodb.commands` (the command at its start, the reply at its end); feeds the three counters of
-business events. What a document is, `recognise` tells; here stands what the reply says was written. The rules stand in the
+business events. `recognise` tells what a document is; this module reads from the reply what was written. The rules are in the
 documentation under "What counts".
 """
 
@@ -45,20 +45,20 @@ class Write:
     ) -> None:
         self._kind = kind
         self._changes = changes
-        # Only what settling needs: a reference to the command would keep the documents alive.
+        # Only the fields that `settle` needs. A reference to the whole command would keep the documents alive.
         self._command = {name: command[name] for name in _SETTLING if name in command}
         self.conversation = conversation
         """The id of the conversation that the command names."""
         self.begun: object = None
-        """The id of a conversation that is inserted and names no other: mostly the driver's."""
+        """The `_id` of an inserted conversation that has no other id. The driver makes it in most cases."""
         self.unread = unread
         """A collection, and the fields of a document in it that was not recognised."""
         self.after: Callable[[Mapping[str, Any]], None] | None = None
-        """Is told the reply, if nothing in it failed."""
+        """Called with the reply, if nothing in it failed."""
 
     @property
     def counts(self) -> bool:
-        """Whether it can count for anything, or is to be remembered."""
+        """Whether it may count for something, or has something to remember."""
         return any(change.created is not NOTHING or change.changed is not NOTHING or change.replaces or change.memory
                    for change in self._changes)  # fmt: skip
 
@@ -71,7 +71,7 @@ class Write:
         return False
 
     def new_conversation(self, reply: Mapping[str, Any]) -> object:
-        """The id of a conversation that was made under no other: the driver's, or the one that the server gave to an upsert."""
+        """The `_id` of a new conversation that has no other id: made by the driver, or by the server for an upsert."""
         if (
             self.begun is not None
             or self.conversation is not None
@@ -92,7 +92,7 @@ class Write:
             if self._kind == "insert":
                 return self._changes[0].created if len(self._changes) == 1 else total(c.created for c in self._changes)
         if (self._command.get("writeConcern") or {}).get("w") == 0:
-            # The driver answers {ok: 1} itself: what was sent is all that can be known.
+            # The server sends no reply here; the driver makes {ok: 1} itself. Only what was sent is known.
             return total(change.created for change in self._changes if change.inserts)
         if self._kind == "findandmodify":
             return self._settle_find_and_modify(reply)
@@ -231,7 +231,7 @@ WRITES: Final[dict[str, Callable[[str, Mapping[str, Any], Recogniser], Write | N
     "findandmodify": _find_and_modify,
     "bulkwrite": _bulk,
 }
-"""How the commands are read that may write, by name in lower case."""
+"""Commands that may write, by name in lower case, and the function that reads each."""
 
 
 def _made(found: Found, document: Mapping[str, Any], space: Space) -> StatementCounts:
@@ -267,7 +267,7 @@ def _by_results(updates: Mapping[int, StatementCounts], results: Sequence[Mappin
 
 
 def _by_totals(updates: Sequence[StatementCounts], reply: Mapping[str, Any]) -> Counts:
-    """The same, where the reply has totals alone, or only its first results."""
+    """What the updates of a bulk write count for, if the reply has only totals, or only the first results."""
     upserted = int(reply.get("nUpserted", 0))
     may = [change for change in updates if change.upserts]
     rest = [change for change in updates if not (change.upserts and upserted >= len(may))]
@@ -275,7 +275,7 @@ def _by_totals(updates: Sequence[StatementCounts], reply: Mapping[str, Any]) -> 
 
 
 def _spread(counts: Sequence[Counts], number: int) -> Counts:
-    """The sum of `number` of these, where that is the same whichever they are; else a warning and nothing."""
+    """The sum of `number` of these counts. If it depends on which ones are taken, it warns and counts nothing."""
     if number <= 0 or not counts:
         return NOTHING
     if len(set(counts)) == 1:

@@ -46,8 +46,8 @@ def instrument(tracer_provider: TracerProvider | None = None) -> None:
     record.activate_source(Source.MONGODB)
     for client in (MongoClient, AsyncMongoClient):
         _patches.wrap(client, "__init__", _remembering)
-    # Not the argument `event_listeners`: the app would see ours in `client.options`, in its text, and in copies of it. Every
-    # client makes one such set of its own (pymongo/client_options.py, _parse_pool_options), one with an SRV name again later.
+    # We do not use the argument `event_listeners`: the app would see our listeners in `client.options`, in its text and in its
+    # copies. Every client makes its own set (pymongo/client_options.py, _parse_pool_options), with an SRV name once more.
     _patches.wrap(_EventListeners, "__init__", _adding)
     _patches.wrap(_EventListeners, "event_listeners", _hiding)
     if earlier:
@@ -56,7 +56,7 @@ def instrument(tracer_provider: TracerProvider | None = None) -> None:
 
 
 def uninstrument() -> None:
-    """Switch them off again; clients made meanwhile keep listeners that do nothing."""
+    """Switch them off again. Clients that were made meanwhile keep their listeners, which do nothing from now on."""
     if not State.on:
         return
     from .commands import SPANS, CommandFigures
@@ -99,12 +99,12 @@ def _hiding(original: Method) -> Method:
 
 @never_raise
 def _ours_for(set_of_listeners: Any) -> list[Any]:
-    """Our listeners for one client; what they have added is taken back when the client is thrown away."""
+    """Our listeners for one client. When the client is garbage-collected, its pools' figures are taken back."""
     from .commands import CommandFigures
     from .pool import PoolFigures
 
     pools = PoolFigures()
-    # With an SRV name the set is made later, outside of the client's own `__init__`; the set lives a little longer.
+    # With an SRV name the set of listeners is made later, outside of the client's `__init__`. It lives a little longer.
     owner = _made.get()
     weakref.finalize(set_of_listeners if owner is None else owner, pools.give_back).atexit = False
     return [CommandFigures(), pools]

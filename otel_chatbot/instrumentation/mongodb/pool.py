@@ -1,7 +1,7 @@
-"""Figures of MongoDB connection pools: how many connections are idle or used, what waits, how long it took.
+"""Figures of MongoDB connection pools: how many connections are idle or used, how many callers wait, and how long.
 
 Fed by pymongo's pool events (connection monitoring and pooling); feeds `metrics.record`. Imported when pymongo is.
-One listener a client, so that connection numbers, which start anew in every client, cannot be mixed up.
+There is one listener per client: connection numbers start anew in every client, so a shared listener would mix them up.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ...semconv import metrics as m
 from ..common.pool_figures import PoolSeries
 
 _DEFAULT_MAX: Final = 100
-"""pymongo's maxPoolSize when a client does not set one; the event lists what differs from the defaults."""
+"""pymongo's default of maxPoolSize. The event lists only options that differ from their defaults."""
 
 _IDLE: Final[dict[str, Value | None]] = {a.CONNECTION_STATE: a.ConnectionState.IDLE.value}
 _USED: Final[dict[str, Value | None]] = {a.CONNECTION_STATE: a.ConnectionState.USED.value}
@@ -106,10 +106,10 @@ class PoolFigures(monitoring.ConnectionPoolListener):
         with self._lock:
             self._pool(event).drop(event.connection_id)
 
-    # The three events of every command have their guard and their lock written out: a decorator and `with` cost more than the rest.
+    # Every command sends three of these events. Guard and lock are written out: a decorator and `with` cost more than the rest.
 
     def connection_check_out_started(self, event: monitoring.ConnectionCheckOutStartedEvent) -> None:
-        """Something waits for a connection."""
+        """A caller waits for a connection."""
         try:
             if not PoolFigures.enabled or record.is_own_traffic():
                 return
@@ -124,7 +124,7 @@ class PoolFigures(monitoring.ConnectionPoolListener):
 
     @never_raise
     def connection_check_out_failed(self, event: monitoring.ConnectionCheckOutFailedEvent) -> None:
-        """It got none; waiting for too long is a timeout, a server that cannot be reached is not."""
+        """The caller got no connection. A wait that was too long is a timeout; a server that cannot be reached is not."""
         if record.is_own_traffic():
             return
         with self._lock:
@@ -134,7 +134,7 @@ class PoolFigures(monitoring.ConnectionPoolListener):
                 series.timed_out()
 
     def connection_checked_out(self, event: monitoring.ConnectionCheckedOutEvent) -> None:
-        """A connection is used; the package's own short use of the application's pool is left out."""
+        """A connection is used. The package's own short use of the application's pool is left out."""
         try:
             if record.is_own_traffic():
                 return
@@ -180,7 +180,7 @@ class PoolFigures(monitoring.ConnectionPoolListener):
 
     @never_raise
     def pool_cleared(self, event: monitoring.PoolClearedEvent) -> None:
-        """Nothing to count: every connection that goes is an event of its own."""
+        """Nothing to count: every connection that is closed sends its own event."""
 
     @never_raise
     def give_back(self) -> None:
@@ -193,7 +193,7 @@ class PoolFigures(monitoring.ConnectionPoolListener):
             self._pools.clear()
 
     def start_anew(self) -> None:
-        """In a forked child: the connections are the parent's, and so may be the holder of the lock."""
+        """In a forked child: the connections belong to the parent, and a thread of the parent may hold the lock."""
         self._lock = threading.RLock()
         self._pools = {}
 

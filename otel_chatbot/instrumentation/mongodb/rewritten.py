@@ -1,8 +1,9 @@
-"""Chats whose messages were deleted and are inserted anew in the same request: of what comes, only what was not there is new.
+"""Chats whose messages are deleted and inserted again in the same request: only messages that were not there before are new.
 
-Fed by `commands` (documents that were read) and `documents` (a delete, and the inserts behind it); kept beside what `whole_arrays`
-remembers, in the scope of the request. A delete says how many documents it took away. Which ones, a read in the same
-request has shown; else the first ones that come are taken for them, as many as were deleted.
+Fed by `commands` (documents that were read) and `documents` (a delete, and the inserts after it). The state is kept in the
+scope of the request, beside that of `whole_arrays`. The reply to a delete says how many documents were deleted. A read in the
+same request may have shown which ones. Without such a read, the first inserted messages, as many as were deleted, are taken
+for the old ones.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from .statements import Space, Statement, StatementCounts
 from .whole_arrays import ScopeDocuments
 
 MOST_LISTED: Final = 101
-"""Documents of one reply that are remembered: as many as the server sends at first."""
+"""A longer reply is not remembered. This is the number of documents in the server's first batch."""
 _MOST: Final = 4
-"""Lists of documents, and deletes, that a scope remembers."""
+"""The most lists of documents, and the most deletes, that a scope remembers."""
 _WHOSE: Final = frozenset({"uid", "owner", "ownerid", "phone", "email", "sender", "senderid"})
 _REPLACED: Final = (
     "the messages of a conversation were deleted and others inserted in their place, and no read in the same request showed what "
@@ -33,7 +34,7 @@ _REPLACED: Final = (
 
 
 class DeletedChat:
-    """The messages of a chat that were deleted: what they said, as far as it is known, and how many more there were."""
+    """The deleted messages of a chat: the known ones by what they said (`said`), the others by their number (`lost`)."""
 
     __slots__ = ("lost", "query", "said", "space")
 
@@ -44,12 +45,12 @@ class DeletedChat:
         self.lost = lost
 
     def holds(self, document: Mapping[str, Any]) -> bool:
-        """Whether a document would have been deleted, too."""
+        """Whether the delete would have taken this document too."""
         return all(document.get(name, self) == value for name, value in self.query.items())
 
 
 class Rewriting:
-    """Inserts behind a delete: what they count for; `settle` is called once they are done."""
+    """Tells what inserts after a delete count for. `settle` is called when they are done."""
 
     def __init__(self, memory: ScopeDocuments, deleted: DeletedChat, recogniser: Recogniser, *, batch: bool) -> None:
         self._memory = memory
@@ -57,11 +58,11 @@ class Rewriting:
         self._recogniser = recogniser
         self._batch = batch
         self._said = deleted.said.copy()
-        # Outside of a request nobody knows whether a single insert goes on with what the delete began.
+        # Outside of a request it is not known whether a single insert belongs to the delete.
         self._lost = deleted.lost if batch or deduplication.in_request() else 0
 
     def change(self, document: Mapping[str, Any], found: Found) -> StatementCounts | None:
-        """What an insert counts for, where the document was or may have been there; None for what is new."""
+        """What an insert counts for, if its document was there before, or may have been. None if the document is new."""
         deleted = self._deleted
         if not found.chat or not deleted.holds(document):
             return None
@@ -80,7 +81,7 @@ class Rewriting:
         return StatementCounts(inserts=True)
 
     def settle(self) -> None:
-        """The inserts are done; several at once are all that there is to come."""
+        """The inserts are done. After a batch, no more inserts belong to the delete."""
         deleted = self._deleted
         if self._batch and self._lost and self._lost < deleted.lost:
             warn_once(_REPLACED)
@@ -90,7 +91,7 @@ class Rewriting:
 
 
 def begin(space: Space, recogniser: Recogniser, *, batch: bool) -> Rewriting | None:
-    """The rewriting that inserts into a collection are, if messages were deleted from it before."""
+    """How to count inserts into a collection, if messages were deleted from it before; else None."""
     memory = whole_arrays.memory()
     if memory is None or not memory.deleted:
         return None
@@ -99,7 +100,7 @@ def begin(space: Space, recogniser: Recogniser, *, batch: bool) -> Rewriting | N
 
 
 def chat_of(query: object) -> dict[str, Any] | None:
-    """The fields by which a query takes all of a chat's documents; None where it takes others, or some of them."""
+    """The fields of a query that selects exactly the documents of one chat; None for every other query."""
     if not isinstance(query, Mapping) or not query:
         return None
     for name in query:
@@ -110,7 +111,7 @@ def chat_of(query: object) -> dict[str, Any] | None:
 
 
 def deleted(space: Space, query: Mapping[str, Any], number: int, recogniser: Recogniser) -> None:
-    """So many documents were deleted."""
+    """A number of documents was deleted."""
     if number <= 0:
         return
     memory = whole_arrays.remembered()
@@ -121,7 +122,7 @@ def deleted(space: Space, query: Mapping[str, Any], number: int, recogniser: Rec
 
 
 def shown(space: Space, query: Mapping[str, Any], documents: Sequence[Any]) -> None:
-    """Documents were read: from now on they are what is there."""
+    """Documents were read: they are the current content, so deletes before the read no longer matter."""
     memory = whole_arrays.memory()
     if memory is not None and memory.deleted:
         memory.deleted[:] = [known for known in memory.deleted if known.space != space]

@@ -1,4 +1,4 @@
-"""An update statement of MongoDB: what it would make, what it adds to a document that is there, what it replaces.
+"""An update statement of MongoDB: the document that it may create, what it adds to an existing one, and what it replaces.
 
 Fed by `documents`, which reads statements from commands; asks `recognise` what the parts are.
 """
@@ -19,7 +19,7 @@ Space = tuple[str, str]
 
 
 _ANSWER = ""
-"""In place of an array's path: the document's answer has been counted."""
+"""Stands for the path of an array, and means that the document's answer has been counted."""
 
 
 class RememberedDocument(NamedTuple):
@@ -34,9 +34,9 @@ class RememberedDocument(NamedTuple):
 class StatementCounts(NamedTuple):
     """What one insert or update statement counts for.
 
-    `created`: when it makes a document; `changed`: for each existing document that it modifies;
-    `inserts`, `deletes`: it is an insert, a delete; `upserts`: it may make a document; `many`: it may modify more than
-    one; `replaces`: it replaces a whole array of messages, and what was in it is not known.
+    `created`: counts for a document that it makes; `changed`: counts for each existing document that it modifies;
+    `inserts`, `deletes`: it is an insert, a delete; `upserts`: it may make a document; `many`: it may modify several
+    documents; `replaces`: it replaces a whole array of messages, and the old content is not known.
     """
 
     created: Counts = NOTHING
@@ -81,7 +81,7 @@ class Statement:
                 added = added.plus(grown)
         if not memory and self._set and recogniser.answered(self._set, collection):
             seen = whole_arrays.find(space, self._query)
-            if seen is None or _ANSWER not in seen.arrays:  # a streamed answer is saved time and again
+            if seen is None or _ANSWER not in seen.arrays:  # a streamed answer is saved many times
                 added = added.plus(RECEIVED)
                 memory[_ANSWER] = ()
         made = recogniser.document(self._whole(), collection).counts if self._upsert else NOTHING
@@ -103,7 +103,7 @@ class Statement:
         return None if isinstance(own, Mapping) else own
 
     def _take_apart(self, update: Any) -> None:
-        if isinstance(update, (list, tuple)):  # an aggregation pipeline: what is written in it can be read
+        if isinstance(update, (list, tuple)):  # an aggregation pipeline: literal values in it can be read
             for stage in update:
                 self._read_stage(stage)
         elif isinstance(update, Mapping) and any(str(name).startswith("$") for name in update):
@@ -130,7 +130,7 @@ class Statement:
             self._pushed[path] = [value]
 
     def _express(self, path: str, value: Any) -> None:
-        """One field of a pipeline's stage: a plain value, or the field's own array with others joined to it."""
+        """Read one field of a pipeline's stage: a plain value, or the field's own array with more elements."""
         if not isinstance(value, Mapping):
             self._set[path] = value
             return
@@ -167,12 +167,12 @@ class Statement:
 
 
 def _fields(found: Any) -> Mapping[str, Any]:
-    """The fields of an operator; none where it is malformed, which the server refuses."""
+    """The fields of an operator; none if it is malformed (the server will refuse it)."""
     return found if isinstance(found, Mapping) else {}
 
 
 def _literal(part: Any) -> list[Any] | None:
-    """The elements of an array that is written out in an expression; None for what the server looks up."""
+    """The elements of an array that is written out in an expression; None for a value that only the server knows."""
     if isinstance(part, Mapping):
         part = part.get("$literal")
     return (

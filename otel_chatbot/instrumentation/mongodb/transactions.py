@@ -12,11 +12,11 @@ from typing import Any
 from .documents import NOTHING, Counts
 
 _LIMIT = 10_000
-"""Open transactions that are remembered; beyond it the oldest is given up, as a server would (transactionLifetimeLimit)."""
+"""The most open transactions that are remembered. Beyond it the oldest is forgotten: a server aborts old transactions too."""
 
 
 class Transactions:
-    """Open transactions by session: a session has one at a time, and a new number on it ends the one before."""
+    """Open transactions by session. A session has one transaction at a time; a new number ends the one before."""
 
     def __init__(self) -> None:
         self._open: OrderedDict[Any, tuple[Any, Counts]] = OrderedDict()
@@ -30,7 +30,7 @@ class Transactions:
             self._open.popitem(last=False)
 
     def commit(self, command: Mapping[str, Any]) -> Counts:
-        """What the transaction has written; nothing when it was counted before (a retried commit)."""
+        """What the transaction has written; nothing if it was counted before (a commit may be retried)."""
         session, number = _identity(command)
         known, counts = self._open.pop(session, (number, NOTHING))
         return counts if known == number else NOTHING
@@ -40,12 +40,12 @@ class Transactions:
         self._open.pop(_identity(command)[0], None)
 
     def forget(self) -> None:
-        """Forget every transaction: in a forked child they are the parent's."""
+        """In a forked child: forget every transaction, they belong to the parent."""
         self._open.clear()
 
 
 def in_transaction(command: Mapping[str, Any]) -> bool:
-    """Whether a command is part of a transaction with more than itself in it."""
+    """Whether a command is part of a transaction of the application (a retryable write is no such transaction)."""
     return command.get("autocommit") is False
 
 

@@ -1,7 +1,7 @@
-"""Documents that chat turns wrote and that were not recognised as messages: names of their fields, never a value.
+"""Documents of chat turns that were not recognised as messages: the names of their fields, never a value.
 
-Fed by `commands`; feeds the facts by which `instrumentation.empty` says why a figure is empty. Only turns that stored no message
-at all are kept.
+Fed by `commands`; feeds the facts by which `instrumentation.empty` says why a figure is empty. A turn that stored a message
+is left out.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Final
 from ..common import chat_turn, seen
 
 MOST: Final = 50
-"""Collections that are remembered."""
+"""The most collections that are remembered."""
 _IN_A_TURN: Final = 8
 
 _known: dict[str, tuple[str, ...]] = {}
 
 
 def note(collection: str, fields: tuple[str, ...]) -> None:
-    """The running request, if there is one, wrote such a document."""
+    """The running request, if there is one, wrote a document that was not recognised."""
     running = chat_turn.running()
     if running is not None and (collection in running.unread or len(running.unread) < _IN_A_TURN):
         running.unread[collection] = fields
@@ -30,7 +30,7 @@ def unrecognised() -> list[tuple[str, tuple[str, ...]]]:
 
 
 def forget() -> None:
-    """Start anew."""
+    """Forget all collections."""
     _known.clear()
 
 

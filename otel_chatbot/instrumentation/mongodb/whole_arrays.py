@@ -1,8 +1,8 @@
-"""What the running request has seen of arrays of messages: so that one written as a whole counts by what is new in it.
+"""Arrays of messages that the running request has read or written. If one is written as a whole, only its new elements count.
 
-Fed by `commands` (documents that were read) and `documents` (arrays that were written); kept in the scope of the request,
-outside of one of the thread or task, so it ends with it. A few documents at most, by reference: nothing is copied but the
-arrays' places, for the application goes on appending to the very lists that it was given.
+Fed by `commands` (documents that were read) and `documents` (arrays that were written). They are kept in the scope of the
+request, or of the thread or task outside of a request, and end with it. At most a few documents are kept. Arrays are copied as
+tuples of references, because the application may append to the lists that it was given; the messages are not copied.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from .rewritten import DeletedChat
 
 MOST: Final = 16
-"""Documents that a scope remembers; beyond it the oldest is given up."""
+"""The most documents that a scope remembers; beyond it the oldest is forgotten."""
 _MOST_READ: Final = 8
-"""A read of more documents is a list of them, not the one that will be written."""
+"""A read of more documents is not remembered: it is a list, and the app will hardly write one of them back."""
 
 
 class ScopeDocuments:
@@ -31,13 +31,13 @@ class ScopeDocuments:
     def __init__(self) -> None:
         self.arrays: deque[ReadDocument] = deque(maxlen=MOST)
         self.listed: list[tuple[tuple[str, str], dict[str, Any], Sequence[Any]]] = []
-        """Replies as they were read, for `rewritten`: where the documents lie, what was asked for, the documents."""
+        """Replies for `rewritten`: database and collection, the query, the documents."""
         self.deleted: list[DeletedChat] = []
         """What `rewritten` knows of chats whose messages were deleted."""
 
 
 class ReadDocument:
-    """One document: where it lies, its simple fields, its arrays."""
+    """One document: its database and collection, its simple fields, its arrays."""
 
     __slots__ = ("arrays", "fields", "space", "whole")
 
@@ -46,7 +46,7 @@ class ReadDocument:
         self.fields = fields
         self.arrays = arrays
         self.whole = whole
-        """Whether every array of the document is known: one that is not there is empty."""
+        """Whether every array of the document is known. Then an array that is missing here is empty."""
 
     def array(self, path: str) -> Array | None:
         """The array at a path; None where it is not known."""
@@ -60,7 +60,7 @@ def read(space: tuple[str, str], query: Mapping[str, Any], documents: Sequence[A
         return
     for document in documents:
         if type(document) is dict or isinstance(document, Mapping):
-            # Most documents have no array, which is told quickest by the types of their values.
+            # Most documents have no array. The types of their values tell that fastest.
             arrays = _arrays(document) if type(document) is not dict or list in map(type, document.values()) else {}
             fields = {**document, **simple(query)} if len(documents) == 1 else document
             keep(ReadDocument(space, fields, arrays, whole=whole))
@@ -77,7 +77,7 @@ def keep(seen: ReadDocument) -> None:
 
 
 def written(space: tuple[str, str], fields: Mapping[str, Any], arrays: Mapping[str, Array | None], *, whole: bool) -> None:
-    """A document was written: `arrays` by path, None for one that is no longer known."""
+    """A document was written: `arrays` by path, None for an array whose content is no longer known."""
     known = find(space, fields)
     if known is None:
         keep(
@@ -93,19 +93,19 @@ def written(space: tuple[str, str], fields: Mapping[str, Any], arrays: Mapping[s
 
 
 def find(space: tuple[str, str], query: Mapping[str, Any]) -> ReadDocument | None:
-    """What is known of the document that a query means."""
+    """What is known of the document that a query selects."""
     wanted = simple(query)
     if not wanted:
         return None
     known = memory()
-    for seen in reversed(tuple(known.arrays) if known else ()):  # threads that share a request's scope may add to it meanwhile
+    for seen in reversed(tuple(known.arrays) if known else ()):  # threads that share a request's scope may add to it
         if seen.space == space and all(seen.fields.get(name, seen) == value for name, value in wanted.items()):
             return seen
     return None
 
 
 def simple(query: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that have one value by a query or in a document."""
+    """The fields of a query or a document that have one plain value."""
     found = {}
     for name, value in query.items():
         if isinstance(value, Mapping):
