@@ -1,7 +1,7 @@
 """Logs: formatters, redaction, the sink that feeds files and OTLP, set-up, `LogOperation`, `LogEvents`, access records.
 
 Fed by the application's log records and the Flask hook; feeds the rotated files and the listeners in `distro`. Names
-are imported when they are asked for.
+are imported when they are first used.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The access record: one log record a request, written after the last byte of its answer, inside its trace.
+"""The access record: one log record per request, written after the last byte of its answer, inside its trace.
 
-Fed by the Flask hook; feeds the sink, and no console: the logger does not propagate. Where nobody but the sink would see it, no
-record of logging's is made: the fields go to the file and to the export as they are.
+Fed by the Flask hook; feeds the sink, and no console, because the logger does not propagate. If only the sink would see the
+record, none is made: the fields go directly to the file and to the export.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _logger.addHandler(logging.NullHandler())
 
 
 def replace_request_lines(replace: bool = True) -> None:
-    """Leave the servers' own request lines out of the files and the export, for access records stand for them."""
+    """Leave the servers' own request lines out of the files and the export, because access records take their place."""
     sink.SINK.replaces_request_lines = replace and config.current().access_log
 
 
@@ -85,7 +85,7 @@ def access_record(
 
 
 class _Checked:
-    """The policy whose keys were looked at last, and whether it masks one of these fields."""
+    """The policy that was checked last, and whether it masks one of the access record's fields."""
 
     redactor: Redactor | None = None
     masks = False
@@ -95,7 +95,7 @@ _NAMES: Final = ("event", "endpoint", "method", "status", "duration_ms", "bytes"
 
 
 def _take(own: dict[str, object], context: Context | None) -> bool:
-    """Give the sink what its record would say, without one. False where something in it is to be masked or looks unusual."""
+    """Give the sink the fields without making a record. False if a field has to be masked or looks unusual."""
     redactor = policy()
     if _Checked.redactor is not redactor:
         _Checked.masks = any(map(redactor.sensitive, _NAMES))

@@ -1,4 +1,4 @@
-"""The console: the handler that `setup_logger` puts on the root logger, and what shows records of `get_logger` without one.
+"""The console: the handler that `setup_logger` puts on the root logger, and one for `get_logger` if there is no handler.
 
 Fed by the application's records; feeds stderr.
 """
@@ -19,7 +19,7 @@ else:  # subscriptable from Python 3.11 on
 
 
 class ConsoleHandler(_Stream):
-    """Writes to what `sys.stderr` is at the time: JSON lines in production, coloured text in development."""
+    """Writes to the current `sys.stderr`: JSON lines in production, coloured text in development."""
 
     def __init__(self, production: bool) -> None:
         logging.Handler.__init__(self)
@@ -32,10 +32,10 @@ class ConsoleHandler(_Stream):
 
 
 class LastResort(ConsoleHandler):
-    """Shows the records of the loggers that `get_logger` gave; others go where they went before.
+    """Shows the records of the loggers that `get_logger` gave; all other records go where they went before.
 
-    It stands in `logging.lastResort`, which logging asks where it finds no handler at all. So no logger has a handler of ours,
-    `hasHandlers()`, `basicConfig` and Flask's default handler do what they do without us, and no record is shown twice.
+    It takes the place of `logging.lastResort`, which logging uses if it finds no handler at all. So no logger has a handler of
+    ours; `hasHandlers()`, `basicConfig` and Flask's default handler work as without us, and no record is shown twice.
     """
 
     def __init__(self, production: bool, before: logging.Handler) -> None:
@@ -58,7 +58,7 @@ class LastResort(ConsoleHandler):
 
 
 def show(name: str, production: bool) -> None:
-    """Show the records of this logger where nothing else shows them; an application that took `lastResort` away means it."""
+    """Show the records of this logger if nothing else shows them. If the application removed `lastResort`, it stays removed."""
     resort = logging.lastResort
     if resort is None or name == names.ACCESS_LOGGER:
         return
@@ -70,6 +70,6 @@ def show(name: str, production: bool) -> None:
 
 
 def show_no_more() -> None:
-    """Logging is set up: what was before in `lastResort` is there again."""
+    """Logging is set up: give `lastResort` back its earlier value."""
     if isinstance(logging.lastResort, LastResort):
         logging.lastResort = logging.lastResort.before

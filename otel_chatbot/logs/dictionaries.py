@@ -1,7 +1,7 @@
 """Records whose message is a dictionary, or which carry one: those of structlog, loguru, python-json-logger and others.
 
-Fed by the formatters and the export; feeds them a copy whose message is a text and whose fields are fields, so that both are
-redacted as all others are. A record whose message is a text is passed on as it is.
+Fed by the formatters and the export; feeds them a copy: its message is a text and the dictionary's items are its fields.
+So both are redacted like all others. A record with a text as its message is passed on as it is.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from .redaction import Redactor
 
 _MOST_FIELDS: Final = 200
 _STRUCTLOG: Final = ("_logger", "_name")
-"""What structlog's `ProcessorFormatter.wrap_for_formatter` puts beside its dictionary."""
+"""Attributes that structlog's `ProcessorFormatter.wrap_for_formatter` adds beside its dictionary."""
 _SAID: Final = ("level", "logger")
-"""What a record says itself, and structlog adds."""
+"""Keys that structlog adds although the record has the same data."""
 _TEXTS: Final = ("message", "event", "msg")
 """Where a dictionary has its text; structlog's has it in `event` first."""
 _LOGURU: Final = frozenset({"elapsed", "extra", "file", "level", "message", "process", "record", "thread", "time"})
-"""Keys of loguru's record that logging's own says already; what was bound is in `extra`."""
+"""Keys of loguru's record whose data logging's record has already; bound values are in `extra`."""
 _LOGURU_TELLS: Final = frozenset({"elapsed", "extra", "level", "message", "time"})
 _TRACEBACK: Final = re.compile(r"\n *(?:\+ Exception Group )?Traceback \(most recent call last\):")
 
@@ -33,14 +33,14 @@ _TRACEBACK: Final = re.compile(r"\n *(?:\+ Exception Group )?Traceback \(most re
 def unfolded(record: logging.LogRecord, redactor: Redactor) -> logging.LogRecord:
     """The record itself, or a copy with the dictionary's text as its message and the dictionary's items as its fields.
 
-    Never raises: a dictionary that cannot be read stays what it is.
+    Never raises: a dictionary that cannot be read stays as it is.
     """
     own = record.__dict__
     if type(record.msg) is str and "extra" not in own and "level" not in own:
         return record
     try:
         return _unfolded(record, redactor)
-    except Exception:  # of a mapping that does not let itself be read; its text is shown as any object's is
+    except Exception:  # the mapping cannot be read; it is shown as text, like any other object
         return record
 
 
@@ -77,7 +77,7 @@ def _unfolded(record: logging.LogRecord, redactor: Redactor) -> logging.LogRecor
 
 
 def _items(mapping: Mapping[Any, Any]) -> dict[str, Any]:
-    """A mapping's first items by names; the rest is counted."""
+    """The first items of a mapping, by name; the others are only counted."""
     found = {key if type(key) is str else safe_text(key): value for key, value in islice(mapping.items(), _MOST_FIELDS)}
     if len(mapping) > _MOST_FIELDS:
         found["..."] = f"<{len(mapping) - _MOST_FIELDS} left out>"
@@ -120,7 +120,7 @@ def _take_exception(copy: logging.LogRecord, fields: dict[str, Any]) -> None:
 
 
 def _leave_out_doubles(copy: logging.LogRecord, fields: dict[str, Any]) -> None:
-    """Leave out what the record says itself: structlog adds level and logger, loguru the level."""
+    """Leave out what the record already has: structlog adds level and logger, loguru adds the level."""
     level = fields.get("level")
     if isinstance(level, str) and level.lower() == copy.levelname.lower():
         del fields["level"]

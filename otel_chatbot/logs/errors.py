@@ -1,4 +1,4 @@
-"""What may be told of an exception: databases put documents, keys and arguments into their messages, models' endpoints prompts.
+"""Which part of an exception may be written: databases put documents and keys into messages, models' endpoints put prompts.
 
 Fed by exceptions as they were raised; feeds the formatters, `LogOperation` and the export of spans and records.
 Recognises the clients' errors by module and class name, so that no client is imported here.
@@ -25,7 +25,7 @@ _LONGEST_STACK = 32_768
 
 
 def safe_text(value: object) -> str:
-    """`str(value)`, also when that raises."""
+    """`str(value)`, or a substitute if that raises."""
     try:
         return str(value)
     except Exception as error:
@@ -33,18 +33,18 @@ def safe_text(value: object) -> str:
 
 
 def encodable(text: str) -> str:
-    """A text that UTF-8 can hold: a lone surrogate is written out."""
+    """A text that UTF-8 can hold: a lone surrogate becomes an escape."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def printable(number: int) -> int | str:
-    """A number, or what it is where Python refuses to print it."""
+    """A number, or a short description if Python refuses to print it."""
     return number if number.bit_length() <= _MOST_BITS else f"<number of {number.bit_length()} bits>"
 
 
 _MOST_BITS = 10_000
 _PRIVATE = (("OperationFailure", "pymongo"), ("BSONError", "bson"), ("APIError", "openai"))
-"""Classes, by name and package, whose messages and those of their subclasses repeat the application's data."""
+"""Classes, by name and package. Their messages, and those of their subclasses, repeat the application's data."""
 
 
 def is_private(error: BaseException) -> bool:
@@ -66,7 +66,7 @@ def is_told_apart(error: BaseException) -> bool:
 
 
 def safe_exception_message(error: BaseException) -> str:
-    """An exception's message without data that a database client put there: for those, class and code alone."""
+    """An exception's message, without the application's data: for errors that repeat it, only class and code."""
     if is_private(error):
         code = getattr(error, "code", None)
         told = [
@@ -83,7 +83,7 @@ def safe_exception_message(error: BaseException) -> str:
 
 
 def _is_code(value: object) -> bool:
-    """Whether a value is a number or a name out of a list, and no text."""
+    """Whether a value is a number or a fixed name, and not a free text."""
     return isinstance(value, int) or (isinstance(value, str) and _CODE.fullmatch(value) is not None)
 
 
@@ -99,7 +99,7 @@ def _without_arguments(message: str) -> str:
 def safe_stack(exc_info: ExcInfo) -> str:
     """A formatted traceback, chained causes and groups included, whose messages are those of `safe_exception_message`.
 
-    At most 100 frames an exception and 32 Ki characters; the middle is left out of a longer one.
+    At most 100 frames per exception and 32 Ki characters; of a longer traceback, the middle is left out.
     """
     error = exc_info if isinstance(exc_info, BaseException) else exc_info[1]
     if error is None:
@@ -109,7 +109,7 @@ def safe_stack(exc_info: ExcInfo) -> str:
         report = traceback.TracebackException(type(error), error, trace, limit=-_FRAMES, compact=True)
         _replace_messages(report, error)
         stack = "".join(report.format()).rstrip("\n")
-    except Exception as failure:  # a hostile __str__, __cause__ or __notes__; the line is worth more than its stack
+    except Exception as failure:  # a broken __str__, __cause__ or __notes__: the line is written without its stack
         stack = f"{type(error).__name__} <no stack: {type(failure).__name__}>"
     if len(stack) > _LONGEST_STACK:
         half = _LONGEST_STACK // 2
@@ -118,7 +118,7 @@ def safe_stack(exc_info: ExcInfo) -> str:
 
 
 def _replace_messages(report: traceback.TracebackException, error: BaseException) -> None:
-    """Put the safe messages into a report and those chained to it; the report's tree is finite, the errors' may not be."""
+    """Put the safe messages into a report and its chain. It follows the report, because the errors' chain may be endless."""
     todo: list[tuple[traceback.TracebackException | None, BaseException | None]] = [(report, error)]
     while todo:
         node, raised = todo.pop()

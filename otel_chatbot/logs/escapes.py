@@ -1,6 +1,6 @@
 """Takes terminal control sequences out of a text: colours of werkzeug and click, links, cursor moves.
 
-Fed by `logs.redaction` with every text that is written or sent; a file and a collector are no terminal.
+`logs.redaction` calls it for every text that is written or sent: only a terminal needs the sequences.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ CSI: Final = "\x9b"
 _SEQUENCE: Final = re.compile(
     "(?:\x1b\\[|\x9b)[0-?]{0,256}[ -/]{0,16}[@-~]?"  # colours and cursor moves
     "|\x1b[\\]PX^_][^\x07\x1b\x9c]{0,4096}(?:\x07|\x1b\\\\|\x9c)?"  # links and titles, up to their end
-    "|\x1b[ -/]{0,16}[0-~]?"  # any other, half ones too
+    "|\x1b[ -/]{0,16}[0-~]?"  # all others, incomplete ones too
 )
 
 

@@ -1,6 +1,6 @@
 """The events of a chatbot as log records, each with its name in the field `event`.
 
-Fed by the application; feeds the logger that it gives, with the place of the caller.
+Fed by the application; feeds the logger that the application passes. Each record shows the place of the caller.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .records import rename_refused
 
 
 class LogEvents:
-    """One static method an event; INFO, errors ERROR."""
+    """One static method per event. The level is INFO, for errors ERROR."""
 
     @staticmethod
     def conversation_created(logger: logging.Logger, user_id: str, conversation_id: str, model: str) -> None:

@@ -1,6 +1,6 @@
-"""A record's fields, redacted, and the line that they make: read once, for the file and for the export.
+"""A record's redacted fields and the line made of them: read once, for the file and for the export.
 
-Fed by log records, which it leaves as they are; feeds the JSON formatter, the files and whoever takes events from the sink.
+Fed by log records, which it does not change; feeds the JSON formatter, the files and the takers of the sink's events.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from .redaction import Redactor
 from .traversal import LONGEST_TEXT
 
 LEVELS: Final = frozenset({"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"})
-"""Levels that need no look at their name."""
+"""The standard levels, whose names need no check."""
 
 
 def line_of(record: logging.LogRecord, redactor: Redactor, *, extras: bool = True) -> tuple[bytes, dict[str, Any] | None]:
-    """A record's line of JSON in UTF-8, without its end, and the fields in it; None where they could not be read. Never raises."""
+    """A record's line of JSON in UTF-8, without its end, and its fields; None if they could not be read. Never raises."""
     try:
         fields = fields_of(record, redactor, extras=extras)
         return encode(fields), fields
-    except Exception as error:  # whatever a record may hold, the line says that it was there
+    except Exception as error:  # whatever the record holds, a line says that there was a record
         line = encode(
             {
                 TIMESTAMP: timestamp(0.0) if not isinstance(record.created, float) else _time(record),
@@ -57,7 +57,7 @@ def line_of(record: logging.LogRecord, redactor: Redactor, *, extras: bool = Tru
 
 
 def fields_of(record: logging.LogRecord, redactor: Redactor, *, extras: bool = True) -> dict[str, Any]:
-    """The fields of a record, redacted, `extras` of the application among them; raises for what is no record of logging's."""
+    """The fields of a record, redacted, with the application's `extras`; raises if the object is not a record of logging's."""
     record = unfolded(record, redactor)
     text = message(record)
     fields: dict[str, Any] = {
@@ -79,7 +79,7 @@ def fields_of(record: logging.LogRecord, redactor: Redactor, *, extras: bool = T
         _add_extras(record, fields, texts, redactor)
     if CONVERSATION not in fields and (conversation := conversation_id()) is not None:
         texts[CONVERSATION] = fields[CONVERSATION] = conversation
-    # One look at all texts together: most lines hold nothing that a rule could match.
+    # All texts are checked together: most lines hold nothing that a rule could match.
     together = "\n".join(texts.values())
     if len(together) > LONGEST_TEXT or redactor.suspicious(together):
         for name, found in texts.items():
@@ -94,7 +94,7 @@ def fields_of(record: logging.LogRecord, redactor: Redactor, *, extras: bool = T
 
 
 def _add_extras(record: logging.LogRecord, fields: dict[str, Any], texts: dict[str, str], redactor: Redactor) -> None:
-    """Add the application's fields; what is text goes to `texts` too, not yet redacted."""
+    """Add the application's fields. Texts go to `texts` too, not yet redacted."""
     ordinary = redactor.ordinary
     for key, value in own_items(record):
         if key in ordinary:

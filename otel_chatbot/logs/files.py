@@ -1,7 +1,7 @@
 """The log files of a process: which file a record goes to, and what happens when it cannot be written.
 
-Fed by the sink; feeds `logs.shared_file`. Files and folders appear with the first record, both at once. A record is encoded
-once, however many files it goes to.
+Fed by the sink; feeds `logs.shared_file`. Folders and both files are made with the first record. A record is encoded only
+once, also if it goes to both files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MIB = 1024 * 1024
 class LogFiles:
     """`chatbot.json.log` with every record and `chatbot.error.log` with the errors, or `chatbot.log` as plain text.
 
-    `on_dropped(reason, lines)` is told of every line that could not be written; the console is warned once a file.
+    `on_dropped(reason, lines)` is called for every line that could not be written; the console is warned once per file.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class LogFiles:
         self._early: deque[tuple[str, bytes]] = deque()
 
     def write(self, record: logging.LogRecord) -> dict[str, Any] | None:
-        """Write a record; whatever goes wrong on the disk stays here. The fields that its line was made of, if it was of any."""
+        """Write a record; errors of the disk never reach the caller. Return the fields of its line, if it has any."""
         if self.json_output:
             line, fields = line_of(record, policy())
             self.write_line(line, record.levelno)
@@ -74,7 +74,7 @@ class LogFiles:
             opened = file is None
             if file is None:
                 if self._maker == threading.get_ident():
-                    # The import below logs, or a signal handler does meanwhile: its line comes right after.
+                    # The import below logs, or a signal handler logs meanwhile: that line is written right after.
                     self._early.append((name, line))
                     return
                 file = self._make(name)
@@ -87,8 +87,8 @@ class LogFiles:
             self._not_written(name, error)
 
     def _make_error_file(self) -> None:
-        """Let the file of the errors be there from the first record on: who follows it need not wait for an error."""
-        # Where it cannot be made, the first error says so, and no line is lost by it before.
+        """Make the file of errors with the first record, so that a tool can follow it before the first error."""
+        # If it cannot be made, the first error says so; no line is lost until then.
         with contextlib.suppress(OSError, RuntimeError, ValueError):
             (self._open.get(names.ERROR_FILE) or self._make(names.ERROR_FILE)).create()
 
@@ -101,7 +101,7 @@ class LogFiles:
         with MAKING:
             self._maker = threading.get_ident()
             try:
-                # Late: a process that logs nothing needs no library for it.
+                # Imported late: a process that logs nothing does not need the library.
                 from .shared_file import SharedFile
 
                 file = SharedFile(os.path.join(self.folder, name), self.max_bytes, self.backup_count)
@@ -145,4 +145,4 @@ class LogFiles:
 
 
 MAKING = threading.RLock()
-"""Held while a file is made, and across a fork: a child that is forked during an import could never finish it."""
+"""Held while a file is made, and during a fork: a child forked in the middle of an import could never finish it."""

@@ -1,4 +1,4 @@
-"""The formatters: a JSON object a line, coloured text for a developer's console, plain text for a file.
+"""The formatters: one JSON object per line, coloured text for a developer's console, plain text for a file.
 
 Fed by log records, which they leave as they are; feed files and consoles. What they write is redacted.
 """
@@ -41,7 +41,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """Formats a record as a line of text with its extras behind it; the lines of a stack follow, indented by nothing.
+    """Formats a record as a line of text with its extras behind it. The lines of a stack follow, not indented.
 
     A line end inside a message is written as an escape, so that no message can pose as a record.
     """
@@ -81,7 +81,7 @@ class ColoredFormatter(TextFormatter):
     """Formats a record as text for a developer's console, the level in colour.
 
     `color=None` means colour when stderr is a terminal and NO_COLOR (no-color.org) is not set. Colours that an application
-    has put into its own messages are left out, for they could hide a secret from the patterns.
+    has put into its own messages are removed, because they could hide a secret from the patterns.
     """
 
     COLORS: ClassVar[dict[str, str]] = {
@@ -114,7 +114,7 @@ class ColoredFormatter(TextFormatter):
         return "  ".join([message, *(f"{key}={value}" for key, value in extra.items())])
 
     def level(self, record: logging.LogRecord) -> str:
-        """The level, padded, coloured where that is wanted."""
+        """The level, padded, and coloured if colours are wanted."""
         padded = f"{record.levelname:<8}"
         color = self.COLORS.get(record.levelname)
         return f"{color}{padded}{self.RESET}" if color and self._wanted() else padded

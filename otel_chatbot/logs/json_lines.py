@@ -1,7 +1,7 @@
 """A record's fields as one line of JSON, whatever they hold.
 
-Fed by the JSON formatter with plain data (see `logs.redaction`); feeds files and consoles. orjson where there is a
-wheel of it, else the standard library's encoder, with the same result.
+Fed by the JSON formatter with plain data (see `logs.redaction`); feeds files and consoles. It uses orjson if there
+is a wheel of it, otherwise the standard library's encoder, with the same result.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ def encode(fields: dict[str, Any]) -> bytes:
     if len(line) > _LONGEST_LINE:
         line = _dumps(_strict({key: _shortened(value) for key, value in list(fields.items())[:200]}))
     if not line.isascii():
-        # Valid inside JSON, but many readers split lines there (str.splitlines, JavaScript before 2019).
+        # They are valid inside JSON, but many readers split lines at them (str.splitlines, JavaScript before 2019).
         line = line.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029").replace(b"\xc2\x85", b"\\u0085")
     return line
 
 
 def _strict(value: Any) -> Any:
-    """Plain data in terms of what every JSON encoder and decoder takes."""
+    """Plain data, turned into what every JSON encoder and decoder accepts."""
     if isinstance(value, str):
         return str.encode(value, "utf-8", "backslashreplace").decode("utf-8")
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""An operation of the application: a span of its name, a record when it starts and one when it ends.
+"""An operation of the application: one span with its name, one record when it starts and one when it ends.
 
 Fed by the application (`with LogOperation("load history"):`); feeds a logger and the OpenTelemetry API.
 """
@@ -76,7 +76,7 @@ class LogOperation:
                 return
             message = safe_exception_message(error)
             self._span.set_status(trace.StatusCode.ERROR, message)
-            # Not record_exception: it takes the text of database errors as it is, documents included.
+            # Not record_exception: that would keep the text of database errors as it is, documents included.
             self._span.add_event(
                 names.EXCEPTION,
                 {

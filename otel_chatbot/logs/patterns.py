@@ -1,7 +1,7 @@
-"""The rules by which personal data and credentials are found in text: one row per rule.
+"""The rules that find personal data and credentials in text: one row per rule.
 
-Feeds `logs.redaction`. Every quantifier over free text is bounded, so that no text makes a rule slow;
-a rule's markers let text that holds none of them pass without a search.
+Feeds `logs.redaction`. Every quantifier over free text is bounded, so that no text makes a rule slow.
+If a text holds none of a rule's markers, the rule is not tried.
 """
 
 # ruff: noqa: SIM905 - lists of words read best as words
@@ -16,7 +16,7 @@ from ..config import MASK
 
 @dataclass(frozen=True)
 class Rule:
-    """What to find, what to put in its place, and the substrings of which every match contains one.
+    """What to find, what to put in its place, and the markers: every match contains at least one of these substrings.
 
     No markers means that a match contains a run of digits (see `DIGIT_RUN`).
     """
@@ -198,7 +198,7 @@ RULES: tuple[Rule, ...] = (
         lambda match: f"{match[1] or match[2] or match[4]}{match[3] or MASK}",
         ("dup key: ", "full error: ", "of pipeline", "args beginning with"),
     ),
-    Rule(  # openai/_base_client.py; what stands there is the endpoint's own text, which may quote the prompt
+    Rule(  # openai/_base_client.py; this is the endpoint's own text, which may quote the prompt
         "message of a model's endpoint",
         re.compile(r"(\bError code: [45]\d\d - ).+"),
         rf"\1{MASK}",

@@ -1,4 +1,4 @@
-"""What a log record says, read without changing it and without ever raising: message, extras, exception, trace.
+"""Reads a log record: message, extras, exception, trace. It never changes the record and never raises.
 
 Fed by records as `logging` made them; feeds the formatters and, as `export_copy`, the export in `distro`.
 """
@@ -47,7 +47,7 @@ def timestamp(created: float) -> str:
 
 
 _SIMPLE = frozenset((str, int, float, bool))
-"""Types of arguments that are no exceptions."""
+"""Types of arguments that are not exceptions."""
 _QUOTING = frozenset({"pymongo.command", "openai._base_client"})
 """Loggers of clients that write whole documents and (older versions of openai) prompts into their records of level DEBUG."""
 _LEFT_OUT = "<what the client did, left out for it holds content: CHATBOT_OTEL_CAPTURE_CONTENT=true keeps it>"
@@ -76,31 +76,31 @@ def message(record: logging.LogRecord) -> str:
 
 
 def _told(argument: Any) -> Any:
-    """An argument, or what may be told of it if it is a database's error."""
+    """An argument; for a database's error, only the part of it that may be written."""
     if isinstance(argument, BaseException) and is_told_apart(argument):
         return safe_exception_message(argument)
     return argument
 
 
 def _shown(arguments: Any) -> str:
-    """Wrong arguments as text, by the walker that never raises; they are redacted with the message."""
+    """Wrong arguments as text, made by `Traversal`, which never raises. They are redacted with the message."""
     return str(Redactor().value("arguments", list(arguments) if isinstance(arguments, tuple) else arguments))
 
 
 def level(record: logging.LogRecord) -> str:
-    """A record's level by name; an application may have put a colour into that."""
+    """A record's level by name. An application may have put a colour into the name."""
     return without_escapes(record.levelname) if type(record.levelname) is str else safe_text(record.levelname)
 
 
 def own_items(record: logging.LogRecord) -> Iterable[tuple[Any, Any]]:
-    """A record's attributes without the standard ones that stand before the application's, where they stand as usual."""
+    """A record's attributes, without the standard ones at the beginning if these are in their usual order."""
     items = iter(islice(record.__dict__.items(), _LAST, None))
     last = next(items, None)
     return items if last is not None and last[0] == _LAST_NAME else record.__dict__.items()
 
 
 def extras(record: logging.LogRecord, redactor: Redactor) -> dict[str, Any]:
-    """The application's own fields, redacted; one named like a field of ours gets an underscore behind its name."""
+    """The application's own fields, redacted. A field named like one of ours gets an underscore behind its name."""
     found: dict[str, Any] = {}
     for key, value in own_items(record):
         if key not in RESERVED:
@@ -109,7 +109,7 @@ def extras(record: logging.LogRecord, redactor: Redactor) -> dict[str, Any]:
 
 
 def field_name(key: Any, taken: dict[str, Any], redactor: Redactor) -> str:
-    """The name under which an application's field stands in a line: a name may come from outside too."""
+    """The name of an application's field in a line. It is redacted too, because a name may come from outside."""
     name = redactor.bounded(key if type(key) is str else safe_text(key))
     while name in names.FIELDS or name in taken:
         name += "_"
@@ -172,7 +172,7 @@ def export_copy(record: logging.LogRecord, redactor: Redactor) -> logging.LogRec
 
 
 def rename_refused(extra: Mapping[str, Any], taken: Mapping[str, Any] = {}) -> dict[str, Any]:
-    """Extras with an underscore behind each name that logging refuses or that `taken` has; `taken` is in the result."""
+    """`taken` and the extras. An extra gets an underscore behind its name if logging refuses the name or `taken` has it."""
     renamed = dict(taken)
     for key, value in extra.items():
         name = key

@@ -1,7 +1,7 @@
-"""One policy for what is personal or secret: key names whose values are masked, and patterns that are masked in text.
+"""One policy for personal and secret data: values of sensitive keys are masked, and so is text that matches a pattern.
 
 Fed by `logs.patterns` and the settings REDACT_KEYS and REDACT_PATTERNS; feeds the formatters, and in `distro` the
-exporters of spans and records. Text that holds nothing suspicious costs a few substring searches.
+exporters of spans and records. Text that holds nothing suspicious costs only a few substring searches.
 """
 
 # ruff: noqa: SIM905 - lists of words read best as words
@@ -24,14 +24,14 @@ from .traversal import LONGEST_TEXT, Traversal
 
 _REMEMBERED_KEYS = 4_096
 _FEW = 16
-"""Items of a list that are looked at one by one."""
+"""How many items of a list are checked one by one."""
 _LONGEST_REMEMBERED = 256
 _MOST_CLEARED, _LONGEST_CLEARED = 512, 64
 INT64 = 2**63
-"""What OTLP can hold as a number is below."""
+"""OTLP can hold only integers below this one."""
 _EXCEPTION_TEXTS = frozenset({a.EXCEPTION_MESSAGE, a.EXCEPTION_STACKTRACE})
 
-# A key is sensitive when one of these words stands anywhere in it ...
+# A key is sensitive if it contains one of these words ...
 _WORDS = frozenset(
     "password passwd pwd passphrase passcode secret secrets credential credentials authorization cookie "
     "cookies jwt cvv cvc ssn".split()
@@ -72,10 +72,10 @@ class Redactor:
         self._hints = (*_TEXT_HINTS, *(word for key in self._own_keys for word in key.split("_")))
         self._known: dict[str, bool] = {}
         self.ordinary: set[str] = set()
-        """Names of fields that need neither a mask nor another name: a shortcut for the formatter."""
+        """Names of fields that need neither a mask nor a new name: a shortcut for the formatter."""
         self._harmless: set[str] = set()
         self._cleared: set[str] = set()
-        """Short texts that looked suspicious and hold nothing to mask, as ids with many digits do, which come again and again."""
+        """Short texts that look suspicious but hold nothing to mask: ids with many digits come again and again."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Redactor:
@@ -100,7 +100,7 @@ class Redactor:
         return known
 
     def remember(self, name: str) -> None:
-        """Take a field's name for ordinary from now on."""
+        """Treat a field's name as ordinary from now on."""
         if len(self.ordinary) < _REMEMBERED_KEYS:
             self.ordinary.add(name)
 
@@ -113,7 +113,7 @@ class Redactor:
         return any(padded.endswith(f"_{ending}_") for ending in _ENDINGS) or any(f"_{own}_" in padded for own in self._own_keys)
 
     def suspicious(self, text: str) -> bool:
-        """Whether a rule could match: cheap, and true for some texts in which none does."""
+        """Whether a rule could match. It is cheap, and is also true for some texts in which no rule matches."""
         return (
             ESCAPE in text
             or CSI in text
@@ -131,7 +131,7 @@ class Redactor:
         return False
 
     def text(self, text: str) -> str:
-        """A text with everything masked that a pattern finds, and the values beside sensitive keys; without terminals' codes."""
+        """A text in which all matches of patterns and the values of sensitive keys are masked; terminal codes are removed."""
         if text in self._cleared or not self.suspicious(text):
             return text
         found = self._masked(text)
@@ -169,10 +169,10 @@ class Redactor:
         return f"{match['option']}{match['key']}{match['gap']}{quote}{MASK}{quote}"
 
     def bounded(self, text: str) -> str:
-        """A text redacted and of at most 32 Ki characters; says how many were left out."""
+        """A redacted text of at most 32 Ki characters; it says how many were left out."""
         if len(text) <= LONGEST_TEXT:
             return self.text(text)
-        # Masked before it is cut: half a secret is no match. What lies far beyond the cut need not be looked at.
+        # Mask first, then cut: half a secret would not match. Text far beyond the cut need not be checked.
         kept = self.text(text[: LONGEST_TEXT + 8_192])[:LONGEST_TEXT]
         return f"{kept}... {len(text) - LONGEST_TEXT} characters left out"
 
@@ -188,7 +188,7 @@ class Redactor:
         return self.value(key, value)
 
     def value(self, key: str, value: Any) -> Any:
-        """A value as JSON can hold it, masked by its key, its texts redacted, within bounds of depth, width and length."""
+        """A value as JSON can hold it: masked by its key, its texts redacted, within limits of depth, width and length."""
         if self.sensitive(key):
             return value if value is None or isinstance(value, bool) else MASK
         kind = type(value)
@@ -203,7 +203,7 @@ class Redactor:
         return Traversal(self).plain(value, 0)
 
     def leaves(self, attributes: Mapping[str, Any]) -> bool:
-        """Whether `attribute` would give all of these back as they are, fit to be sent: quick for values that come again."""
+        """Whether `attribute` would return all of these unchanged and they can be sent. Quick for values that it knows."""
         known, harmless = self._known, self._harmless
         for key, value in attributes.items():
             if key in _EXCEPTION_TEXTS or (known.get(key, True) and self.sensitive(key)):

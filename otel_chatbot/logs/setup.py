@@ -20,7 +20,7 @@ from .files import MIB, LogFiles
 
 
 class _Unset(str):
-    """A default that an explicit equal argument can be told from: explicit argument, environment, default, in this order."""
+    """A default that differs from an equal explicit argument. The order is: explicit argument, environment, default."""
 
     __slots__ = ()
 
@@ -46,10 +46,10 @@ class ChatbotLogger:
         max_bytes: int = 10 * MIB,
         backup_count: int = 5,
     ) -> logging.Logger:
-        """Write records of every logger to rotated files in `log_dir` and show them on the console; return the logger "chatbot".
+        """Write all loggers' records to rotated files in `log_dir` and show them on the console; return the logger "chatbot".
 
-        A second call changes nothing. The files are `chatbot.json.log` and `chatbot.error.log`, or `chatbot.log` with `json_output=False`.
-        An argument that is not given is taken from the environment (LOG_DIR, LOG_LEVEL) before its default.
+        A second call changes nothing. The files are `chatbot.json.log` and `chatbot.error.log`; with `json_output=False`
+        there is one, `chatbot.log`. A missing argument comes from the environment (LOG_DIR, LOG_LEVEL), else its default.
         """
         ensure_configured()
         settings = config.current()
@@ -75,7 +75,7 @@ class ChatbotLogger:
 
     @classmethod
     def _set_level(cls, level: int) -> None:
-        for name in cls._levelled:  # levels that get_logger gave before; from here on the root's holds
+        for name in cls._levelled:  # get_logger set these levels before; from now on the root's level applies
             logging.getLogger(name).setLevel(logging.NOTSET)
         cls._levelled.clear()
         show_no_more()
@@ -83,9 +83,9 @@ class ChatbotLogger:
 
     @classmethod
     def get_logger(cls, name: str) -> logging.Logger:
-        """A logger whose records at or above LOG_LEVEL are kept, and shown on the console where nothing else shows them.
+        """A logger whose records at or above LOG_LEVEL are kept, and shown on the console if nothing else shows them.
 
-        Neither this logger nor the root gets a handler: what the application sets up later shows each record once.
+        Neither this logger nor the root gets a handler, so a handler that the application adds later shows each record once.
         """
         ensure_configured()
         settings = config.current()

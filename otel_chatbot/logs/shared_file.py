@@ -1,8 +1,8 @@
 """A rotated file that several processes write to, whole lines only: concurrent-log-handler with a cheaper, stricter write.
 
 Fed by `logs.files` with encoded lines; feeds the disk. The library's lock file, rotation and platform rules are used
-as they are. Ours are: folders made when needed, one unbuffered write a line, half a line taken back when the disk is
-full, one `stat` that finds both a file moved away and its size.
+as they are. We add: folders are made when needed; each line is one unbuffered write; half a line is removed when the disk is
+full; one `stat` tells the file's size and whether the file was moved away.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 
 
 def _import_portalocker_alone() -> None:
-    """Import portalocker, with which the library locks, without the client of Redis: that comes when `RedisLock` is asked for.
+    """Import portalocker, with which the library locks, without Redis's client, which is imported when `RedisLock` is used.
 
-    In a server's master it would come too early, and gevent warn in each worker of what took `ssl` before it was patched.
+    In a server's master that import would come too early: gevent would warn in each worker that `ssl` was imported unpatched.
     """
     name = "portalocker.redis"
     if "portalocker" in sys.modules or name in sys.modules:
@@ -52,7 +52,7 @@ except ImportError:  # Windows: the library polls its lock there
 
 
 class SharedFile(ConcurrentRotatingFileHandler):
-    """One rotated file; made without touching the disk."""
+    """One rotated file. Making the object does not touch the disk."""
 
     stream: Any
     stream_lock: Any
@@ -69,7 +69,7 @@ class SharedFile(ConcurrentRotatingFileHandler):
         """Append a line, its end included, under the lock of all processes; OSError or RuntimeError when it is not written."""
         thread = threading.get_ident()
         if thread in self._writing:
-            # A signal handler or a finalizer logs while this very thread writes: its line comes right after.
+            # A signal handler or a finalizer logs while this same thread writes: its line is written right after.
             self._waiting.append(line)
             return
         self._writing.add(thread)
@@ -104,7 +104,7 @@ class SharedFile(ConcurrentRotatingFileHandler):
             self._do_unlock()
 
     def discard(self) -> None:
-        """Close what a fork inherited, without unlocking: the lock is the parent's."""
+        """In a forked child: close the inherited files without unlocking, because the lock is the parent's."""
         for stream in (self.stream, self.stream_lock):
             if stream is not None:
                 stream.close()
@@ -127,7 +127,7 @@ class SharedFile(ConcurrentRotatingFileHandler):
         raise RuntimeError(f"the lock file of {self.baseFilename} is replaced again and again")
 
     def _look(self) -> bool:
-        """Note the file's size; forget the stream, and answer False, when the name leads to another file or to none."""
+        """Note the file's size. If the name leads to a different file or to none, forget the stream and return False."""
         try:
             found = os.stat(self.baseFilename)
         except FileNotFoundError:
@@ -148,7 +148,7 @@ class SharedFile(ConcurrentRotatingFileHandler):
 
     def _append(self, line: bytes) -> None:
         if self._size >= self.maxBytes > 0:
-            with contextlib.suppress(OSError):  # a file that grows beyond its size is better than a line that is lost
+            with contextlib.suppress(OSError):  # a file beyond its maximum size is better than a lost line
                 self.doRollover()
             self._look()
         if self.stream is None:
@@ -188,7 +188,7 @@ class SharedFile(ConcurrentRotatingFileHandler):
             fcntl.flock(stream_lock, fcntl.LOCK_EX)
 
         def _do_unlock(self) -> None:
-            # The library's, less what portalocker does before it comes to this.
+            # As the library does it, without portalocker's preparations.
             if not self.is_locked or not self._actual_keep_lock_file_open:
                 super()._do_unlock()
                 return

@@ -1,4 +1,4 @@
-"""The sink: sees every record that any logger accepts, and gives it to the files and to whoever listens, once.
+"""The sink: sees every record that any logger accepts, and gives it once to the files and to each listener.
 
 Fed by `logging.Logger.callHandlers`, which it wraps; feeds `logs.files` and the listeners (`distro` sends records over
 OTLP). No handler stands on any logger, so `basicConfig`, `dictConfig`, `propagate=False`, Flask's default handler and
@@ -28,7 +28,7 @@ Listener = Callable[[logging.LogRecord], None]
 
 
 class Entry(NamedTuple):
-    """An event, read once. `fields`: as they stand in its line, redacted; None where `record` could not be read."""
+    """An event, read once. `fields` are those of its line, redacted; None if `record` could not be read."""
 
     logger: str
     created: float
@@ -38,7 +38,7 @@ class Entry(NamedTuple):
     span: SpanContext | None = None
     """The span to which it belongs; None: the current one."""
     record: logging.LogRecord | None = None
-    """What `logging` made of it, if anything."""
+    """The record that `logging` made of the event; None if it made none."""
 
 
 Taker = Callable[[Entry], None]
@@ -46,14 +46,14 @@ Taker = Callable[[Entry], None]
 _DEEPEST: Final = 3
 _depth: Final[ContextVar[int]] = ContextVar("otel_chatbot_log_depth", default=0)
 _accepting: Final[ContextVar[logging.LogRecord | None]] = ContextVar("otel_chatbot_log_accepting", default=None)
-"""The record whose handlers are being called: it is not taken twice where others call our method twice."""
+"""The record whose handlers are being called. It is not taken twice if other tools call our method twice."""
 _patches: Final = Patches()
 
 
 class Sink:
     """What happens to the records of this process: lowest level kept, files, listeners.
 
-    `replaces_request_lines` says that access records stand for the servers' own request lines, which are then left out.
+    If `replaces_request_lines` is set, access records take the place of the servers' own request lines, which are left out.
     """
 
     def __init__(self) -> None:
@@ -90,9 +90,9 @@ class Sink:
             _depth.reset(token)
 
     def is_all(self, logger: logging.Logger) -> bool:
-        """Whether nobody but the sink would see a record of this logger: no listener, no handler, no filter, no wrapper, no factory.
+        """Whether only the sink would see a record of this logger: no listener, handler, filter, wrapper or record factory.
 
-        Then there is no need for a record.
+        Then no record has to be made.
         """
         for handler in logger.handlers:
             if type(handler) is not logging.NullHandler:
@@ -111,7 +111,7 @@ class Sink:
         )
 
     def take(self, entry: Entry) -> None:
-        """Take an event of which no record was made; never raises into the application."""
+        """Take an event for which no record was made; never raises into the application."""
         depth = _depth.get()
         if depth >= _DEEPEST or entry.fields is None:
             return
@@ -135,12 +135,12 @@ class Sink:
             before.close()
 
     def dropped(self, reason: str, lines: int) -> None:
-        """Pass on what could not be written, to whoever counts it."""
+        """Report lines that could not be written, so that they are counted."""
         if self.on_dropped is not None:
             self.on_dropped(reason, lines)
 
     def after_fork(self) -> None:
-        """Make anew in a forked child what it must not share with its parent."""
+        """In a forked child: renew what it must not share with its parent."""
         if self.files is not None:
             self.files = self.files.renewed()
 
@@ -149,13 +149,13 @@ SINK: Final = Sink()
 
 
 def add_listener(listener: Listener) -> None:
-    """Give every record at or above the level to `listener`, on the thread that logs, inside its context; twice is once."""
+    """Give records at or above the level to `listener`, on the logging thread, in its context. A second call is ignored."""
     if listener not in SINK.listeners:
         SINK.listeners = (*SINK.listeners, listener)
 
 
 def add_taker(taker: Taker) -> None:
-    """Give every event at or above the level to `taker`, on the thread that logs; twice is once."""
+    """Give every event at or above the level to `taker`, on the thread that logs. A second call changes nothing."""
     if taker not in SINK.takers:
         SINK.takers = (*SINK.takers, taker)
 
@@ -173,7 +173,7 @@ def installed() -> bool:
 def install(settings: Settings) -> None:
     """Let the sink see every record, and write the files unless LOG_FILES is off; a second call changes nothing.
 
-    What other tools have put into the place of logging's methods, before or since, stays and goes on working.
+    If other tools replaced logging's methods, before or after this call, their replacements stay and keep working.
     """
     if not SINK.on:
         SINK.use(LogFiles(settings.log_dir) if settings.log_files else None, logging.getLevelName(settings.log_level))
@@ -197,11 +197,11 @@ _LOGGINGS: Final = tuple(
     for method in (logging.Logger.callHandlers, logging.Logger.makeRecord)
     if method.__code__.co_filename == logging.Logger.handle.__code__.co_filename
 )
-"""Logging's own methods, where nobody had replaced them before."""
+"""Logging's own methods, if nobody had replaced them before."""
 
 
 class _Plain:
-    """Our methods that wrap logging's own, and nobody else's."""
+    """Our methods, used where they wrap logging's own and not those of another tool."""
 
     callHandlers: Any = None  # noqa: N815 - logging's names
     makeRecord: Any = None  # noqa: N815
@@ -220,7 +220,7 @@ def _feeding(call_handlers: Callable[..., None]) -> Callable[..., None]:
             _accepting.reset(token)
 
     # logging leaves frames of its own file out of what it shows of the caller (Handler.handleError's "Call stack");
-    # this frame stands between two of them and has to be left out too, or the console would print a line more.
+    # this frame stands between two of them and has to be left out too, or the console would print an extra line.
     callHandlers.__code__ = callHandlers.__code__.replace(co_filename=logging.Logger.handle.__code__.co_filename)
     return callHandlers
 

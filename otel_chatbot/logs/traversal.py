@@ -1,6 +1,6 @@
-"""Any value in terms of what JSON can hold, redacted, within bounds of depth, width and length.
+"""Turns any value into what JSON can hold: redacted, and within limits of depth, width and length.
 
-Fed by `logs.redaction`, which redacts the texts that are found; feeds what it feeds.
+`logs.redaction` uses it, and redacts the texts that are found.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MOST_NODES = 2_000
 
 
 class Traversal:
-    """One pass over a value: counts what it visits, so that a huge value costs and yields no more than a large one."""
+    """One pass over a value. It counts the items that it visits and stops at a limit, so that a huge value stays cheap."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor

@@ -1,7 +1,7 @@
 """Decorators that time, count and watch functions: plain, generator, async and async generator functions.
 
-Fed by the application's calls; feeds the metrics that the application names. A decorated function stays of its kind,
-and its result and its exceptions pass through unchanged. A generator counts from its first step to its last.
+Fed by the application's calls; feeds the metrics that the application names. A decorated function keeps its kind,
+and its result and its exceptions pass through unchanged. A generator is timed from its first step to its last.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def count_calls(counter: Counter) -> Callable[[_F], _F]:
 def track_errors(counter: Counter | None = None) -> Callable[[_F], _F]:
     """Count the calls that end with an exception, by its type where the counter has such an attribute.
 
-    `counter` is `errors_total` by default. What ends a generator or a task early is no error.
+    `counter` is `errors_total` by default. The exceptions that end a generator or a task early are not errors.
     """
     if counter is None:
         from .chatbot import errors_total
@@ -62,7 +62,7 @@ class _Counted(AbstractContextManager[None]):
         counter.inc()
 
     def __exit__(self, *_: object) -> None:
-        """Nothing is left to do at the end of a call."""
+        """Do nothing at the end of a call."""
 
 
 class _Watched(AbstractContextManager[None]):

@@ -2,7 +2,7 @@
 
 Fed by `distro`, which reads the SDK's instruments of this process; feeds `metrics.store`.
 
-Their figures are totals of this process, and their attributes are whatever they are: several specs may have one name.
+Their figures are totals of this process. Their attributes may differ, so several specs may have one name.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Mirror:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.names: set[str] = set()
-        """What only others measure, of all that was mirrored in this process."""
+        """The names that only other libraries measure, of all that was mirrored in this process."""
         self._gauges: set[GaugeSeries] = set()
         self._counts: dict[str, int] = {}
         self._beyond: set[tuple[str, Key]] = set()
 
     def put(self, families: Iterable[Family]) -> None:
-        """Set the totals of this process. Give all that is mirrored at once: a gauge that is missing is withdrawn.
+        """Set the totals of this process. Pass all mirrored families at once: a missing gauge is withdrawn.
 
         Points of one name and the same attributes (from two scopes) are added up. Beyond the series limit of a name
         they go into the overflow series.
@@ -69,7 +69,7 @@ class Mirror:
         if count < self._store.limit:
             self._counts[name] = count + 1
             return instrument.at(key)
-        if (name, key) not in self._beyond and len(self._beyond) < _REMEMBERED:  # counted once, not at every reading
+        if (name, key) not in self._beyond and len(self._beyond) < _REMEMBERED:  # counted once, not at each reading
             self._beyond.add((name, key))
             self._store.count_dropped(a.DropReason.SERIES_LIMIT, instrument.spec)
         beyond: Instrument[Series] = self._store.variant(_variant(instrument.spec, ()))

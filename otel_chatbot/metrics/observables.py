@@ -1,4 +1,4 @@
-"""The store's counters and gauges as OpenTelemetry instruments, for whoever reads a meter provider that is not ours.
+"""The store's counters and gauges as OpenTelemetry instruments, for the readers of a meter provider that is not ours.
 
 Fed by `metrics.store`; feeds the readers of a meter provider, through the API alone. Histograms cannot be observed, and
 gauges that ask something outside of the process are left out: a callback runs under the provider's lock and does no I/O.
@@ -22,11 +22,11 @@ from .store import STORE
 
 _lock = threading.Lock()
 _meters: Final[dict[int, tuple[MeterProvider, Meter]]] = {}
-"""By identity: other tools' providers need not be hashable."""
+"""By identity, because other tools' providers may not be hashable."""
 
 
 def define_instruments(provider: MeterProvider) -> None:
-    """Define every counter and gauge on a meter provider, once; those that the application adds later follow by themselves.
+    """Define every counter and gauge on a meter provider, once; metrics that the application adds later follow automatically.
 
     A reader sees what this process has recorded.
     """
@@ -72,7 +72,7 @@ def _callback(spec: MetricSpec) -> Callable[[CallbackOptions], Iterable[Observat
 
 
 def _observation(series: Series) -> Observation | None:
-    """What a series holds; None when it has recorded nothing."""
+    """The figure of a series; None when it has recorded nothing."""
     if series.cells is None:
         return None
     cells = series.read()

@@ -1,4 +1,4 @@
-"""Automatic events: what the instrumentations record.
+"""Automatic events: the instrumentations record them here.
 
 Fed by `instrumentation/*` and `health`; feeds `metrics.store`. Callers on a hot path keep an `AutomaticCounter` or an
 `AutomaticHistogram` for each kind of event.
@@ -22,14 +22,14 @@ from . import deduplication
 from .store import OVERFLOW_KEY, STORE, Key, Value
 
 _own: ContextVar[bool] = ContextVar("otel_chatbot_own_traffic", default=False)
-# The key that every instrumentation of the OpenTelemetry project looks at (opentelemetry.instrumentation.utils).
+# The key that every instrumentation of the OpenTelemetry project checks (opentelemetry.instrumentation.utils).
 _SUPPRESS = "suppress_instrumentation"
 
 GaugeSource = Callable[[], Mapping[Key, float]]
 
 
 class Automatic:
-    """Which metrics have an automatic source in this process, and what asks the gauges' sources, by OpenTelemetry name."""
+    """The metrics that have an automatic source in this process, and the sources of gauges, by OpenTelemetry name."""
 
     def __init__(self) -> None:
         self.active: set[str] = set()
@@ -38,7 +38,7 @@ class Automatic:
         """Gauges that the application sets itself; their automatic sources are off."""
 
     def take_by_hand(self, spec: MetricSpec) -> None:
-        """Leave a gauge to the application: what filled itself so far is forgotten and nothing is added any more."""
+        """Leave a gauge to the application: its automatic value is forgotten and nothing is added to it any more."""
         if spec.name in self.by_hand:
             return
         self.by_hand.add(spec.name)
@@ -53,12 +53,12 @@ AUTOMATIC = Automatic()
 
 
 def activate(*specs: MetricSpec) -> None:
-    """Say that these metrics fill themselves from now on; the setting AUTO_OFF is honoured."""
+    """Mark these metrics as filling themselves from now on, except those in the setting AUTO_OFF."""
     AUTOMATIC.active.update(spec.name for spec in specs if not switched_off(spec) and spec.name not in AUTOMATIC.by_hand)
 
 
 def activate_source(source: Source) -> None:
-    """Say that this instrumentation runs: the metrics whose rows name it fill themselves from now on."""
+    """Mark this instrumentation as running: the metrics whose rows name it fill themselves from now on."""
     activate(*m.FILLED_BY[source])
 
 
@@ -77,7 +77,7 @@ def gauge_source(spec: MetricSpec, source: GaugeSource) -> None:
 
 @contextmanager
 def own_traffic() -> Iterator[None]:
-    """What runs inside is the package's own: no instrumentation counts it or makes a span of it."""
+    """Mark the calls in this block as the package's own: no instrumentation counts them or makes spans of them."""
     token = otel_context.attach(otel_context.set_value(_SUPPRESS, True))
     own = _own.set(True)
     try:
@@ -88,7 +88,7 @@ def own_traffic() -> Iterator[None]:
 
 
 is_own_traffic: Final[Callable[[], bool]] = _own.get
-"""Whether the running code is inside `own_traffic`. Asked several times in a command: hence no function around it."""
+"""Whether the running code is inside `own_traffic`. It is asked several times per command, so no function is around it."""
 
 
 def is_active(spec: MetricSpec) -> bool:
@@ -97,9 +97,9 @@ def is_active(spec: MetricSpec) -> bool:
 
 
 def _due(name: str, scope: deduplication.Scope, amount: float) -> float | None:
-    """The rule for every automatic event of a public metric: how much of it is new beside what was counted by hand.
+    """The rule for each automatic event of a public metric: how much of it is new beside the hand counts.
 
-    None where the metric does not fill itself.
+    None if the metric does not fill itself.
     """
     if name not in AUTOMATIC.active:
         return None
@@ -121,7 +121,7 @@ class AutomaticCounter:
         self.key: Final = self._series.key
 
     def add(self, amount: float = 1.0, scope: deduplication.Scope | None = None) -> None:
-        """Add what happened in a scope, the current one by default."""
+        """Add an event of a scope, the current one by default."""
         name = self._name
         if name in AUTOMATIC.active:  # as `_due` has it, without its call
             scope = scope or deduplication.current()

@@ -1,1 +1,1 @@
-"""What the processes of a run share in its folder: segments, the archive, the merge."""
+"""The parts that the processes of a run share through its folder: segments, the archive, the merge."""

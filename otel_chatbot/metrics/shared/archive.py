@@ -1,12 +1,12 @@
-"""What dead processes have counted: one file of sums for all of them.
+"""The figures of dead processes: one file of sums for all of them.
 
 Fed by `metrics.shared.compaction`, under the folder's locks; feeds `metrics.shared.compaction` again.
 
 `folded` is a small JSON file that names the file of the sums, says how much of `folded-keys` is valid, and lists the
-processes whose figures are in it. It is replaced at one stroke; keys are only ever appended, so that readers parse them once.
+processes whose figures are in it. It is replaced in one step. Keys are only ever appended, so that readers parse them once.
 """
 
-# Descriptors with locks all over, and readers that join many paths, which os does much faster:
+# Descriptors carry the locks, and readers join many paths, which os does much faster:
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _KEYS: Final = "folded-keys"
 
 
 class Archive:
-    """The sums of the processes that have died. Attributes are what `load` found."""
+    """The sums of dead processes. The attributes hold what `load` found."""
 
     def __init__(self, path: str, catalogue: Catalogue) -> None:
         self.contains: set[str] = set()
-        """Processes whose figures are in the sums; a file of one that is still there is not to be counted."""
+        """Processes whose figures are in the sums. If such a process still has a file, it must not be counted again."""
         self._path = path
         self._catalogue = catalogue
         self._file = CellFile(catalogue)
@@ -38,7 +38,7 @@ class Archive:
         self._keys = 0
 
     def load(self) -> None:
-        """Read what has changed; ValueError when `folded` is damaged, which only foreign hands can do."""
+        """Read what has changed; ValueError when `folded` is damaged, which only other programs can do."""
         try:
             with open(os.path.join(self._path, _POINTER), "rb") as file:
                 found = json.load(file)
@@ -62,7 +62,7 @@ class Archive:
     def replace(self, sums: Sums, contains: set[str]) -> None:
         """Write new sums in place of the old ones; `contains` are the processes in it that still have files.
 
-        Nothing has happened when this raises OSError, and the next to fold starts again.
+        If this raises OSError, nothing has changed, and the next fold starts again.
         """
         offsets, lines, size = self._layout(sums)
         cells = array("d", bytes(8 * size))
@@ -88,7 +88,7 @@ class Archive:
         self._remove_others(name)
 
     def _layout(self, sums: Sums) -> tuple[dict[Slot, int], list[str], int]:
-        """Where each series stands, the lines of those that are new, and the cells needed. What stands stays."""
+        """The offset of each series, the lines of new series, and the cells needed. Known series keep their offsets."""
         offsets = self._file.offsets()
         numbers = {spec: number for number, spec in self._file.metrics.items()}
         size = self._file.extent
@@ -103,7 +103,7 @@ class Archive:
     def _append(self, lines: list[str]) -> int:
         descriptor = os.open(os.path.join(self._path, _KEYS), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.ftruncate(descriptor, self._keys)  # what a fold left that was killed
+            os.ftruncate(descriptor, self._keys)  # what a killed fold left behind
             data = "".join(lines).encode()
             write_all(descriptor, data, self._keys)
             return self._keys + len(data)

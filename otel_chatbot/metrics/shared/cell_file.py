@@ -1,7 +1,8 @@
-"""Reading a file of cells: which series it holds, and their figures.
+"""Reads a file of cells: which series it holds, and their figures.
 
-Fed by the files that `metrics.shared.run` writes; feeds `metrics.shared.compaction`. A file may end in the middle of a line or of a cell,
-because its owner was killed or the disk was full: what is readable counts.
+Fed by the files that `metrics.shared.run` writes; feeds `metrics.shared.compaction`.
+A file may end in the middle of a line or of a cell,
+because its owner was killed or the disk was full. The readable part counts.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from .merge import Catalogue, Rows, Slot, known_spec
 
 
 class CellFile:
-    """The keys of one file, read as far as they have come; they are only ever appended to, so each line is read once."""
+    """The keys of one file. They are only ever appended to, so each line is read once."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.rows = Rows()
         self.metrics: dict[int, MetricSpec] = {}
         self.unreadable = 0
-        """Lines that made no sense."""
+        """Lines that could not be understood."""
         self._catalogue = catalogue
         self._position = 0
         self._rest = b""
@@ -30,7 +31,7 @@ class CellFile:
         """How many cells the series take."""
 
     def read_keys(self, descriptor: int, end: int | None = None) -> None:
-        """Read what is new in the file of keys, up to the byte `end`."""
+        """Read the new lines of the file of keys, up to the byte `end`."""
         size = os.fstat(descriptor).st_size if end is None else end
         while self._position < size:
             data = os.pread(descriptor, size - self._position, self._position)
@@ -65,12 +66,12 @@ class CellFile:
             self.extent = max(self.extent, offset + cell_count(spec))
 
     def offsets(self) -> dict[Slot, int]:
-        """Where the counters and histograms stand."""
+        """The offsets of the counters and histograms."""
         counters = self._catalogue.counters
         return {counters[number]: offset for number, offset in self.rows.counters} | dict(self.rows.histograms)
 
     def complete(self, cells: array[float]) -> Rows:
-        """The series of which all cells are there."""
+        """The series whose cells are all there."""
         if len(cells) >= self.extent:
             return self.rows
         size = len(cells)

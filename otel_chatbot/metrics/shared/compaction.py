@@ -1,11 +1,12 @@
-"""Reading the figures of the whole run, and folding those of dead processes into one archive.
+"""Reads the figures of the whole run, and folds those of dead processes into one archive.
 
-Fed by the files of the processes (`metrics.shared.cell_file`, `metrics.shared.archive`) and, when it reads, by the series of this
-process's own store; feeds `metrics.view`. A reader holds the folder's shared lock, whoever folds holds it alone, so that no total falls or doubles.
-A process that is killed while it folds has either folded or not.
+Fed by the files of the processes (`metrics.shared.cell_file`, `metrics.shared.archive`) and, when it reads, by the series
+of this process's own store; feeds `metrics.view`.
+A reader holds the folder's lock shared, a process that folds holds it alone, so that no total falls or doubles.
+If a process is killed while it folds, the fold has happened as a whole or not at all.
 """
 
-# Descriptors with locks all over, and readers that join many paths, which os does much faster:
+# Descriptors carry the locks, and readers join many paths, which os does much faster:
 
 from __future__ import annotations
 
@@ -29,15 +30,15 @@ if run_folder.SUPPORTED:
     import fcntl
 
 _PILE: Final = 128
-"""Processes with files in a folder from which on a new process looks whether it should fold."""
+"""From this number of processes with files in the folder, a new process checks whether it should fold."""
 _LITTER_AGE: Final = 60.0
-"""Seconds after which a file is removed over the making of which a process was killed."""
+"""Age in seconds at which an unfinished file is removed: its process was killed while it made the file."""
 
 _logger = logging.getLogger("otel_chatbot")
 
 
 class Reader:
-    """Reads a run together with what this process itself has recorded. Keys are parsed once."""
+    """Reads a run together with this process's own figures. Keys are parsed once."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -53,7 +54,7 @@ class Reader:
         self._complaints: list[str] = []
 
     def after_fork(self) -> None:
-        """In a forked child: fresh locks, and other files to read."""
+        """In a forked child: use fresh locks, and read the parent's files too."""
         self._begin()
 
     def gather(self, own: Sequence[Series]) -> Sums:
@@ -72,7 +73,7 @@ class Reader:
         return sums
 
     def fold_many(self) -> None:
-        """Fold if many processes have come and gone without anybody reading; cheap otherwise."""
+        """Fold if many processes have come and gone without any reading; otherwise it is cheap."""
         directory = self._run.directory()
         if directory is None or len(os.listdir(directory.path)) < 2 * _PILE:
             return
@@ -101,7 +102,7 @@ class Reader:
             archive.add_to(sums)
             found = self._names(directory.path)
             names = found - archive.contains
-            dead = names != found  # files that a fold should have removed, but it was killed
+            dead = names != found  # a fold was killed before it removed these files
             for name in names:
                 dead |= not self._add_process(directory.path, name, sums)
         for name in self._files.keys() - names:
@@ -110,11 +111,11 @@ class Reader:
             self._fold(directory)
 
     def _names(self, path: str) -> set[str]:
-        """The processes that have files, this one left out: to open and close its own would drop its lock."""
+        """The processes that have files, without this one: opening and closing its own file would drop its lock."""
         suffix = len(KEYS)
         try:
             found = os.listdir(path)
-        except FileNotFoundError as error:  # somebody removed the folder
+        except FileNotFoundError as error:  # the folder was removed
             self._complain(path, error)
             return set()
         return {name[:-suffix] for name in found if name.endswith(KEYS)} - {self._run.own}
@@ -129,7 +130,7 @@ class Reader:
         return self._archive
 
     def _add_process(self, path: str, name: str, sums: Sums, *, only_dead: bool = False) -> bool:
-        """Add a process's figures; whether it lives."""
+        """Add a process's figures; return whether it lives."""
         stem = os.path.join(path, name)
         try:
             descriptor = os.open(stem + KEYS, os.O_RDONLY | os.O_CLOEXEC)
@@ -162,7 +163,7 @@ class Reader:
             with directory.changing():
                 self._replace_archive(directory.path)
                 _remove_litter(directory.path)
-        except OSError as error:  # they stay as they are, and count
+        except OSError as error:  # the files stay as they are, and still count
             self._complaints.append(f"metrics of dead processes in {directory.path} could not be folded: {error}")
 
     def _replace_archive(self, path: str) -> None:
@@ -181,7 +182,7 @@ class Reader:
 
 
 def _remove_litter(path: str) -> None:
-    """Remove what processes left that were killed while they made their files."""
+    """Remove unfinished files of processes that were killed while they made them."""
     for entry in list(os.scandir(path)):
         stem, suffix = os.path.splitext(entry.path)
         if suffix in (CELLS, NEW) and not os.path.exists(stem + KEYS):

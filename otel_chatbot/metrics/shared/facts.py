@@ -1,10 +1,10 @@
-"""What the processes of a run have found out, all of it together: small facts, each a file in the run's folder, written once.
+"""Facts that the processes of a run have found: each is a small file in the run's folder, written once.
 
 Fed by the instrumentations, with names and never with values of the application; read by `instrumentation.empty`. Facts outlive
-the process that found them, and end with the run. Where the processes share no folder, each has its own.
+the process that found them, and end with the run. If the processes share no folder, each has its own facts.
 """
 
-# Paths that are built for each fact, which os does much faster:
+# A path is built for each fact, which os does much faster:
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..._guard import never_raise
 from .run import RUN, Run
 
 MOST: Final = 300
-"""Facts that a process writes, and that are read."""
+"""How many facts a process writes, and how many are read."""
 _SUFFIX: Final = ".fact"
 
 Words = tuple[str, ...]
@@ -33,14 +33,14 @@ class Facts:
         self._own: set[Words] = set()
 
     def note(self, kind: str, *words: str) -> None:
-        """Let all processes of the run know; from the second time on, that costs one look into a set."""
+        """Tell all processes of the run. From the second time on, it costs only one look into a set."""
         fact = (kind, *words)
         if fact not in self._own and len(self._own) < MOST:
             self._own.add(fact)
             self._write(fact)
 
     def first(self, kind: str) -> bool:
-        """Whether nobody in the run has claimed this before."""
+        """Whether this is the first process of the run that claims this."""
         fact = (kind,)
         if fact in self._own:
             return False
@@ -61,12 +61,12 @@ class Facts:
         if directory is not None:
             names = sorted(name for name in os.listdir(directory.path) if name.endswith(_SUFFIX))
             for name in names[:MOST]:
-                with contextlib.suppress(OSError, ValueError):  # it is gone, or is a claim, which says nothing
+                with contextlib.suppress(OSError, ValueError):  # it is gone, or it is a claim, which has no content
                     found.add(tuple(json.loads(_text(os.path.join(directory.path, name)))))
         return sorted(fact[1:] for fact in found if fact[0] == kind)
 
     def forget(self) -> None:
-        """Start anew: for tests, which share a process."""
+        """Forget everything: for tests, which share a process."""
         for fact in self._own:
             path = self._path(fact)
             if path is not None:

@@ -1,7 +1,7 @@
-"""Adding up: figures of several processes become one set of sums.
+"""Adds up the figures of several processes into one set of sums.
 
 Fed by `metrics.shared.compaction` (the files of the other processes) and `metrics.view` (this process's own series); feeds
-`metrics.view`, which makes families of them, and `metrics.shared.compaction`, which keeps those of dead processes.
+`metrics.view`, which makes families of them, and `metrics.shared.compaction`, which keeps the sums of dead processes.
 
 A `Slot` stands for one series wherever it is recorded. A catalogue hands the slots out once; each reading fills fresh
 `Sums`, so that the work per series and process is a few list operations.
@@ -35,7 +35,7 @@ class Slot:
 
 @dataclass(slots=True)
 class Rows:
-    """Where a process keeps which series: slots and their offsets in its cells."""
+    """The series of a process: their slots and their offsets in its cells."""
 
     counters: list[tuple[int, int]] = field(default_factory=list)
     histograms: list[tuple[Slot, int]] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Rows:
 
 
 class Catalogue:
-    """Every series that any process of the run has, once."""
+    """All series of all processes of the run, each once."""
 
     def __init__(self) -> None:
         self.counters: list[Slot] = []
@@ -62,7 +62,7 @@ class Catalogue:
         self._slots: dict[tuple[object, ...], Slot] = {}
 
     def slot(self, spec: MetricSpec, key: Key) -> Slot:
-        """The slot of a series. Values that read the same are the same; histograms of other edges are not."""
+        """The slot of a series. Values with the same text are equal; histograms with different edges differ."""
         attributes = _attributes(spec, key)
         text = frozenset((name, str(value)) for name, value in attributes.items())
         identity = (spec.name, spec.kind, spec.buckets, text)
@@ -87,7 +87,7 @@ def _attributes(spec: MetricSpec, key: Key) -> dict[str, Value]:
 
 
 def known_spec(spec: MetricSpec) -> MetricSpec:
-    """The table's own row of a metric, when it is the same; rows from files lack what readers take from the table."""
+    """The table's own row of a metric, if it is equal: rows from files lack some fields that readers need."""
     ours = m.BY_NAME.get(spec.name)
     if ours and (ours.kind, ours.buckets, ours.attributes) == (spec.kind, spec.buckets, spec.attributes):
         return ours
@@ -95,7 +95,7 @@ def known_spec(spec: MetricSpec) -> MetricSpec:
 
 
 class Sums:
-    """One reading: what the processes have recorded, added up."""
+    """One reading: the recorded figures of the processes, added up."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
@@ -112,7 +112,7 @@ class Sums:
         self.histograms.extend([None] * (len(self._catalogue.histograms) - len(self.histograms)))
 
     def add(self, rows: Rows, cells: array[float], *, live: bool) -> None:
-        """Add a process's figures; the gauges of one that has died are nobody's any more."""
+        """Add a process's figures; the gauges of a dead process are left out."""
         self._make_room()
         totals = self.totals
         for number, offset in rows.counters:
@@ -137,7 +137,7 @@ class Sums:
             self._add_gauge(slot.number, cells[0], cells[1], cells[2])
 
     def add_histogram(self, slot: Slot, cells: array[float], offset: int) -> None:
-        """Add a histogram: the sum, the counts, and the exemplars that are later than those known."""
+        """Add a histogram: the sum, the counts, and each exemplar that is later than the one known."""
         first = offset + 1 + slot.buckets
         figures = cells[offset:first].tolist()
         before = self.histograms[slot.number]
@@ -164,7 +164,7 @@ class Sums:
                 self.latest[number] = (time, value)
 
     def gauge(self, number: int) -> float | None:
-        """A gauge's value: the latest set over the live processes, and what each has moved since; None without any."""
+        """A gauge's value over the live processes: the latest set, plus all that they have moved; None if there is neither."""
         moved = self.moved.get(number)
         if moved is None:
             return None
@@ -172,11 +172,11 @@ class Sums:
         return moved if latest is None else latest[1] + moved
 
     def counter_values(self) -> Iterable[tuple[Slot, float]]:
-        """The counters that anybody recorded."""
+        """The counters that any process recorded."""
         return ((slot, total) for slot, total in zip(self._catalogue.counters, self.totals, strict=False) if total is not None)
 
     def histogram_values(self) -> Iterable[tuple[Slot, list[float]]]:
-        """The histograms that anybody recorded: the sum and the counts of each."""
+        """The histograms that any process recorded: the sum and the counts of each."""
         return (
             (slot, seen) for slot, seen in zip(self._catalogue.histograms, self.histograms, strict=False) if seen is not None
         )

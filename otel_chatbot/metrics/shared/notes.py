@@ -1,6 +1,6 @@
 """Small facts that all processes of a run share, the latest of each: files in the run's folder.
 
-Fed by `instrumentation.common.savings` and read by it; they outlive the process that wrote them, and end with the run.
+Written and read by `instrumentation.common.savings`. They outlive the process that wrote them, and end with the run.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Final
 from .run import RUN, Run
 
 _MOST: Final = 1000
-"""Notes that a process writes; of more names, it keeps none."""
+"""How many notes a process writes; further names are not kept."""
 _LONGEST: Final = 65_536
-"""Bytes of a note; the names of models are short."""
+"""Maximum bytes of a note; the names of models are short."""
 _WRITING: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 _READING: Final = os.O_RDONLY | os.O_CLOEXEC
 
 
 class Notes:
-    """Texts by name. Where the processes share no folder, each has its own."""
+    """Texts by name. If the processes share no folder, each has its own texts."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._own: dict[str, str] = {}
 
     def put(self, name: str, text: str) -> None:
-        """Set what a name says, for all processes of the run."""
+        """Set the text of a name, for all processes of the run."""
         data = text.encode("utf-8", "surrogatepass")
         if len(data) > _LONGEST or (name not in self._own and len(self._own) >= _MOST):
             return
@@ -38,7 +38,7 @@ class Notes:
         if path is None:
             return
         beside = f"{path}.{os.getpid()}-{threading.get_ident()}"
-        # A chat turn writes and reads one: `open` would cost ten times as much as these.
+        # Each chat turn writes and reads a note: `open` would cost ten times as much as these calls.
         file = os.open(beside, _WRITING, 0o600)
         try:
             os.write(file, data)
@@ -47,7 +47,7 @@ class Notes:
         os.replace(beside, path)
 
     def get(self, name: str) -> str | None:
-        """What a name says, whichever process has set it last; None where none has."""
+        """The text of a name, from the process that set it last; None if none has set it."""
         path = self._path(name)
         if path is None:
             return self._own.get(name)

@@ -1,14 +1,14 @@
-"""Cells in a file: where the figures of a process live so that every process of its run reads them as they are written.
+"""Cells in a file: the figures of a process live there, so that every process of its run reads them as they are written.
 
-Fed by `metrics.store`, which asks for cells; feeds `metrics.shared.compaction`, which reads the files of the others.
+Fed by `metrics.store`, which asks for cells; feeds `metrics.shared.compaction`, which reads the other processes' files.
 
 A process owns two files in the run's folder. `<name>.cells` is mapped into memory and holds its figures; nothing has to
-be flushed, and a killed process leaves its last figure behind. `<name>.keys` says which cells are whose, one JSON array
-a line, only ever appended to: `["m", number, name, kind, unit, description, attributes, edges]` before the first series
-of a metric, `["s", number, offset, values]` for a series. The owner holds a lock on it for as long as it lives.
+be flushed, and a killed process leaves its last figure behind. `<name>.keys` says which cells belong to which series, one
+JSON array per line, only ever appended to: `["m", number, name, kind, unit, description, attributes, edges]` before the
+first series of a metric, `["s", number, offset, values]` for a series. The owner holds a lock on it for as long as it lives.
 """
 
-# Descriptors with locks all over, and readers that join many paths, which os does much faster:
+# Descriptors carry the locks, and readers join many paths, which os does much faster:
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _LARGEST_CHUNK: Final = 4 * 1024 * 1024
 
 
 class SharedSegment:
-    """This process's files in the run's folder; beyond the first failure, memory of its own."""
+    """This process's files in the run's folder; after the first failure, its own memory."""
 
     def __init__(self, directory: run_folder.RunDirectory, name: str) -> None:
         self.directory = directory
@@ -56,7 +56,7 @@ class SharedSegment:
         self._keys = os.open(path + NEW, flags | os.O_APPEND, 0o600)
         try:
             self._grow(0)
-            # Locked before it has its name: nobody ever finds a living process's file without its lock.
+            # Locked before it gets its name: so no process ever finds a living process's file without its lock.
             fcntl.lockf(self._keys, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.rename(path + NEW, path + KEYS)
         except BaseException:
@@ -86,7 +86,7 @@ class SharedSegment:
         return self._chunk[start:end]
 
     def _grow(self, needed: int) -> None:
-        """Map at least `needed` bytes more, of which the file system has really given the blocks.
+        """Map at least `needed` more bytes, for which the file system has really allocated the blocks.
 
         A hole in the file would turn a full disk into SIGBUS at the first write to it.
         """
@@ -101,7 +101,7 @@ class SharedSegment:
         self._size += size
 
     def complaint(self) -> str:
-        """Why the figures are not shared any more, once."""
+        """Why the figures are not shared any more; told only once."""
         return self._alone.complaint() if self._alone is not None else ""
 
     def abandon(self) -> None:
@@ -111,7 +111,7 @@ class SharedSegment:
 
 
 def key_lines(numbers: dict[MetricSpec, int], spec: MetricSpec, key: Key, offset: int) -> list[str]:
-    """What a file of keys says of a new series; `numbers` are the metrics that it knows already, and grows."""
+    """The lines of a file of keys for a new series. `numbers` holds the metrics that the file has already; it grows here."""
     lines: list[list[object]] = []
     number = numbers.get(spec)
     if number is None:
@@ -122,14 +122,14 @@ def key_lines(numbers: dict[MetricSpec, int], spec: MetricSpec, key: Key, offset
 
 
 def write_all(descriptor: int, data: bytes, offset: int) -> None:
-    """Write to a place in a file, however many calls it takes."""
+    """Write all of `data` at an offset of a file, in as many calls as needed."""
     while data:
         written = os.pwrite(descriptor, data, offset)
         data, offset = data[written:], offset + written
 
 
 def not_shared(path: str, error: BaseException) -> str:
-    """The warning of a process whose figures the others cannot see, with the remedy."""
+    """The warning that other processes cannot see this process's figures, with the remedy."""
     return (
         f"new metric series of process {os.getpid()} stay in its memory and are missing in what the app's other processes "
         f"show, because {path} cannot be written ({error}); free space there, or set CHATBOT_OTEL_MULTIPROC_DIR to a "
@@ -147,10 +147,10 @@ class Run:
         self._failure: OSError | None = None
         self._alone: run_folder.Identity | None = None
         self.own = ""
-        """The name of this process's files, known before they are: a reader that opened and closed them would drop their lock."""
+        """The name of this process's files, known early: our reader must not open and close them, or their lock would drop."""
 
     def directory(self) -> run_folder.RunDirectory | None:
-        """The run's folder, made if need be; None when this process shares nothing."""
+        """The run's folder, made if necessary; None when this process shares nothing."""
         if self._directory is None and self._failure is None and run_folder.SUPPORTED:
             with self._lock:
                 if self._directory is None:
@@ -161,7 +161,7 @@ class Run:
         return self._directory
 
     def segment(self) -> Segment:
-        """Cells for this process: shared ones where that works."""
+        """Cells for this process: shared ones if possible."""
         directory = self.directory()
         if directory is not None:
             self.own = f"{os.getpid()}-{os.urandom(4).hex()}"
@@ -172,7 +172,7 @@ class Run:
         return MemorySegment(not_shared(run_folder.place(), self._failure) if self._failure else "")
 
     def identity(self) -> run_folder.Identity:
-        """What this run is called and when it began; a process that shares nothing is a run of its own."""
+        """The run's identity: its id and its start. A process that shares nothing is a run of its own."""
         directory = self.directory()
         if directory is not None:
             return directory.identity
@@ -182,12 +182,12 @@ class Run:
             return self._alone
 
     def try_lead(self) -> bool:
-        """Whether this process speaks for the run; OSError is for callers' guards."""
+        """Whether this process speaks for the run; callers guard against OSError."""
         directory = self.directory()
         return directory is None or directory.try_lead()
 
     def after_fork(self) -> None:
-        """In a forked child: enter anew when the folder is needed, with fresh locks."""
+        """In a forked child: enter the folder again when it is needed, with fresh locks."""
         if self._directory is not None:
             self._directory.leave()
         self.__init__(self._enter)  # type: ignore[misc]
@@ -204,7 +204,7 @@ def run_identity() -> tuple[str, int]:
 
 
 def try_lead() -> bool:
-    """Whether this process is the one of its run that speaks for all; held until it dies, then another may have it."""
+    """Whether this process is the one that speaks for its run; it stays so until it dies, then a different one may be."""
     return RUN.try_lead()
 
 

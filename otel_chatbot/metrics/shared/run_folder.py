@@ -1,12 +1,13 @@
 """The folder that the processes of one run share: its locks, its identity, its leader, and its end.
 
-Fed by `metrics.shared.run_key` and the setting MULTIPROC_DIR; feeds `metrics.shared.run` (the cells) and `metrics.shared.compaction` (the readers).
+Fed by `metrics.shared.run_key` and the setting MULTIPROC_DIR; feeds `metrics.shared.run` (the cells) and
+`metrics.shared.compaction` (the readers).
 
-All locks are POSIX record locks: the kernel takes them back when a process dies in whatever way, and a forked child
-has none. Closing any descriptor of a locked file drops its locks, so each is opened once and kept.
+All locks are POSIX record locks: the kernel releases them when a process ends, in whatever way, and a forked child
+has none. Closing any descriptor of a locked file drops its locks, so each file is opened once and kept open.
 """
 
-# Descriptors with locks all over, and readers that join many paths, which os does much faster:
+# Descriptors carry the locks, and readers join many paths, which os does much faster:
 
 from __future__ import annotations
 
@@ -34,20 +35,20 @@ SUPPORTED: Final = fcntl is not None
 """Whether processes can share a folder on this system."""
 
 # Bytes of the file `lock`.
-_GATE = 0  # held while waiting for the next, so that writers are not starved by readers that overlap
-_DATA = 1  # shared by readers, alone for those who fold, clear or remove
+_GATE = 0  # held while waiting for the next lock, so that overlapping readers do not block writers for ever
+_DATA = 1  # shared among readers; exclusive for a process that folds, clears or removes
 _PRESENT = 2  # shared by every process of the run for as long as it lives
 _NAMESPACE = uuid.UUID("7b5e8c1e-0d4c-4f5e-9a55-5d6c5f2f3f0a")
 _FOREIGN_AGE = 3600.0  # seconds without a new file after which another container's run counts as ended
 
 
 _entered: set[str] = set()
-"""The folders that this process is in: opening and closing their locks again would drop them."""
+"""The folders that this process has entered: opening and closing their files again would drop the locks."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What the processes of a run have in common: its key, its `service.instance.id`, its start in unix nanoseconds."""
+    """What identifies a run in all its processes: its key, its `service.instance.id`, its start in unix nanoseconds."""
 
     key: str
     instance_id: str
@@ -55,7 +56,7 @@ class Identity:
 
 
 def instance_id(key: str) -> str:
-    """The id of a run; the key is already unique, so that every process finds the same one without asking."""
+    """The id of a run; every process computes the same one from the key, which is unique."""
     return str(uuid.uuid5(_NAMESPACE, key))
 
 
@@ -70,7 +71,7 @@ class RunDirectory:
         self._depth = 0
         self._leader = -1
         self._lock = -1
-        for _ in range(10):  # another process may remove an ended run's folder under our hands
+        for _ in range(10):  # another process may remove an ended run's folder at the same time
             os.makedirs(path, mode=0o700, exist_ok=True)
             self._lock = self._open("lock")
             with self._locked(fcntl.LOCK_SH):
@@ -90,7 +91,7 @@ class RunDirectory:
         assert identity is not None
         self.identity = identity
         _entered.add(path)
-        # systemd-tmpfiles leaves folders alone that somebody holds a BSD lock on.
+        # systemd-tmpfiles does not touch a folder while a process holds a BSD lock on it.
         self._folder = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         with contextlib.suppress(OSError):
             fcntl.flock(self._folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -101,8 +102,8 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def _locked(self, how: int) -> Iterator[None]:
-        # Record locks are per process: the mutex is what keeps threads apart. It may be entered again by the same
-        # thread, when garbage collection inside runs a finalizer that records for the first time.
+        # Record locks are per process, so the mutex keeps threads apart. The same thread may enter it again:
+        # garbage collection inside may run a finalizer that records for the first time.
         with self._mutex:
             if self._depth == 0:
                 fcntl.lockf(self._lock, how, 1, _GATE)
@@ -119,11 +120,11 @@ class RunDirectory:
                     fcntl.lockf(self._lock, fcntl.LOCK_UN, 1, _DATA)
 
     def reading(self) -> contextlib.AbstractContextManager[None]:
-        """Nothing is folded or removed inside, and new processes may come."""
+        """In this block nothing is folded or removed; new processes may join."""
         return self._locked(fcntl.LOCK_SH)
 
     def changing(self) -> contextlib.AbstractContextManager[None]:
-        """Nobody reads, folds or comes inside. Not to be entered inside of `reading`."""
+        """In this block no other process reads, folds or joins. Do not enter it inside of `reading`."""
         return self._locked(fcntl.LOCK_EX)
 
     def _read_identity(self) -> Identity | None:
@@ -135,7 +136,7 @@ class RunDirectory:
             return None
 
     def _join_or_begin(self, key: str) -> Identity:
-        """Join a run that lives; where none does, clear what it left and begin a new one. Alone in the folder."""
+        """Join a living run; if there is none, clear the folder and begin a new one. The caller holds the folder alone."""
         found = self._read_identity()
         if found is not None and (found.key == key or not try_lock(self._lock, fcntl.LOCK_EX, _PRESENT)):
             return found
@@ -161,7 +162,7 @@ class RunDirectory:
             return False
 
     def leave(self) -> None:
-        """In a forked child: give back what it has inherited; the parent's locks are untouched by it."""
+        """In a forked child: close what it inherited. That does not touch the parent's locks."""
         _entered.discard(self.path)
         for descriptor in (self._lock, self._leader, self._folder):
             with contextlib.suppress(OSError):
@@ -169,7 +170,7 @@ class RunDirectory:
 
 
 def try_lock(descriptor: int, how: int, start: int) -> bool:
-    """Take a record lock of one byte if nobody is in the way."""
+    """Take a record lock of one byte, if no other process holds it."""
     try:
         fcntl.lockf(descriptor, how | fcntl.LOCK_NB, 1, start)
     except (BlockingIOError, PermissionError):
@@ -182,7 +183,7 @@ def enter() -> RunDirectory:
     key = run_key.run_key()
     chosen = config.current().multiproc_dir
     if chosen:
-        # A folder of our own in it, so that clearing it touches nothing else; the number is the format's.
+        # We use our own subfolder, so that clearing it touches nothing else. The number is that of the format.
         return RunDirectory(os.path.join(os.path.abspath(chosen), "otel-chatbot-1"), key)
     root = _private_root()
     directory = RunDirectory(os.path.join(root, key), key)
@@ -192,7 +193,7 @@ def enter() -> RunDirectory:
 
 
 def place() -> str:
-    """The folder that `enter` uses: the one that was chosen, or that of all runs of this user."""
+    """The folder that `enter` uses: the chosen one, or the common folder of this user's runs."""
     return config.current().multiproc_dir or os.path.join(_temporary(), f"otel-chatbot-{os.geteuid()}")
 
 
@@ -206,7 +207,7 @@ def _temporary() -> str:
 
 
 def _private_root() -> str:
-    """The folder of all runs of this user; OSError when somebody else could write there."""
+    """The folder of all runs of this user; OSError if other users could write there."""
     root = place()
     with contextlib.suppress(FileExistsError):
         os.mkdir(root, 0o700)
@@ -217,7 +218,7 @@ def _private_root() -> str:
 
 
 def remove_ended_runs(root: str, limit: int = 100) -> int:
-    """Remove the folders of runs in which nothing lives any more, at most `limit`; returns how many."""
+    """Remove the folders of runs without a living process, at most `limit`; return how many."""
     removed = 0
     for entry in list(os.scandir(root)):
         if removed >= limit:
@@ -233,7 +234,7 @@ def _remove_if_ended(entry: os.DirEntry[str]) -> bool:
         return False
     if gone is None and time.time() - entry.stat().st_mtime < _FOREIGN_AGE:
         return False
-    # Its root process has ended, which says nothing of the others.
+    # Its root process has ended, but other processes of the run may live.
     lock = os.open(os.path.join(entry.path, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         if not (try_lock(lock, fcntl.LOCK_EX, _DATA) and try_lock(lock, fcntl.LOCK_EX, _PRESENT)):

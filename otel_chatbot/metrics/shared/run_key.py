@@ -1,11 +1,11 @@
-"""The name of a run: the same in every worker of one app, another one after a restart, and found without configuration.
+"""The name of a run: the same in every worker of one app, a new one after a restart, and found without configuration.
 
 Fed by the process tree; feeds `metrics.shared.run_folder`, which names a folder after it. Creates no file.
 
-A process that forks decides the key before the fork, and its children keep it. Where only the workers import us, they
-ask the server that they run under for its main process (`_FINDERS`: one small function a server). Workers that gunicorn
-recycles or reloads stay in the run; USR2 makes a new arbiter, and so a new run, as every restart does. Processes that are
-spawned (not forked) by a worker need the setting MULTIPROC_DIR to be in its run.
+A process that forks decides the key before the fork, and its children keep it. If only the workers import us, they
+ask their server for its main process (`_FINDERS`: one small function per server). Workers that gunicorn
+recycles or reloads stay in the run. USR2 makes a new arbiter, and so a new run, like every restart. Processes that a
+worker spawns (not forks) need the setting MULTIPROC_DIR to be in its run.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _PROC = Path("/proc")
 
 
 class _Decided:
-    """The key of this process and of those that it forks; None until somebody asks or the process forks."""
+    """The key of this process and of those that it forks; None until it is first needed or the process forks."""
 
     key: str | None = None
     asked = False
-    """Whether somebody has asked: from then on it stays."""
+    """Whether the key has been used: from then on it does not change."""
 
 
 def run_key() -> str:
@@ -47,7 +47,7 @@ def _decide() -> str:
 
 
 def identity(pid: int) -> str | None:
-    """What names a process for as long as its machine runs, as no pid alone does; None when there is no such process."""
+    """A name of a process that is unique while its machine runs, which a pid is not; None when there is no such process."""
     start = _started(pid)
     return f"{pid}-{start}-{_place()}" if start else None
 
@@ -77,7 +77,7 @@ def _started(pid: int) -> str:
 
 @lru_cache(maxsize=1)
 def _place() -> str:
-    """The machine since its last boot, and the container: where pids and start times mean what they mean here."""
+    """The machine since its last boot, and the container: pids and start times can be compared only within them."""
     parts = [platform.node()]
     try:
         parts.append((_PROC / "sys" / "kernel" / "random" / "boot_id").read_text())
@@ -132,7 +132,7 @@ _FINDERS: tuple[Callable[[], int | None], ...] = (_gunicorn, _uwsgi, _multiproce
 
 def _before_fork() -> None:
     if not _Decided.asked and _gunicorn() == os.getpid():
-        # `gunicorn --daemon` has forked twice before it is the server: the key is not to be that of a process that is gone.
+        # `gunicorn --daemon` forks twice before it is the server: the key must not belong to a process that has ended.
         _Decided.key = None
     _decide()
 

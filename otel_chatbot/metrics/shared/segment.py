@@ -1,6 +1,6 @@
-"""Cells in memory: where the figures of a process live when no other process shares them.
+"""Cells in memory: the figures of a process live there when no other process shares them.
 
-Feeds `metrics.store`. A segment that other processes can read stands in `metrics.shared.run`.
+Feeds `metrics.store`. The segment that other processes can read is in `metrics.shared.run`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Segment(Protocol):
-    """Gives out runs of 8-byte cells, all zero."""
+    """Gives out blocks of 8-byte cells, all zero."""
 
     def allocate(self, spec: MetricSpec, key: Key, count: int) -> Cells:
         """A writable memoryview of `count` cells of format `d` for one series."""
@@ -25,12 +25,12 @@ class Segment(Protocol):
         ...
 
     def abandon(self) -> None:
-        """In a forked child: give back what it has inherited."""
+        """In a forked child: close what it inherited."""
         ...
 
 
 class MemorySegment:
-    """Cells in this process's memory alone. `reason` says why, when sharing was wanted."""
+    """Cells in this process's memory only. If sharing was wanted, `reason` says why it failed."""
 
     def __init__(self, reason: str = "") -> None:
         self._reason = reason
@@ -41,9 +41,9 @@ class MemorySegment:
         return memoryview(array("d", bytes(8 * count))).cast("B").cast("d")
 
     def complaint(self) -> str:
-        """Why the figures are not shared, once."""
+        """Why the figures are not shared; told only once."""
         reason, self._reason = self._reason, ""
         return reason
 
     def abandon(self) -> None:
-        """Nothing was taken."""
+        """Do nothing: no file is open."""
