@@ -47,7 +47,8 @@ Counts = Mapping[str, Mapping[str, list[int]]]
 
 def page(result: Mapping[str, Any]) -> str:
     """The document."""
-    return "\n\n".join([_head(result), _table(result), _rest(result), _tools(result)]) + "\n"
+    note = [result["note"]] if "note" in result else []  # how the figures came about, where not by one run
+    return "\n\n".join([_head(result), *note, _table(result), _rest(result), _tools(result)]) + "\n"
 
 
 def _head(result: Mapping[str, Any]) -> str:
