@@ -1,7 +1,7 @@
-"""Who may see `/metrics*` and `/health/detailed`: a token when one is set, else in production only peers close by.
+"""Decides who may see `/metrics*` and `/health/detailed`: with a token set, its holders; else in production only near peers.
 
 Fed by the settings ENDPOINT_TOKEN, ENDPOINT_PORT and ENVIRONMENT and by a request's WSGI environ; asked by the views of
-`metrics` and `health`. Where a port of their own is set, nobody sees them on the app's.
+`metrics` and `health`. If ENDPOINT_PORT is set, they are not served on the app's port.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from . import config
 _logger = logging.getLogger("otel_chatbot")
 
 SHUT: Final = frozenset({"/metrics", "/metrics/json", "/health/detailed"})
-"""The paths that this is about."""
+"""The paths that are protected."""
 APART: Final = "otel_chatbot.apart"
-"""True in the environ of a request that came by the port of ENDPOINT_PORT; no client can set it."""
+"""This key is true in the environ of a request that came through ENDPOINT_PORT; no client can set it."""
 
 _CLOSE = tuple(
     ipaddress.ip_network(network)
@@ -32,12 +32,12 @@ _CLOSE = tuple(
 """Loopback, private and link-local (RFC 1122, 1918, 3927, 4193, 4291)."""
 
 _FORWARDING = ("FORWARDED", "X_FORWARDED", "X_REAL_IP", "X_CLIENT_IP", "VIA", "CF_CONNECTING_IP", "TRUE_CLIENT_IP")
-"""Beginnings of the headers by which a proxy says that the peer is not who asks (RFC 7239, RFC 9110 7.6.3, and custom)."""
+"""Beginnings of headers that a proxy adds, so that the peer is not the client (RFC 7239, RFC 9110 7.6.3, and custom)."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """What to answer instead: a status, a JSON text and headers, as Werkzeug's `Response` takes them."""
+    """The answer to a refused request: a status, a JSON text and headers, as Werkzeug's `Response` takes them."""
 
     status: int
     body: str
@@ -49,7 +49,7 @@ class _Told:
 
 
 def denied(environ: Mapping[str, Any]) -> Refusal | None:
-    """Why a request must not be served: 404 on the wrong port, 401 for a wrong token, 403 for a far peer; None when it may."""
+    """Why a request must not be served: 404 on the wrong port, 401 for a wrong token, 403 for a far peer; None if it may be served."""
     settings = config.current()
     if settings.endpoint_port and not environ.get(APART):
         return _refuse(404, "not found")
@@ -69,11 +69,11 @@ def denied(environ: Mapping[str, Any]) -> Refusal | None:
 def is_close(environ: Mapping[str, Any]) -> bool:
     """Whether a request comes from this machine or a private network, and not through a proxy.
 
-    A peer without an address is at the other end of a Unix socket.
+    A peer without an address uses a Unix socket.
     """
     if any(name.startswith("HTTP_") and name[5:].startswith(_FORWARDING) for name in environ):
         return False
-    peer_environ = environ.get("werkzeug.proxy_fix.orig") or environ  # ProxyFix puts what a header says in its place
+    peer_environ = environ.get("werkzeug.proxy_fix.orig") or environ  # ProxyFix replaces the peer's address by that of a header
     address = str(peer_environ.get("REMOTE_ADDR") or "").partition("%")[0]
     if not address:
         return True

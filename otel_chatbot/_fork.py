@@ -1,11 +1,11 @@
-"""What the package does around a fork, in one visible order.
+"""The package's actions around a fork, in one visible order.
 
-Every module that has something to renew says so with `at_fork`; ORDER and AFTER_UPSTREAM say when it has its turn. A module
-that is not imported has nothing to do. Where there is no fork (Windows), nothing happens.
+Every module that has something to renew registers with `at_fork`; ORDER and AFTER_UPSTREAM decide when its turn comes.
+Modules that are not imported take no part. On systems without fork (Windows), nothing happens.
 
 Python calls the hooks of `os.register_at_fork` before a fork in the reverse order of their registration, and after it in
-that order: so do we. Ours are registered when the first module of the package is imported, so that those of the libraries
-which we set up (the SDK's providers and batch processors) come later; AFTER_UPSTREAM runs after them.
+that order: so do we. Our hooks are registered when the first module of the package is imported, so those of the libraries
+that we set up (the SDK's providers and batch processors) come later; AFTER_UPSTREAM runs after them.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from . import _guard
 Hook = Callable[[], object]
 
 ORDER: Final = (
-    "logs.sink",  # the lock of log files is taken last and given back first: a thread that imports may be logging
+    "logs.sink",  # the lock of log files is taken last and released first: a thread that imports may be logging
     "distro.process.fork_safety",  # no import of ours is under way in the child
-    "distro.process.servers",  # whether this is a server's worker: all that starts a thread asks
-    "metrics.shared.run_key",  # before the fork: the run has its name, and the children keep it
+    "distro.process.servers",  # whether this is a server's worker: all code that starts a thread asks this
+    "metrics.shared.run_key",  # before the fork the run gets its name, and the children keep it
     "metrics.shared.run",  # the child enters the run's folder anew
     "metrics.store",  # the child's figures start from nothing, so those of everything below do too
     "metrics.shared.compaction",
@@ -38,7 +38,7 @@ ORDER: Final = (
     "instrumentation.common.cache_size",
     "instrumentation.common.told_messages",
     "instrumentation.active.gauges",
-    "distro.delivery.otlp",  # before the fork, and before imports are held: a post that is under way may end
+    "distro.delivery.otlp",  # before the fork, and before imports are held: a running post may end
     "distro.delivery.spool",
     "distro.delivery.sender",
     "distro.providers.lazy_processors",  # fresh queues, before the SDK starts the threads that empty them
@@ -50,7 +50,7 @@ ORDER: Final = (
 """Modules in the order of their turns after a fork, in the parent and in the child; before a fork it is the reverse."""
 
 AFTER_UPSTREAM: Final = (
-    "distro.sdk_private",  # puts right what the SDK's own hooks leave: held locks, another resource
+    "distro.sdk_private",  # repairs what the SDK's own hooks leave behind: held locks, a changed resource
     "distro.metrics.export",  # starts a thread in the child, which reads all of the above
 )
 """Modules whose turn in the child comes after the hooks of the SDK's providers."""
@@ -64,7 +64,7 @@ class _Step(NamedTuple):
 
 
 class _Fork(threading.local):
-    """The fork that this thread makes: what takes part in it, and what failed."""
+    """The fork that this thread makes: the hooks that take part in it, and the errors."""
 
     steps: tuple[_Step, ...] = ()
     faults: tuple[tuple[str, Exception], ...] = ()
@@ -97,7 +97,7 @@ def _reference(hook: Hook | None) -> Callable[[], Hook | None]:
 
 
 def _before() -> None:
-    # Kept for the hooks after the fork: a lock is given back by those alone that have taken it.
+    # Kept for the hooks after the fork: only a module that has taken a lock may release it.
     _fork.steps = tuple(step for steps in _steps.values() for step in steps)
     _fork.faults = ()
     for step in reversed(_fork.steps):
@@ -118,7 +118,7 @@ def _in_child() -> None:
 
 def _in_child_after_upstream(registration: int) -> None:
     if registration != _registrations:
-        return  # a later one comes after more of upstream's hooks
+        return  # a later registration comes after more of upstream's hooks
     for step in _fork.steps:
         if step.module in AFTER_UPSTREAM:
             _call(step, step.in_child)
@@ -135,7 +135,7 @@ def _call(step: _Step, reference: Callable[[], Hook | None]) -> None:
 
 
 def _end() -> None:
-    """Report what failed, now that no lock is held any more."""
+    """Report the errors, now that no lock is held any more."""
     faults, _fork.faults, _fork.steps = _fork.faults, (), ()
     for where, error in faults:
         _guard.report(where, error)

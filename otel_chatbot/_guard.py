@@ -1,6 +1,6 @@
-"""Keeps a fault of the telemetry away from the application: logged once, then swallowed.
+"""Keeps a fault of the telemetry away from the application: it is logged once, then swallowed.
 
-Feeds every hook that runs inside the application's calls.
+Every hook that runs inside the application's calls uses it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def report(where: str, error: BaseException) -> None:
 
 
 def _place(error: BaseException) -> str:
-    """File and line where an error was raised; its text is left out, for it may quote the application's data."""
+    """File and line where an error was raised; its text is left out, because it may quote the application's data."""
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
@@ -53,7 +53,7 @@ def never_raise(function: _F) -> _F:
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
-            # Most hooks are called by position alone: to pass on no keywords costs a fourth of the call.
+            # Most hooks are called with positions only: passing on empty keywords would cost a fourth of the call.
             return function(*args, **kwargs) if kwargs else function(*args)
         except Exception as error:
             report(function.__qualname__, error)

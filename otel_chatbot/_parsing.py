@@ -32,7 +32,7 @@ def flag(value: str) -> bool:
 
 
 def flag_or(other: str) -> Callable[[str], str]:
-    """`true`, `false`, or one word beside them."""
+    """A parser that takes `true`, `false` or one further word."""
 
     def parse(value: str) -> str:
         if value.strip().lower() == other:
@@ -83,7 +83,7 @@ def port(value: str) -> int:
 
 
 def _whole(value: str, least: int, most: int, expected: str) -> int:
-    """A whole number in a range; else an error in plain words, not in those of `int`."""
+    """A whole number in a range; else an error in plain words, not in the words of `int`."""
     try:
         number = int(value)
     except ValueError:
@@ -94,7 +94,7 @@ def _whole(value: str, least: int, most: int, expected: str) -> int:
 
 
 def price_file(value: str) -> str:
-    """The name of a file that holds prices; what it says is read again where calls are priced."""
+    """The name of a file that holds prices. It is only checked here, and read again when calls are priced."""
     try:
         with open(value, encoding="utf-8") as file:
             given = json.load(file)
@@ -134,7 +134,7 @@ def choice(*allowed: str) -> Callable[[str], str]:
 
 
 def pairs(*sources: str) -> Callable[[str], tuple[str, ...]]:
-    """A list of `source:name` items; a source that is not known is an error."""
+    """A list of `source:name` items; an unknown source is an error."""
 
     def parse(value: str) -> tuple[str, ...]:
         found = items(value)

@@ -1,7 +1,7 @@
-"""Methods of other libraries replaced by ours, beside those of other tools, which do the same.
+"""Replaces methods of other libraries by ours, together with other tools that do the same.
 
-Fed by `logs.sink` and the instrumentations; feeds nothing but the libraries' classes. A replacement wraps what is there
-now. One that others have wrapped meanwhile stays where it is: it is found again under theirs, and not put in twice.
+Used by `logs.sink` and the instrumentations. A replacement wraps the current method. If another tool has wrapped our
+replacement meanwhile, it stays there: we find it again inside of the tool's wrapper, and do not put it in twice.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 Method = Callable[..., Any]
 
 _MOST: Final = 200
-"""So many objects are looked at for what they wrap."""
+"""How many objects are searched for the methods that they wrap."""
 
 
 class _Done(NamedTuple):
@@ -34,7 +34,7 @@ class Patches:
     def wrap(self, owner: type, name: str, make: Callable[[Method], Method]) -> None:
         """Replace a method that the class itself defines by `make(method)`; inherited or absent ones are left alone.
 
-        Where ours is there already, below others' wrappers perhaps, nothing happens.
+        If ours is there already, perhaps inside of other wrappers, nothing happens.
         """
         present = vars(owner).get(name)
         if present is None or self.holds(owner, name) or any(done.replacement is present for done in self._done.values()):
@@ -44,18 +44,18 @@ class Patches:
         self._done[owner, name] = _Done(present, replacement, make)
 
     def replacement(self, owner: type, name: str) -> Method | None:
-        """Our method in place of this one; None where there is none."""
+        """Our method in place of this one; None if there is none."""
         done = self._done.get((owner, name))
         return None if done is None else done.replacement
 
     def holds(self, owner: type, name: str) -> bool:
-        """Whether calls of this method come through ours."""
+        """Whether calls of this method pass through ours."""
         done = self._done.get((owner, name))
         return done is not None and wraps(vars(owner).get(name), done.replacement)
 
     @contextlib.contextmanager
     def lifted(self, owner: type, name: str) -> Iterator[None]:
-        """A block in which another tool replaces this method, or puts it back: ours, if it is the outermost, stays the outermost."""
+        """A block in which another tool replaces or restores this method. If ours is the outermost, it stays the outermost."""
         done = self._done.get((owner, name))
         if done is None or vars(owner).get(name) is not done.replacement:
             yield
@@ -68,7 +68,7 @@ class Patches:
             self.wrap(owner, name, done.make)
 
     def restore(self) -> None:
-        """Put the methods back, but not under what others have wrapped around ours: those stay and call us as before."""
+        """Put the methods back. Where another tool has wrapped ours, the wrapper stays and calls us as before."""
         for (owner, name), done in reversed(list(self._done.items())):
             if vars(owner).get(name) is done.replacement:
                 setattr(owner, name, done.original)
@@ -77,14 +77,14 @@ class Patches:
 
 
 def _bound_late(wrapper: Any) -> Method:
-    """A wrapper that is no function (wrapt's, say), called as Python calls it: it asks which instance it is called for."""
+    """A function for a wrapper that is not a function (wrapt's, say). It binds the instance at each call, as Python does."""
     if not hasattr(type(wrapper), "__get__"):
         return lambda _self, *args, **kwargs: wrapper(*args, **kwargs)
     return lambda self, *args, **kwargs: wrapper.__get__(self, type(self))(*args, **kwargs)
 
 
 def wraps(outer: Any, inner: Method) -> bool:
-    """Whether `inner` is `outer`, or is what `outer` calls in the end, as far as wrappers show what they wrap."""
+    """Whether `inner` is `outer`, or `outer` finally calls `inner`, as far as wrappers show what they wrap."""
     seen: set[int] = set()
     waiting = deque([outer])
     while waiting and len(seen) < _MOST:
@@ -98,9 +98,9 @@ def wraps(outer: Any, inner: Method) -> bool:
 
 
 def _wrapped(wrapper: Any) -> Iterator[Any]:
-    """What a wrapper holds: by functools.wraps or wrapt, as a partial, as a bound method, in its closure or its defaults."""
+    """The objects in a wrapper: by functools.wraps or wrapt, as a partial or bound method, in its closure or defaults."""
     for name in ("__wrapped__", "func", "__func__", "__self__"):
-        with contextlib.suppress(Exception):  # somebody's own way to look up attributes: it has nothing for us
+        with contextlib.suppress(Exception):  # an object's own attribute look-up failed: there is nothing for us
             yield getattr(wrapper, name, None)
     if type(wrapper) is FunctionType:
         for cell in wrapper.__closure__ or ():

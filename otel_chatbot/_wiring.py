@@ -1,7 +1,7 @@
-"""The questions that a room asks of one above it, each with the function that answers it: the only calls that go upwards.
+"""The questions that a room asks of a higher room, each with the function that answers it: the only calls upwards.
 
 A lower room cannot import a higher one, so it asks here. While the answering module is not imported, the answer is None;
-`SET_UP` alone imports it. Nothing has to be wired at import or at start, so every way into the package has the same wires.
+only `SET_UP` imports it. Nothing has to be connected at import or at start, so it works for every way into the package.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _Answer = TypeVar("_Answer")
 
 
 class Question(Generic[_Answer]):
-    """A question and who answers it: `function` of `module` in this package; `imports` imports it first."""
+    """A question. `function` of `module` in this package answers it; `imports` imports the module first."""
 
     def __init__(self, module: str, function: str, *, imports: bool = False) -> None:
         self.module = f"{__package__}.{module}"
@@ -26,7 +26,7 @@ class Question(Generic[_Answer]):
         self._found: Callable[..., _Answer] | None = None
 
     def __call__(self, *about: Any) -> _Answer | None:
-        """The answer; None while nobody can give one."""
+        """The answer; None while the answering module is not imported."""
         function = self._found
         if function is None:
             if self.imports:
@@ -43,15 +43,15 @@ CONVERSATION: Final = Question[str | None]("instrumentation.common.chat_turn", "
 NAMED_CONVERSATION: Final = Question[str | None]("instrumentation.active.gauges", "named_conversation")
 """A chat turn asks for the conversation that the running request names; Flask's instrumentation knows the request."""
 END_ABANDONED_CALLS: Final = Question[None]("instrumentation.genai.call", "end_abandoned")
-"""A request that ends asks that the model calls which it threw away unread end before it."""
+"""A request that ends has the model calls ended that it left unread."""
 LEAVE_ENDED_CALLS: Final = Question[object]("instrumentation.genai.call", "current")
-"""A request that begins asks that the blocks of model calls which ended in another thread are left here."""
+"""A request that begins has the blocks left here of model calls that ended in another thread."""
 UNREAD_DOCUMENTS: Final = Question[None]("instrumentation.mongodb.unrecognised", "keep")
-"""A chat turn tells of documents that it wrote and nobody recognised as messages: collections and names of fields."""
+"""A chat turn reports documents that it wrote but were not recognised as messages: collections and names of fields."""
 APP: Final = Question["dict[str, object]"]("distro.state", "app_attributes")
-"""`/metrics` asks who the app is: its resource's attributes by OpenTelemetry name."""
+"""`/metrics` asks for the app's identity: its resource's attributes by OpenTelemetry name."""
 LIGHT_SPANS: Final = Question[Any]("distro.providers.light_maker", "maker")
-"""The hooks that make spans ask for somebody who makes lighter ones than a tracer does."""
+"""The hooks that make spans ask for a maker of lighter spans than a tracer's."""
 EMPTY_FIGURES: Final = Question["list[dict[str, str]]"]("instrumentation.empty.figures", "empty_figures")
 """`/health/detailed` asks which figures are empty although there was traffic, and why."""
 SET_UP: Final = Question[None]("distro", "configure", imports=True)
@@ -68,7 +68,7 @@ QUESTIONS: Final[tuple[Question[Any], ...]] = (
     EMPTY_FIGURES,
     SET_UP,
 )
-"""All of them."""
+"""All questions."""
 
 
 class Configured:
@@ -78,10 +78,10 @@ class Configured:
 
 
 def ensure_configured() -> None:
-    """Set the package up unless that has happened; importing it never does. A fault in it is reported, never raised."""
+    """Set the package up, if it is not; an import never does that. A fault in the set-up is reported, never raised."""
     if not Configured.done:
         try:
             SET_UP()
         except Exception as error:
             report("set-up", error)
-        Configured.done = True  # not before: a second thread must wait inside of the set-up
+        Configured.done = True  # not earlier: a second thread must wait inside of the set-up

@@ -71,7 +71,7 @@ def post_worker_init(worker: Any) -> None:  # noqa: ARG001
 
 def worker_exit(server: Any, worker: Any) -> None:  # noqa: ARG001 - gunicorn's signature
     """Send what the worker still holds, within its budget."""
-    # The arbiter calls this too, for a worker that died while it wanted to signal it: it has nothing to end.
+    # The arbiter calls this too, for a worker that died before it could be signalled: then there is nothing to end.
     if worker.pid == os.getpid():
         _flush()
 
@@ -82,7 +82,7 @@ def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001
 
 
 def on_exit(server: Any) -> None:  # noqa: ARG001
-    """Export a last time for the whole app."""
+    """Export a last time, for the whole app."""
     _flush()
 
 
@@ -94,7 +94,7 @@ def _fold() -> None:
 
 
 def _chained(first: Hook, second: Hook) -> Hook:
-    """One hook of two, with gunicorn's idea of its arguments."""
+    """One hook made of two, with the signature that gunicorn expects."""
 
     def both(*arguments: Any) -> Any:
         first(*arguments)
@@ -106,7 +106,7 @@ def _chained(first: Hook, second: Hook) -> Hook:
 
 
 def own_settings(folder: Path) -> Mapping[str, Any]:
-    """What the application's own configuration file sets; nothing when there is none."""
+    """The settings of the application's own configuration file; empty when there is none."""
     path = folder / OWN_FILE
     if not path.is_file():
         return {}
@@ -123,7 +123,7 @@ def merged(ours: Mapping[str, Hook], theirs: Mapping[str, Any]) -> dict[str, Any
 
 
 def _settle() -> None:
-    """Have this module's names say what our hooks and the application's own configuration ask for now."""
+    """Set this module's names to our hooks and the application's own configuration, as they are now."""
     settings = globals()
     for name in _settled:
         del settings[name]

@@ -1,6 +1,6 @@
-"""Help for the tests of applications: an OTLP receiver that keeps what it is sent.
+"""Help for the tests of applications: an OTLP receiver that keeps what it receives.
 
-Fed by any OTLP/HTTP exporter; feeds assertions. Needs nothing but the package's own dependencies.
+Fed by any OTLP/HTTP exporter; feeds assertions. Needs only the package's own dependencies.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _SIGNALS: dict[str, tuple[type[Any], type[Any]]] = {
 }
 
 _POLL = 0.02
-"""Seconds after which the receiver looks whether it is to end: http.server's half second would be paid by every test."""
+"""Seconds between two checks whether the receiver must end: http.server's half second would slow every test."""
 
 
 class _Server(ThreadingHTTPServer):
-    """A server that closes what is open when it closes, so that no thread and no socket is left behind."""
+    """A server that closes its open connections when it closes, so that no thread and no socket is left behind."""
 
-    daemon_threads = False  # which server_close waits for
+    daemon_threads = False  # server_close waits for such threads
 
     def __init__(self, *args: Any) -> None:
         self._open: set[socket.socket] = set()
@@ -56,12 +56,12 @@ class _Server(ThreadingHTTPServer):
     def server_close(self) -> None:
         """End the connections that senders keep open, then wait for their threads."""
         for request in list(self._open):
-            with contextlib.suppress(OSError):  # it has gone by itself
+            with contextlib.suppress(OSError):  # the connection is already closed
                 request.shutdown(socket.SHUT_RDWR)
         super().server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a connection that a sender broke: a killed process does so."""
+        """Print nothing about a connection that a sender broke, as a killed process does."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
@@ -171,7 +171,7 @@ class OtlpSink:
                 self.wfile.write(answer)
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                """Stay silent: a test's output is its own."""
+                """Print nothing: the output belongs to the test."""
 
         return Handler
 

@@ -1,7 +1,7 @@
-"""What an application calls to read or to reset its metrics; the chatbot's own stand in `metrics.chatbot`.
+"""The functions by which an application reads or resets its metrics; the chatbot's own metrics are in `metrics.chatbot`.
 
-Fed by the application's own calls; feeds `metrics.store` through `metrics.instruments`. What instrumentations record
-goes through `metrics.record` instead.
+Fed by the application's own calls; feeds `metrics.store` through `metrics.instruments`. Instrumentations record
+through `metrics.record` instead.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def reset_all_metrics() -> None:
 
 
 def _is_by_hand(spec: MetricSpec) -> bool:
-    """Whether the application alone moves a gauge: one that fills itself would go wrong for good."""
+    """Whether only the application moves a gauge. A gauge that fills itself must not be reset: it would stay wrong."""
     return spec.kind is Kind.GAUGE and spec.from_start and spec.name not in record.AUTOMATIC.active
 
 

@@ -1,4 +1,4 @@
-"""`/metrics` and `/metrics/json` over HTTP: one view a path, for the blueprint and for the automatic mount alike.
+"""`/metrics` and `/metrics/json` over HTTP: one view per path, for both the blueprint and the automatic mount.
 
 Fed by the merged view; feeds scrapers. A view takes a WSGI environ and returns a Werkzeug response, which is a WSGI
 application too; it needs no Flask context.
@@ -51,9 +51,9 @@ def json_view(environ: Environ) -> Response:
 
 @never_raise
 def _app() -> list[view.Family]:
-    """Who the figures are of: the family `target_info` (OpenTelemetry's Prometheus compatibility rules), once that is known.
+    """The app that the figures belong to: the family `target_info` (OpenTelemetry's Prometheus rules), once it is known.
 
-    The collector makes the same family of what comes by OTLP, so that dashboards find versions on either way.
+    The collector makes the same family from OTLP data, so dashboards find versions in both cases.
     """
     attributes = _wiring.APP()
     if not attributes:

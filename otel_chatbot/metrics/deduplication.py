@@ -3,9 +3,9 @@
 Fed by `metrics.record` and `metrics.api`; tells them how much of an event is new.
 
 The rule, per metric and scope (a request; outside of one, a thread or task): automatic events and hand calls are
-tallied apart, and the larger tally is recorded as it grows. For histograms the automatic measurement wins, and hand
+tallied separately, and the larger tally is recorded as it grows. For histograms the automatic measurement wins, and hand
 observations beyond the automatic count are recorded when the request ends; outside of a request, at once.
-What a thread counts for a request without its context is told apart by whoever says so in `OUTSIDE`.
+If a thread counts for a request without the request's context, a function in `OUTSIDE` says how much of it is new.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from contextvars import ContextVar, Token
 from typing import Final, Protocol
 
 MOST_WAITING: Final = 1000
-"""Hand observations of one metric that wait for the end of one request; those beyond are recorded as outside of one."""
+"""How many hand observations per metric wait for the end of one request; further ones are recorded at once."""
 
 
 class ScopeCounts:
-    """What was counted of one metric in one scope."""
+    """The counts of one metric in one scope."""
 
     __slots__ = ("_lock", "auto", "hand", "waiting")
 
@@ -33,7 +33,7 @@ class ScopeCounts:
         self.waiting: list[Callable[[], None]] = []
 
     def add_auto(self, amount: float) -> float:
-        """How much of an automatic event is new."""
+        """Tally an automatic event; return how much of it is new."""
         lock = self._lock
         lock.acquire()
         try:
@@ -44,7 +44,7 @@ class ScopeCounts:
             lock.release()
 
     def measured(self) -> None:
-        """One automatic measurement; how much of it is new, nobody asks."""
+        """Tally one automatic measurement. It is always recorded, so nothing is returned."""
         lock = self._lock
         lock.acquire()
         try:
@@ -53,7 +53,7 @@ class ScopeCounts:
             lock.release()
 
     def add_hand(self, amount: float) -> float:
-        """How much of a hand call is new."""
+        """Tally a hand call; return how much of it is new."""
         lock = self._lock
         lock.acquire()
         try:
@@ -65,7 +65,7 @@ class ScopeCounts:
 
 
 class Ending(Protocol):
-    """What wants to know of the end of a scope."""
+    """An object that is told of the end of a scope."""
 
     def close(self) -> None:
         """The scope has ended."""
@@ -83,11 +83,11 @@ class Scope:
         self.entrusted = 0.0
         """When the request first gave work to another thread; 0 if it has not."""
         self.documents: object = None
-        """What the instrumentation of MongoDB remembers of documents that were read and written."""
+        """The notes of MongoDB's instrumentation on documents that were read and written."""
         self.keys: Ending | None = None
-        """What the instrumentation of Redis remembers of keys that were read and written; it counts when the scope ends."""
+        """The notes of Redis's instrumentation on keys that were read and written; it counts when the scope ends."""
         self.turn: object = None
-        """What `instrumentation.common.chat_turn` keeps of the chat turn that the request is."""
+        """The data of `instrumentation.common.chat_turn` about the request's chat turn."""
 
     def tally(self, name: str) -> ScopeCounts:
         """The tally of a metric, by its OpenTelemetry name."""
@@ -95,7 +95,7 @@ class Scope:
         return tallies[name] if name in tallies else tallies.setdefault(name, ScopeCounts())
 
     def observe(self, name: str, record: Callable[[], None]) -> None:
-        """Take a hand observation: `record` it now, at the end of the request, or never."""
+        """Take a hand observation: `record` is called now, at the end of the request, or never."""
         tally = self.tally(name)
         if self.ends and len(tally.waiting) < MOST_WAITING:
             tally.waiting.append(record)
@@ -117,11 +117,11 @@ class Scope:
 _scope: ContextVar[Scope | None] = ContextVar("otel_chatbot_scope", default=None)
 
 OUTSIDE: Final[dict[str, Callable[[Scope, float], float]]] = {}
-"""By metric: asked how much of what was counted outside of any running request is new."""
+"""Functions by metric: each says how much of an event outside of any running request is new."""
 
 
 def new_outside(name: str, scope: Scope, due: float) -> float:
-    """How much of what is due is new, where a metric is also counted for what may happen outside of its request."""
+    """How much of `due` is new, for a metric whose events may also be counted outside of their request."""
     ask = OUTSIDE.get(name)
     return due if ask is None or scope.ends or not due else ask(scope, due)
 
@@ -135,7 +135,7 @@ def in_request() -> Scope | None:
 def current() -> Scope:
     """The scope of the running request, else of this thread or task."""
     scope = _scope.get()
-    # A task starts with a copy of its parent's context: a request's scope is its own too, another task's is not.
+    # A task starts with a copy of its parent's context: it shares the scope of a request, but not that of another task.
     if scope is None or (scope.owner is not None and scope.owner != _runner()):
         scope = Scope(ends=False)
         _scope.set(scope)
@@ -143,7 +143,7 @@ def current() -> Scope:
 
 
 def forget(name: str) -> None:
-    """Start the tally of a metric anew in the running scope: its figures were reset."""
+    """Start the tally of a metric again in the running scope: its figures were reset."""
     scope = _scope.get()
     if scope is not None:
         scope.tallies.pop(name, None)
@@ -155,7 +155,7 @@ def enter(scope: Scope) -> Token[Scope | None]:
 
 
 def leave(token: Token[Scope | None]) -> None:
-    """Undo `enter`; called from another context (a streamed body closed elsewhere), it only ends the scope there."""
+    """Undo `enter`; if it is called from another context (a streamed body closed elsewhere), it only ends the scope there."""
     try:
         _scope.reset(token)
     except ValueError:
@@ -175,8 +175,8 @@ def request_scope() -> Iterator[Scope]:
 
 
 def _runner() -> tuple[int, int]:
-    """What runs this code: the thread, and the task in it or 0."""
-    asyncio = sys.modules.get("asyncio")  # an application without it does not pay for its import
+    """The thread that runs this code, and the task in it, or 0."""
+    asyncio = sys.modules.get("asyncio")  # not imported here: an application without asyncio should not pay for the import
     task = None
     if hasattr(asyncio, "current_task") and asyncio._get_running_loop() is not None:  # type: ignore[union-attr]
         task = asyncio.current_task()  # type: ignore[union-attr]

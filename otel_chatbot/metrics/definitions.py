@@ -1,6 +1,6 @@
-"""Definitions: what the application may call a metric, and the table row that comes of it.
+"""Definitions: the names that the application may give to metrics, and the table row made from each definition.
 
-Fed by the constructors in `metrics.instruments`; feeds the store and the observers, which hear of every new definition.
+Fed by the constructors in `metrics.instruments`; feeds the store and the listeners, which are told of every new definition.
 A bad definition is a programming error and raises `ValueError` with the name, what is wrong and the remedy.
 """
 
@@ -53,7 +53,7 @@ class Definitions:
         attributes: Iterable[str],
         edges: Iterable[float] | None,
     ) -> MetricSpec:
-        """The row of a metric; the same row for the same name and kind, like a second import."""
+        """The row of a metric. The same name and kind give the same row, as in a second import."""
         name = _checked_name(kind, name)
         _check_unit(kind, name, unit)
         with self._lock:
@@ -74,7 +74,7 @@ class Definitions:
         return spec
 
     def _check_free(self, spec: MetricSpec) -> None:
-        for sample in (spec.name.lower(), *sample_names(spec)):  # OpenTelemetry's names know no case
+        for sample in (spec.name.lower(), *sample_names(spec)):  # OpenTelemetry's names ignore case
             owner = self._taken.get(sample)
             if owner is not None:
                 raise ValueError(f"metric {spec.name!r}: the name {sample!r} belongs to {owner!r} already; choose another name")

@@ -2,8 +2,8 @@
 
 Fed by `metrics.view.read()`; feeds `/metrics`, `/metrics/json` and the application. Pure functions.
 
-The text is written here and not by prometheus_client, whose encoder looks at every sample as an object, which takes
-several times as long, and whose import costs tens of milliseconds. Its parsers read back what is written here in the tests.
+The text is not written by prometheus_client: its encoder handles every sample as an object, which takes several times as
+long, and its import costs tens of milliseconds. In the tests, its parsers read back the text that is written here.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def histogram_json(edges: tuple[float, ...], total: float, counts: list[int]) ->
 
 
 def _total(sums: list[float]) -> float:
-    """An exact sum; where it is beyond all floats, the largest of them, for JSON has no word for more."""
+    """An exact sum; if it is beyond all floats, the largest float, because JSON cannot say infinity."""
     try:
         return math.fsum(sums)
     except OverflowError:
@@ -146,7 +146,7 @@ def _edges(buckets: tuple[float, ...]) -> tuple[str, ...]:
 
 
 def _edge(value: float) -> str:
-    """An edge as Go writes it, in which Prometheus is written: with an exponent from a million on."""
+    """An edge in Go's notation, which Prometheus uses: with an exponent from a million on."""
     text = repr(value)
     if value < 1e6 or "e" in text:
         return text
@@ -157,7 +157,7 @@ def _edge(value: float) -> str:
 
 
 def _labelled(spec: MetricSpec, points: list[_P], add: Callable[[_P, _P], _P]) -> Iterable[tuple[str, _P]]:
-    """Each point with its labels as text; points that would read the same are added up, or Prometheus refuses them all."""
+    """Each point with its labels as text. Points with equal labels are added up, or Prometheus would refuse them all."""
     plain_names = len({*map(_label, spec.attributes)}) == len(spec.attributes)
     orders: set[tuple[str, ...]] = {tuple(point.attributes) for point in points}
     one_order = len({*map(frozenset, orders)}) == len(orders)
@@ -188,7 +188,7 @@ def _labels(attributes: Mapping[str, object]) -> str:
 
 
 def _joined_labels(attributes: Mapping[str, object]) -> str:
-    """Labels where several attributes have one: their values joined (OpenTelemetry's Prometheus compatibility rules)."""
+    """Labels if several attributes share one: their values are joined (OpenTelemetry's Prometheus compatibility rules)."""
     values: dict[str, list[str]] = {}
     for name in sorted(attributes):
         values.setdefault(_label(name), []).append(str(attributes[name]))
@@ -215,7 +215,7 @@ def _clean(text: str) -> str:
 
 
 def _one_per_name(families: Iterable[Family]) -> Iterable[Family]:
-    """The families without those whose names another has taken: other libraries name their metrics as they like."""
+    """The families, one per name: other libraries may use a name that is already taken, and that family is left out."""
     taken: dict[str, str] = {}
     for family in families:
         names = sample_names(family.spec)

@@ -1,4 +1,4 @@
-"""The series of gauges and up-down counters: what was moved, and the value that was set by hand.
+"""The series of gauges and up-down counters: the amount moved, and the value set by hand.
 
 Fed by `metrics.record` and `metrics.api` through `metrics.store`; feeds `metrics.view`. Hot path.
 """
@@ -14,11 +14,11 @@ from ..semconv.spec import Kind, MetricSpec
 from .series import Cells, CounterSeries, HistogramSeries, Key, Series
 
 GONE: Final = -1.0
-"""The time of the set of a gauge whose source no longer reports it."""
+"""Stands in the cell of the set's time if the gauge's source no longer reports it."""
 
 
 class _Gauges:
-    """The lock of all gauges: what happens to a connection moves several, in one round."""
+    """The lock of all gauges: one event of a connection moves several of them together."""
 
     lock = threading.RLock()
 
@@ -29,7 +29,7 @@ def renew_gauges() -> None:
 
 
 class GaugeSeries(Series):
-    """Cells: what was moved by inc and dec; the value set by hand; the unix time of that set, 0 for never."""
+    """Cells: the amount moved by inc and dec; the value set by hand; the unix time of that set, 0 for never."""
 
     __slots__ = ("_gone",)
 
@@ -37,7 +37,7 @@ class GaugeSeries(Series):
         super().__init__(spec, key, attach)
         self._lock = _Gauges.lock
         self._gone = False
-        """Whether the time of its set is `GONE`."""
+        """Whether the time of the set is `GONE`."""
 
     def move(self, delta: float) -> None:
         """Add to what this process holds; the view sums it over the live processes."""
@@ -91,7 +91,7 @@ class GaugeSeries(Series):
             self._gone = False
 
     def withdraw(self) -> None:
-        """Show this series no longer: its source has stopped to report it."""
+        """Stop showing this series: its source no longer reports it."""
         with self._lock:
             if self._cells is not None:
                 self._cells[0] = 0.0
@@ -100,7 +100,7 @@ class GaugeSeries(Series):
 
 
 def move_all(moves: Iterable[tuple[GaugeSeries, float]]) -> None:
-    """Move several gauges, each by its own delta: what happens to a connection moves four or five."""
+    """Move several gauges, each by its own delta: one event of a connection moves four or five."""
     lock = _Gauges.lock
     lock.acquire()
     try:

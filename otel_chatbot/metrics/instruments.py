@@ -33,7 +33,7 @@ _MOST: Final = sys.float_info.max
 
 
 class Metric(Generic[_S]):
-    """What the three kinds share: a definition, its series in this process, and the checks of what is recorded."""
+    """The common part of the three kinds: a definition, its series in this process, and the checks of recorded values."""
 
     __slots__ = ("_bare", "_instrument", "_sixteen", "spec")
     _kind: ClassVar[Kind]
@@ -63,7 +63,7 @@ class Metric(Generic[_S]):
         return f"<{type(self).__name__} {self.name}>"
 
     def _first(self) -> _S:
-        """The series without attributes, after the package has been set up: no recording comes before that."""
+        """The series without attributes. It sets the package up first, because no recording may come before that."""
         _guard.never_raise(ensure_configured)()
         self._bare = bare = self._instrument.bare()
         return bare
@@ -85,7 +85,7 @@ class Metric(Generic[_S]):
             _logger.warning("%s was given %s and did not record it; give it %s", self.name, shown, wanted)
 
     def _lost(self, call: str, error: Exception) -> None:
-        """Count what could not be recorded for a reason that nobody thought of, and report it."""
+        """Count a recording that failed for an unexpected reason, and report it."""
         record.dropped(a.Signal.METRICS, a.DropReason.INVALID_VALUE)
         _guard.report(f"{self.name}.{call}", error)
 
@@ -106,7 +106,7 @@ class Counter(Metric[CounterSeries]):
     definition, with the remedy.
 
     Where one of the sixteen also fills itself, an event counts once: in a request (outside of one, in a thread or task)
-    the calls of `inc` and what the package saw are added up apart, and the larger sum is recorded.
+    the calls of `inc` and the automatic events are summed separately, and the larger sum is recorded.
     """
 
     __slots__ = ()
@@ -123,9 +123,9 @@ class Counter(Metric[CounterSeries]):
                 if labels or attributes:
                     self._labelled(attributes, labels).add(amount)
                     return
-                # What `series.add` does, without the call, and without `with`, which take a third of the time each.
-                # Before the first recording and after a fork there is no series, or there are no cells: the long way
-                # finds them.
+                # The same as `series.add`, without the call and without `with`, which take a third of the time each.
+                # Before the first recording and after a fork there is no series, or it has no cells: then the long
+                # way below finds them.
                 cells = series._cells  # type: ignore[union-attr]
                 lock = series._lock  # type: ignore[union-attr]
                 lock.acquire()
@@ -164,8 +164,8 @@ class Counter(Metric[CounterSeries]):
 class Gauge(Metric[GaugeSeries]):
     """A value that goes up and down; for the arguments see `Counter`.
 
-    What `inc` and `dec` move is summed over the processes of the app; of what `set` says the latest wins. A gauge that
-    is set or moved by hand no longer fills itself.
+    Moves by `inc` and `dec` are summed over the processes of the app; of the values by `set`, the latest wins. A gauge
+    that is set or moved by hand no longer fills itself.
     """
 
     __slots__ = ()
@@ -204,7 +204,7 @@ class Gauge(Metric[GaugeSeries]):
         return self.inc(-number, attributes, **labels)
 
     def get(self) -> float:
-        """The sum over the attributes in this process; of a gauge that fills itself from outside, what its source says."""
+        """The sum over the attributes in this process; for a gauge with an outside source, the value of that source."""
         source = record.AUTOMATIC.sources.get(self.spec.name)
         if source is not None:
             return exposition.plain(sum(point.value for point in view.ask(self.spec, source)))
@@ -222,15 +222,15 @@ class Histogram(Metric[HistogramSeries]):
 
     `buckets`: increasing upper edges, by default those for seconds that a person waits.
 
-    Where one of the sixteen also measures itself, its own measurements win: those by hand beyond their number are
-    recorded when the request ends.
+    If one of the sixteen also measures itself, its own measurements win. Only hand observations beyond their number
+    are recorded, when the request ends.
     """
 
     __slots__ = ()
     _kind = Kind.HISTOGRAM
 
     DEFAULT_BUCKETS: ClassVar[list[float]] = [*SLOW_EDGES]
-    """The upper edges, in seconds, of a histogram that is made without any; a copy that may be added to."""
+    """The default upper edges of a histogram, in seconds; a copy that may be changed."""
 
     def __init__(
         self,

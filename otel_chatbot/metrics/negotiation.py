@@ -1,4 +1,4 @@
-"""Which text format a scraper is served, by its Accept header.
+"""Chooses the text format for a scraper by its Accept header.
 
 Fed by a request's header, whatever it holds; feeds the view of `/metrics`.
 """
@@ -15,14 +15,14 @@ _MOST: Final = 2000
 
 
 class Format(NamedTuple):
-    """A content type and what writes it."""
+    """A content type and the function that writes it."""
 
     content_type: str
     write: Callable[[Iterable[Family]], bytes]
 
 
 TEXT: Final = Format("text/plain; version=0.0.4; charset=utf-8", prometheus_text)
-"""What everything understands."""
+"""The format that every scraper understands."""
 _TEXT_1: Final = Format("text/plain; version=1.0.0; charset=utf-8; escaping=underscores", prometheus_text)
 _OPEN: Final = Format("application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores", openmetrics_text)
 _OPEN_0: Final = Format("application/openmetrics-text; version=0.0.1; charset=utf-8", openmetrics_text)

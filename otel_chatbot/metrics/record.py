@@ -131,7 +131,7 @@ class AutomaticCounter:
                 self._series.add(due)
 
     def add_unless_counted(self, scope: deduplication.Scope) -> None:
-        """Add one event, unless the package has counted one of this metric in the scope before."""
+        """Add one event, unless the package has already counted one of this metric in the scope."""
         if not scope.tally(self._name).auto:
             self.add(1.0, scope)
 
@@ -147,7 +147,7 @@ class AutomaticHistogram:
         self.key: Final = self._series.key
 
     def observe(self, value: float, context: SpanContext | None = None, scope: deduplication.Scope | None = None) -> None:
-        """Add what was measured in a scope, the current one by default. The automatic value wins over those by hand."""
+        """Add what was measured in a scope, the current one by default. The automatic value wins over hand observations."""
         name = self._name
         if name in AUTOMATIC.active:  # as `_due` has it, without its call
             scope = scope or deduplication.current()
@@ -162,15 +162,15 @@ class _Keyed(Protocol):
 
 
 _MOST_KINDS: Final = 4096
-"""Kinds that one table remembers."""
+"""How many kinds one table remembers."""
 _Kind = TypeVar("_Kind", bound=Hashable)
 _Figures = TypeVar("_Figures", bound="tuple[_Keyed, ...]")
 
 
 def keep(table: dict[_Kind, _Figures], kind: _Kind, figures: _Figures) -> _Figures:
-    """Remember the series of a kind of event, and return them: requests, commands and operations come in few kinds, and often.
+    """Remember the series of a kind of event, and return them: requests, commands and operations come often, in few kinds.
 
-    One beyond the series limit is not remembered: each event of it counts as dropped.
+    A series beyond the limit is not remembered, so each of its events counts as dropped.
     """
     if len(table) < _MOST_KINDS and all(series.key is not OVERFLOW_KEY for series in figures):
         table[kind] = figures
@@ -191,7 +191,7 @@ def count(spec: MetricSpec, amount: float = 1.0, attributes: Mapping[str, object
 
 
 def count_in(scope: deduplication.Scope, spec: MetricSpec, amount: float) -> float:
-    """Add an automatic event of a request that may be over; how much of it was new."""
+    """Add an automatic event of a request that may have ended; return how much of it was new."""
     due = _due(spec.name, scope, amount)
     if due:
         STORE.counter(spec).bare().add(due)
@@ -207,7 +207,7 @@ def observe(
 
 
 def put(spec: MetricSpec, value: float, attributes: Mapping[str, object] | None = None) -> None:
-    """Set a gauge to a value that every process of the app would find the same: the latest wins."""
+    """Set a gauge whose value is the same in every process of the app: the latest set wins."""
     if not spec.python or is_active(spec):
         STORE.gauge(spec).labels(attributes).set(value)
 

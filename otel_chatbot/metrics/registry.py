@@ -1,6 +1,6 @@
 """The registry: every metric that the application can name, by its Prometheus name.
 
-Fed by the constructors in `metrics.instruments`; feeds the application. There is one in a process.
+Fed by the constructors in `metrics.instruments`; feeds the application. There is one registry per process.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class MetricsRegistry:
-    """The process's metrics; constructing it gives the one there is."""
+    """The process's metrics. The constructor always returns the same object."""
 
     _only: MetricsRegistry | None = None
     _metrics: dict[str, Metric[Any]]
@@ -26,7 +26,7 @@ class MetricsRegistry:
         return cls._only
 
     def register(self, metric: Metric[Any]) -> None:
-        """Add a metric; `Counter`, `Gauge` and `Histogram` have done so when they were made."""
+        """Add a metric; `Counter`, `Gauge` and `Histogram` do this themselves when they are made."""
         spec = getattr(metric, "spec", None)
         if spec is None:
             raise TypeError(f"{metric!r} is not a metric of otel_chatbot; make it with Counter, Gauge or Histogram")

@@ -4,7 +4,7 @@ Fed by `metrics.record` and `metrics.api` through `metrics.store`; feeds `metric
 
 A series is a run of 8-byte cells. Counting is a lock and an add in place. The locks may be entered again by the same
 thread: a finalizer that garbage collection runs in the middle of an add may itself count (prometheus/client_python#1021).
-They are taken by `acquire` and `release` where it counts: `with` takes more than twice as many instructions.
+On the hot path they are taken by `acquire` and `release`, because `with` takes more than twice as many instructions.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ Cells: TypeAlias = "memoryview[float]"
 """Writable, of format `d`."""
 
 OVERFLOW_KEY: Final[Key] = ("\0overflow",)
-"""The key of the series that takes what goes beyond the series limit."""
+"""The key of the series that collects everything beyond the series limit."""
 EXEMPLAR_SECONDS: Final = 0.1
-"""How long a bucket's exemplar stays before another one may take its place, in one process."""
+"""How long a bucket's exemplar stays before a new one may replace it, in one process."""
 EXEMPLAR_CELLS: Final = 5
 """Cells of an exemplar: trace id (two), span id, value, unix time in seconds, 0 for none."""
 
@@ -53,13 +53,13 @@ _pack_into: Final = EXEMPLAR.pack_into
 _LOW: Final = 0xFFFFFFFFFFFFFFFF
 _NO_SPAN: Final = INVALID_SPAN_CONTEXT
 SPAN_KEY: Final = next(iter(set_span_in_context(INVALID_SPAN, Context())))
-"""The context's key of the current span. `get_current_span` asks it too, but spends 0.4 µs on checking what it found."""
+"""The context's key of the current span. `get_current_span` reads it too, but spends 0.4 µs on a check of the result."""
 get_current: Final[Callable[[], Context]] = getattr(otel_context, "_RUNTIME_CONTEXT", otel_context).get_current
-"""The current context: what OpenTelemetry's `get_current` calls, without the call around it, where that is still its name."""
+"""Returns the current context: the function that OpenTelemetry's `get_current` calls, if it still has this name."""
 
 
 class Series:
-    """What all kinds have in common. `attach` lets the series take its cells, at the first recording, and returns them."""
+    """The common part of all kinds. At the first recording, `attach` gives the series its cells and returns them."""
 
     __slots__ = ("_attach_to", "_cells", "_lock", "key", "spec")
 
@@ -134,9 +134,9 @@ def current_context() -> SpanContext:
 
 
 class HistogramSeries(Series):
-    """Cells: the sum; a count a bucket (not cumulative, the last one is beyond every edge); an exemplar a bucket.
+    """Cells: the sum; one count per bucket (not cumulative, the last one is beyond every edge); one exemplar per bucket.
 
-    An exemplar stays for `EXEMPLAR_SECONDS`: nobody reads as often as a busy bucket counts, and writing one is dear.
+    An exemplar stays for `EXEMPLAR_SECONDS`: writing one is expensive, and readers come less often than observations.
     """
 
     __slots__ = ("_edges", "_exemplars", "_kept_until")
@@ -159,7 +159,7 @@ class HistogramSeries(Series):
         self._kept_until = [0.0] * len(self._kept_until)
 
     def observe(self, value: float, context: SpanContext | None = None) -> None:
-        """Add a finite value; a negative one is 0: libraries that take the time of day give such when it is set back.
+        """Add a finite value; a negative one counts as 0: libraries that use the time of day produce them when the clock is set back.
 
         `context`: the span it belongs to, the current one by default; kept when sampled.
         """
@@ -189,7 +189,7 @@ class HistogramSeries(Series):
         try:
             cells[0] += value
             cells[1 + index] += 1.0
-            # The time goes out first and comes in last: a reader in another process takes no half-written exemplar.
+            # The time is cleared first and set last, so that a reader in another process never takes a half-written exemplar.
             cells[start + 4] = 0.0
             _pack_into(cells, 8 * start, high, low, span_id, value, _now())
             self._kept_until[index] = now + EXEMPLAR_SECONDS

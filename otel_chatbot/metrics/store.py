@@ -41,11 +41,11 @@ __all__ = [
 S = TypeVar("S", bound=Series)
 _logger = logging.getLogger("otel_chatbot")
 _BITS: Final = 64
-"""Of an integer in OTLP, its sign among them."""
+"""Bits of an integer in OTLP, including the sign."""
 
 
 class Instrument(Generic[S]):
-    """A metric of this process and its series, which are of the class that goes with its kind."""
+    """A metric of this process and its series. The kind of the metric decides the class of the series."""
 
     def __init__(self, spec: MetricSpec, store: Store) -> None:
         self.spec = spec
@@ -66,7 +66,7 @@ class Instrument(Generic[S]):
         return self.at(self._bare)
 
     def bind(self, values: Mapping[str, Value | None]) -> S:
-        """The series of exactly the attributes of the row, by name: for callers that keep it, or that come rarely."""
+        """The series of exactly the row's attributes, by name: for callers that keep the series or call rarely."""
         if values.keys() != self._names:
             raise ValueError(f"{self.spec.name} has the attributes {', '.join(self.spec.attributes)}, not {', '.join(values)}")
         return self.at(tuple(values[name] for name in self.spec.attributes))
@@ -88,8 +88,8 @@ class Instrument(Generic[S]):
         if named:
             self._store.drop_attributes(self.spec, named)
         series = self.at(key)
-        # Remembered under the mapping as given. Not so what is counted at each call (dropped attributes, the overflow
-        # series), and no values that are equal to others of which the text differs (True, 1 and 1.0).
+        # Remembered under the mapping as given. Not remembered: cases that are counted at each call (dropped attributes,
+        # the overflow series), and values that are equal but have different texts (True, 1 and 1.0).
         if (
             keep
             and not named
@@ -108,7 +108,7 @@ class Instrument(Generic[S]):
         return self.overflow()
 
     def overflow(self) -> S:
-        """The series that takes what goes beyond the series limit."""
+        """The series that collects everything beyond the series limit."""
         with self._lock:
             return self._add(OVERFLOW_KEY)
 
@@ -136,15 +136,15 @@ class Store:
         self._warned: set[tuple[str, str]] = set()
         self.instruments: dict[str, Instrument[Any]] = {}
         self.variants: dict[MetricSpec, Instrument[Any]] = {}
-        """Instruments of other libraries, of which several may have one name (see `metrics.mirror`)."""
+        """Instruments of other libraries. Several may share one name (see `metrics.mirror`)."""
         self.attached: list[Series] = []
         """The series that have recorded in this process, in the order in which they began."""
         self.beginnings: list[Callable[[], None]] = []
-        """Called once in every process, after its first recording: this is where threads start, and not at import."""
+        """Called once in every process, after its first recording: threads start here, not at import."""
 
     @property
     def limit(self) -> int:
-        """Series a metric may have; the setting SERIES_LIMIT unless given."""
+        """Maximum number of series per metric: the given one, else the setting SERIES_LIMIT."""
         return self._limit if self._limit is not None else config.current().series_limit
 
     def counter(self, spec: MetricSpec) -> Instrument[CounterSeries]:
@@ -176,7 +176,7 @@ class Store:
         return found
 
     def variant(self, spec: MetricSpec) -> Instrument[Any]:
-        """The instrument of exactly this spec, whatever others there are of its name."""
+        """The instrument of exactly this spec, also if other specs have the same name."""
         found = self.variants.get(spec)
         if found is None:
             with self._lock:
@@ -184,7 +184,7 @@ class Store:
         return found
 
     def attach(self, series: Series) -> Cells:
-        """Let a series take cells of this process's segment, unless it has some; returns them."""
+        """Give a series cells of this process's segment, unless it has some; return them."""
         with self._lock:
             segment = self._segment
             begins = segment is None
@@ -250,7 +250,7 @@ def _value(value: object) -> Value | None:
 
 
 def _text(number: int) -> str:
-    """A number that is too large for OTLP, and, beyond some thousand digits, for Python to print."""
+    """The text of a number that is too large for OTLP. Beyond some thousand digits, Python refuses to print it."""
     return str(number) if number.bit_length() <= 100 * _BITS else f"<number of {number.bit_length()} bits>"
 
 

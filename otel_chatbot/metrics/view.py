@@ -1,7 +1,7 @@
-"""The figures as readers see them: one list of families, merged over the processes of the app.
+"""The figures for readers: one list of families, merged over the processes of the app.
 
 Fed by `metrics.shared.compaction` (all processes of the run) and the gauges' automatic sources; feeds `/metrics`, `/metrics/json`
-and the OTLP export. What `read` returns shares parts with later readings: it is not to be changed.
+and the OTLP export. The result of `read` shares parts with later results: do not change it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Point:
 
 @dataclass(slots=True)
 class HistogramPoint:
-    """A series of a histogram. `counts` is a count a bucket, not cumulative, the last one beyond every edge."""
+    """A series of a histogram. `counts` has one count per bucket, not cumulative; the last one is beyond every edge."""
 
     attributes: dict[str, Value]
     sum: float
@@ -65,7 +65,7 @@ class View:
         self._store = store
         self._reader = reader
         self.refreshers: list[Callable[[], None]] = []
-        """Called before each reading: what other libraries count is copied here just then."""
+        """Called before each reading: it copies the figures that other libraries count."""
 
     def read(self) -> list[Family]:
         """The families, the sixteen first and the others by name."""
@@ -124,12 +124,12 @@ def _add_gauges(
     for name, source in list(sources.items()):
         spec = m.BY_NAME[name]
         family = _family(families, spec)
-        if family is not None and not family.points:  # a gauge that was set by hand is the hand's
+        if family is not None and not family.points:  # a value set by hand goes before the automatic source
             family.points += ask(spec, source)
 
 
 def ask(spec: MetricSpec, source: record.GaugeSource) -> list[Point]:
-    """What the automatic source of a gauge says; nothing when it fails."""
+    """The points from the automatic source of a gauge; none when it fails."""
     try:
         with record.own_traffic():
             values = source()
@@ -169,7 +169,7 @@ def _add_histograms(families: dict[str, Family], sums: Sums) -> None:
 
 
 def _unify(family: Family, others: list[tuple[Slot, HistogramPoint]]) -> None:
-    """Bring histograms of one name to the edges that they have in common: coarser, and exact."""
+    """Bring histograms of one name to their common edges. These are coarser, but the counts stay exact."""
     common = set(family.spec.buckets).intersection(*(slot.spec.buckets for slot, _ in others))
     edges = tuple(sorted(common))
     coarse = partial(_coarsen, edges)
