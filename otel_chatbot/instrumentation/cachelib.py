@@ -1,7 +1,7 @@
 """Instrumentation of cachelib: reads, their hits and misses, and the time of each call.
 
 Fed by the distribution, which calls `instrument` when the application imports cachelib; feeds `metrics.record`.
-A cache that lives in Redis is left to the instrumentation of Redis, or its reads would count twice.
+A cache in Redis is left to the instrumentation of Redis, because its reads would count twice.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _SYSTEMS: Final = {
     "ValkeyCache": a.DbSystem.VALKEY,
     "RedisCache": a.DbSystem.REDIS,
 }
-"""Where cachelib's caches live, by class; any other is in the memory of this process."""
+"""Where cachelib's caches store their data, by class. Any other cache is in the memory of this process."""
 
-# True inside a call that is being counted: cachelib's calls use one another.
+# True inside a call that is being counted: cachelib's methods call each other.
 _inside: ContextVar[bool] = ContextVar("otel_chatbot_cachelib", default=False)
 
 
@@ -83,7 +83,7 @@ def _remembering(original: Method) -> Method:
 
 @never_raise
 def _find(base: type) -> None:
-    """Meet the caches that are older than the instrumentation."""
+    """Remember the caches that were made before the instrumentation."""
     for cache in living((base,)):
         _meet(cache)
 
@@ -101,7 +101,7 @@ def _meet(cache: Any) -> None:
 
 
 def system_of(kind: type) -> a.DbSystem:
-    """Where the caches of a class live, by the nearest of its classes that is known."""
+    """Where the caches of a class store their data, by its nearest base class that is known."""
     return next((_SYSTEMS[base.__name__] for base in kind.__mro__ if base.__name__ in _SYSTEMS), a.DbSystem.MEMORY)
 
 
@@ -135,7 +135,7 @@ def _measure(name: str, seconds: float) -> None:
 def _read(cache: Any, name: str, keys: tuple[Any, ...], reply: Any) -> None:
     if name not in _VALUES:
         return
-    # flask-caching reads the version of a memoized function before each of its values: that is no read of the application's.
+    # flask-caching reads the version of a memoized function before each of its values. It is no read of the application.
     found = [value is not None for key, value in _VALUES[name](keys, reply) if not other_keys.is_libraries(key)]
     attributes = {a.DB_SYSTEM: system_of(type(cache)).value}
     if hits := sum(found):

@@ -1,8 +1,8 @@
-"""Active users and conversations: whom the app knows, the two gauges know.
+"""Active users and conversations: takes their ids from requests, and gives their numbers to the two gauges.
 
 Fed by `instrumentation.flask`: it asks `find` when a view has answered and calls `see` when the request has ended; feeds
-the two gauges through `active.ids` and `active.redis_sets`. Where ids are looked for is in `active.places`.
-A request that ends with 400 or more makes nobody active: its ids may be made up.
+the two gauges through `active.ids` and `active.redis_sets`. `active.places` says where in a request the ids are.
+The ids of a request that ends with 400 or more do not count: a client may have made them up.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class ActiveWindows:
         return places(self._settings.conversation_id_from)
 
     def install(self) -> None:
-        """Offer the two gauges to whoever builds a view."""
+        """Register the two gauges. They are read when a view is built."""
         record.gauge_source(m.ACTIVE_USERS, lambda: {(): float(self.count(USERS))})
         record.gauge_source(m.ACTIVE_CONVERSATIONS, lambda: {(): float(self.count(CONVERSATIONS))})
 
@@ -79,12 +79,12 @@ class ActiveWindows:
         return Sources(flask_request._get_current_object()).first(self._conversation_places)  # type: ignore[attr-defined]
 
     def find(self, request: Request) -> Found:
-        """The ids that a request whose view has run holds."""
+        """The ids in a request, after its view has run."""
         sources = Sources(request)
         return Found(sources.first(self._user_places), sources.first(self._conversation_places), sources.model())
 
     def see(self, found: Found) -> str | None:
-        """Note the ids of a request that ended well; what stands for its user on spans, which nobody can turn back."""
+        """Note the ids of a request that ended well. Returns the digest of its user's id, for spans."""
         now = monotonic()
         user: str | None = None
         for kind, text in zip((USERS, CONVERSATIONS), found[:2], strict=True):
@@ -100,7 +100,7 @@ class ActiveWindows:
     def count(self, kind: str) -> int:
         """Distinct ids in the window, over the processes of this run and, where Redis answers, over all machines.
 
-        Redis knows those of this run a moment later than the run itself: the larger number is the union of both.
+        Redis learns the ids of this run a moment later than the run itself, so the larger of the two numbers is returned.
         """
         return max(self._ids[kind].count(), self._redis.count(kind))
 

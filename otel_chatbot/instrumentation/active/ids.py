@@ -2,9 +2,10 @@
 
 Fed by `instrumentation.active.gauges`; feeds the gauges of active users and conversations.
 
-Each process keeps its ids in memory, in order of last sight, and publishes them as slots of 16 bytes (a digest, the unix
-time of the last sight) in a file of its own in the run's folder. Nobody else writes to it, so no lock is shared, and the
-union of the files' digests is exact. Ids never leave this process: digests are keyed with a random key of the run.
+Each process keeps its ids in memory, the longest unseen one first. It publishes them in its own file in the run's folder, as
+slots of 16 bytes: a digest, and the monotonic time at which the id was last seen. No other process writes to that file, so no
+lock is shared, and the union of the files' digests is exact. Ids never leave this process: digests are keyed with a random key
+of the run.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from ...metrics.shared.run import write_all
 from ...semconv.logs import PACKAGE_LOGGER
 
 LIMIT: Final = 65_536
-"""Ids of one kind that a process knows at most; beyond it the longest unseen one is forgotten."""
+"""The most ids of one kind that a process knows; beyond it the longest unseen one is forgotten."""
 _SLOT: Final = struct.Struct("=8sd")
 _SUFFIX: Final = ".ids"
 _KEY_FILE: Final = "ids.key"
@@ -40,7 +41,7 @@ _CHUNK: Final = mmap.ALLOCATIONGRANULARITY
 
 
 class _Slots:
-    """A process's file of slots, mapped into memory: an id is seen in every request, and a system call is dear."""
+    """A process's file of slots. It is mapped into memory: each request writes an id, and a system call would cost too much."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
@@ -50,7 +51,7 @@ class _Slots:
         """Write a slot; OSError when the disk is full."""
         chunk, place = divmod(slot * _SLOT.size, _CHUNK)
         while chunk >= len(self._chunks):
-            # Written before it is mapped: what is missing on the disk would be a signal later.
+            # Written before it is mapped: with a full disk, a write to the mapping would end the process by a signal.
             write_all(self._file, bytes(_CHUNK), _CHUNK * len(self._chunks))
             self._chunks.append(mmap.mmap(self._file, _CHUNK, offset=_CHUNK * len(self._chunks)))
         _SLOT.pack_into(self._chunks[chunk], place, digest, seen)
@@ -61,7 +62,7 @@ class _Slots:
 
 
 class _LastSeen:
-    """When an id was last seen, and in which slot of the file that stands."""
+    """When an id was last seen, and its slot in the file."""
 
     __slots__ = ("slot", "time")
 
@@ -81,7 +82,7 @@ class ActiveIds:
         self.renew()
 
     def renew(self) -> None:
-        """Start empty, as a process does: after a fork the ids are the parent's, who still has them."""
+        """Start empty. In a forked child the ids belong to the parent, which still counts them."""
         if (inherited := getattr(self, "_file", None)) is not None:
             inherited.close()
         self._lock = threading.RLock()
@@ -94,7 +95,7 @@ class ActiveIds:
         self._key = b""
 
     def see(self, text: str, now: float | None = None) -> bytes:
-        """Note that an id is active; its digest, which is the same in all processes of the run."""
+        """Note that an id is active. Returns its digest, which is the same in all processes of the run."""
         now = monotonic() if now is None else now
         with self._lock:
             if not self._key:
@@ -112,7 +113,7 @@ class ActiveIds:
 
     def count(self, now: float | None = None) -> int:
         """How many distinct ids were seen within the window, by this process and the others of its run."""
-        since = max(0.0, (monotonic() if now is None else now) - self._window)  # 0: a slot that holds nothing
+        since = max(0.0, (monotonic() if now is None else now) - self._window)  # an empty slot has the time 0
         with self._lock:
             if not self._key:
                 self._open()
@@ -137,7 +138,7 @@ class ActiveIds:
         return self._slots - 1
 
     def _open(self) -> None:
-        """Take the run's key and make this process's file; without a folder, or if it fails, share nothing."""
+        """Read the run's key and make this process's file. Without a folder, or if that fails, nothing is shared."""
         self._folder = self._find_folder()
         if self._folder is not None:
             try:
@@ -171,7 +172,7 @@ class ActiveIds:
                 continue
             try:
                 data = path.read_bytes()
-            except OSError:  # its run has been cleared meanwhile
+            except OSError:  # the run's folder was cleared meanwhile
                 continue
             digests = _digests(data, since)
             if digests:
@@ -181,7 +182,7 @@ class ActiveIds:
 
 
 def published(folder: Path, kind: str, since: float) -> int:
-    """How many distinct ids the processes of a run have published since a moment; nothing is written."""
+    """How many distinct ids the processes of a run have published since a moment. It only reads the files."""
     found: set[bytes] = set()
     for path in folder.glob(f"{kind}-*{_SUFFIX}"):
         with contextlib.suppress(OSError):
@@ -210,7 +211,7 @@ def _shared_key(folder: Path) -> bytes:
 
 
 def _lives(path: Path) -> bool:
-    """Whether the process that a file is named after is there; when in doubt it is."""
+    """Whether the process with the id in a file's name is alive; True if that cannot be told."""
     try:
         os.kill(int(path.name.split("-")[1]), 0)
     except ProcessLookupError:

@@ -3,8 +3,8 @@
 Fed by the settings USER_ID_FROM and CONVERSATION_ID_FROM; feeds `active.gauges`. A place is `source:name`, or
 `source:name|name|…`: the first of these names that holds an id counts.
 
-Nothing that the app did not read is read: a body stays unread, and a session stays unopened. `flask.session` is never
-touched, because that sets the session's `accessed` flag, and Flask then adds a `Vary: Cookie` header.
+Only parts of the request that the app itself has read are read: we read no body and open no session. `flask.session` is
+never touched, because that sets the session's `accessed` flag, and Flask then adds a `Vary: Cookie` header.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ Place = tuple[str, tuple[str, ...]]
 _LONGEST_ID: Final = 256
 _LARGEST_JSON: Final = 1024 * 1024
 _NOBODY: Final = frozenset({"", "none", "null", "undefined", "anonymous"})
-"""Texts that clients send where nobody is known, in lower case."""
+"""Texts that clients send when they have no id, in lower case."""
 _OWN_ID: Final = ("id", "_id", "user_id", "userId", "sub", "uid", "username", "email")
-"""What an object that stands for a user, or for a conversation, calls its id."""
+"""Names under which an object that stands for a user or a conversation holds its id."""
 _SECRETS: Final = ("password", "passwd", "pwd")
-"""A request that brings one of these asks to log in: what it calls itself proves nothing."""
+"""A request with one of these fields is a login: the id that it names is not proved yet."""
 _WRITTEN_BY_CLIENTS: Final = ("form", "json")
-"""The sources in which a password comes."""
+"""The sources in which clients send a password."""
 
 _MODEL: Final = "model"
 _MODEL_SOURCES: Final = ("json", "form", "query")
@@ -49,7 +49,7 @@ def _environ_name(header: str) -> str:
 
 
 class Sources:
-    """What a request holds, by source: only what is there, and only what the app itself has read."""
+    """The content of a request by source, as far as the app itself has read it."""
 
     __slots__ = ("_found",)
 
@@ -129,7 +129,7 @@ def _id_of_object(value: object) -> str | None:
     if _is_id(value):
         return str(value)
     try:
-        # Attributes are not asked for: those of an object-relational mapper may send a query to the database.
+        # `getattr` is not used: attributes of an object-relational mapper may send a query to the database.
         kept = vars(value)
     except TypeError:
         return None
@@ -146,18 +146,18 @@ def _plain_id(value: object) -> str | None:
 
 
 def _opened_session() -> object:
-    """The session that the request's context keeps, where looking into it changes nothing and asks nobody; else None."""
+    """The session in the request's context, if reading it changes nothing and asks no server; else None."""
     # `flask.session` and the property `session` mark it as accessed, from Flask 3.1.3 on; before, that is a plain attribute.
     # https://flask.palletsprojects.com/en/stable/changes/#version-3-1-3
     kept = vars(_context._get_current_object())  # type: ignore[attr-defined]
     session = kept.get("_session", kept.get("session"))
     if isinstance(session, dict) or getattr(session, "accessed", True):
         return session
-    return None  # no dictionary: the first look may load it from its store, and the app has not looked
+    return None  # it is no dictionary: the first read may load it from its store, and the app has not read it
 
 
 def _parsed_json(request: Request) -> object:
-    """The body as the app has parsed it, or the bytes that it has read; None where it has not looked at the body."""
+    """The body as the app has parsed it, or from the bytes that it has read; None if the app has not read the body."""
     parsed = next((value for value in request._cached_json if value is not Ellipsis), None)
     if parsed is None:
         data = vars(request).get("_cached_data", b"")  # the app took the bytes and parsed them itself
@@ -203,4 +203,4 @@ _IDENTITIES: Final[dict[str, Callable[[Mapping[str, Any]], object]]] = {
     "flask_principal": lambda kept: kept.get("identity"),
     "authlib": _authlib,
 }
-"""How the extensions that check who somebody is keep the answer on `flask.g`."""
+"""How extensions that authenticate users keep the user on `flask.g`."""

@@ -2,9 +2,9 @@
 
 Fed by `instrumentation.active.gauges`; feeds the gauges of active users and conversations where there is a Redis.
 
-A thread of its own sends what came in, at most once a second, and asks how many there are; no request ever waits for
-Redis. Keys begin with `otel_chatbot:` and always expire. Members are digests, keyed with a random key that Redis keeps, so
-that machines agree; the ids themselves stay in this process until they are sent.
+A separate thread sends new ids at most once per second, and asks how many there are. No request waits for Redis. Keys begin
+with `otel_chatbot:` and always expire. Members are digests, keyed with a random key that Redis keeps, so that all machines
+make the same digest of an id. The ids themselves never leave this process.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _AFTER_FAILURE: Final = 10.0
 _MOST_WAITING: Final = 20_000
 _FRESH: Final = 1.0
 _PATIENCE: Final = 0.25
-"""Seconds for which a view waits for a fresh count; the last one serves when it does not come."""
+"""Seconds for which a view waits for a fresh count. After that the last count is used."""
 
 _logger = logging.getLogger(PACKAGE_LOGGER)
 
 
 class ActiveInRedis:
-    """Ids on their way to Redis, and what it last said. `connect` gives a client of our own, None where there is no Redis."""
+    """Ids that wait to be sent to Redis, and its last counts. `connect` makes our own client; None if there is no Redis."""
 
     def __init__(self, kinds: tuple[str, ...], window: float, connect: Callable[[], Any], wanted: Callable[[], bool]) -> None:
         self._kinds = kinds
@@ -44,7 +44,7 @@ class ActiveInRedis:
         self.renew()
 
     def renew(self) -> None:
-        """Start empty: after a fork there is no thread, and what waits is the parent's to send."""
+        """Start empty: after a fork there is no thread, and the parent sends the ids that wait."""
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._waiting: dict[str, dict[str, float]] = {kind: {} for kind in self._kinds}
@@ -57,7 +57,7 @@ class ActiveInRedis:
         self._failed = False
 
     def offer(self, kind: str, text: str, now: float) -> None:
-        """Have an id sent soon that was seen at `now` (monotonic); does nothing where there is no Redis, or while it is down and enough waits."""
+        """Send an id soon. It was seen at `now` (monotonic). Does nothing without a Redis, or if too many ids wait."""
         if not self._wanted():
             return
         with self._changed:
@@ -67,7 +67,7 @@ class ActiveInRedis:
             self._wake()
 
     def count(self, kind: str) -> int:
-        """How many distinct ids Redis knows within the window; 0 where it has not said within twice the pause."""
+        """How many distinct ids Redis knows within the window; 0 if its last answer is older than the window."""
         if not self._wanted():
             return 0
         with self._changed:
@@ -140,7 +140,7 @@ class ActiveInRedis:
 
 
 def _time_of(client: Any) -> float:
-    """Redis's own time: the clocks of the machines that count together may differ, and each may be set."""
+    """Redis's own time. The clocks of the machines may differ, and somebody may set them."""
     seconds, micros = client.time()
     return float(seconds) + float(micros) / 1e6
 

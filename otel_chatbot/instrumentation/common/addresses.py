@@ -1,6 +1,6 @@
 """Addresses as OpenTelemetry's conventions have them: the host in `server.address`, the port beside it in `server.port`.
 
-Fed by whatever names a server as one text (`host:port`, `[::1]:port`, a socket's path); feeds the attributes of spans.
+Fed by code that has a server's address as one text (`host:port`, `[::1]:port`, a socket's path); feeds the attributes of spans.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _LARGEST_PORT = 65535
 
 @functools.lru_cache(maxsize=256)
 def host_and_port(text: str) -> tuple[str, int | None]:
-    """The host without brackets, and the port where the text has one that exists; a socket's path has none.
+    """The host without brackets, and the port if the text has a valid one; a socket's path has no port.
 
     A text that is no address comes back as it is: a client may send any Host header.
     """

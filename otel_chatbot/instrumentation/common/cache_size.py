@@ -1,8 +1,8 @@
 """How many keys the cache holds: asked of Redis and of in-process caches when a view is built.
 
-Fed by the application's clients (`health.clients`); feeds the gauge `cache_size`. Redis is asked from a short-lived
-thread over a connection of the package's own, at most every few seconds; a slow Redis delays a scrape by 0.2 s at most,
-which then shows the last figure.
+Fed by the application's clients (`health.clients`); feeds the gauge `cache_size`. A short-lived thread
+asks Redis over the package's own connection, at most every few seconds. A slow Redis delays a scrape by 0.2 s at most; then
+the scrape shows the last figure.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from .redis_addresses import pool_name
 _logger = logging.getLogger("otel_chatbot")
 
 _FRESH: Final = 2.0
-"""Seconds for which an answer is good enough."""
+"""Seconds for which an answer is used again."""
 _PATIENCE: Final = 0.2
 """Seconds that a view waits for an answer."""
 _TIMEOUT: Final = 1.0
-"""Seconds that Redis has for each reply; nobody waits for them but the asking thread."""
+"""Seconds that Redis has for each reply. Only the asking thread waits for them."""
 _SMALL: Final = 10_000
-"""Keys up to which Redis is walked through each time; a larger one is walked through once a minute."""
+"""With up to so many keys, all keys of a Redis are read each time; with more, once per minute."""
 _WALK_EVERY: Final = 60.0
 _WALK_SECONDS: Final = 5.0
 _STEP: Final = 1000
 
 
 class Histories(NamedTuple):
-    """How keys of chats are told, which are no cache."""
+    """How to recognise the keys of chats, which are no cache."""
 
     types: tuple[str, ...] = ()
-    """The server's types of which a key may be a chat's whatever it is named."""
+    """The server's types of values that may be a chat under any name of a key."""
     of_type: Callable[[str, Any], bool] = lambda _kind, _key: False
     named: Callable[[], Callable[[Any], bool]] = lambda: lambda _key: False
 
@@ -59,7 +59,7 @@ class RedisSize:
         self.start_anew()
 
     def start_anew(self) -> None:
-        """In a forked child: the asking thread is the parent's."""
+        """Start without a thread: in a forked child the asking thread belongs to the parent."""
         self._lock = threading.Lock()
         self._asking: threading.Thread | None = None
         self._asked = -_FRESH
@@ -113,7 +113,7 @@ class RedisSize:
         return count if prefix else size - count
 
     def _count(self, own: Any, prefix: str, end: float) -> int:
-        """Keys that start with a prefix; without one, keys that are no cache. SCAN may give a key twice: each is counted once."""
+        """How many keys have the prefix, or, without a prefix, are no cache. SCAN may repeat a key: it counts once."""
         from redis.exceptions import ResponseError
 
         is_chat = self.histories.named()
@@ -141,7 +141,7 @@ def _literal(prefix: str) -> str:
 
 
 def _servers() -> dict[str, Any]:
-    """A client for each server and database that the application uses; one whose making failed has neither pool nor nodes."""
+    """One client per server and database that the application uses. A client whose constructor failed is left out."""
     found: dict[str, Any] = {}
     for client in clients.redis_clients():
         pool = getattr(client, "connection_pool", None)
@@ -184,7 +184,7 @@ def _from_caches() -> Mapping[Key, float]:
 
 
 def _held(cache: Any) -> int | None:
-    """Keys of a cache in this process's memory that have not expired; None for caches that live elsewhere."""
+    """The number of keys that have not expired, for a cache in this process's memory; None for other caches."""
     if not any(base.__name__ == "SimpleCache" for base in type(cache).__mro__):
         return None
     now = time.time()

@@ -1,7 +1,7 @@
 """Which of the sixteen figures are still zero although there was traffic, and why.
 
-Fed by the merged figures of all processes and by `empty.reasons`; feeds `/health/detailed` (through `_wiring`), from where
-`otel-chatbot doctor` has it, and the line of `empty.telling`.
+Fed by the merged figures of all processes and by `empty.reasons`; feeds `/health/detailed` (through `_wiring`), which
+`otel-chatbot doctor` reads, and the line of `empty.telling`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ UNUSED: Final = "unused"
 
 
 def empty_figures() -> list[Empty]:
-    """The empty figures in the order of the table; none where no request has come yet."""
+    """The empty figures in the order of the table. The list is empty before the first request."""
     totals = {family.spec.name: _total(family) for family in view.read()}
     if not totals.get(m.API_REQUESTS.name):
         return []
@@ -36,7 +36,7 @@ def empty_figures() -> list[Empty]:
 
 
 def grouped(empty: Sequence[Empty]) -> list[tuple[list[str], Empty]]:
-    """The same with one entry per reason: the names, and the first of them."""
+    """The empty figures with one entry per reason: the names of the figures, and the first figure."""
     groups: dict[tuple[str, str], list[Empty]] = {}
     for each in empty:
         groups.setdefault((each["why"], each["remedy"]), []).append(each)

@@ -1,6 +1,6 @@
-"""Libraries that explain an empty figure: those whose model calls nobody sees, and databases that are not counted.
+"""Libraries that explain an empty figure: libraries whose model calls are not seen, and databases that are not counted.
 
-A table of names, fed by nothing; `empty.reasons` looks which of them the application has imported.
+A table of names; `empty.reasons` looks up which of them the application has imported.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MODELS: Final = {
     "curl_cffi": "it is an HTTP client that is not followed",
     "pycurl": "it is an HTTP client that is not followed",
 }
-"""By library: why its calls of models are not seen."""
+"""Libraries, each with the reason why its model calls are not seen."""
 DATABASES: Final = {
     "sqlalchemy": "SQLAlchemy", "psycopg": "psycopg", "psycopg2": "psycopg2", "pymysql": "PyMySQL", "MySQLdb": "mysqlclient",
     "mysql.connector": "MySQL Connector", "peewee": "peewee", "firebase_admin": "Firebase", "supabase": "Supabase",

@@ -1,7 +1,7 @@
-"""The reason for each empty figure, in words with the remedy: from the figures, the settings, what is imported and the facts.
+"""The reason for each empty figure and the remedy, in words. Told by the figures, the settings, the imports and the facts.
 
-Fed by `empty.figures`; reads the facts that the instrumentations noted (`common.seen`). Every figure has a reason, the last one of
-its function where nothing better is known.
+Fed by `empty.figures`; reads the facts that the instrumentations noted (`common.seen`). Every figure has a reason: if nothing
+better is known, it is the last one of the figure's function.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from . import libraries
 
 
 class Reason(NamedTuple):
-    """Why a figure is empty; `remedy` is empty where nothing is to be done."""
+    """Why a figure is empty. `remedy` is empty if nothing is to be done."""
 
     why: str
     remedy: str = ""
     lost: bool = False
-    """Whether something was seen that the figure should hold, rather than nothing."""
+    """Whether something was seen that the figure should hold."""
 
 
 class RunFacts:
@@ -37,7 +37,7 @@ class RunFacts:
 
     @property
     def chats(self) -> bool:
-        """Whether somebody has chatted."""
+        """Whether any messages were counted."""
         return self.has(m.MESSAGES_SENT) or self.has(m.MESSAGES_RECEIVED)
 
     def has(self, spec: MetricSpec) -> bool:

@@ -1,8 +1,8 @@
 """One line about empty figures, after the first requests that look like a chat.
 
-Fed by `instrumentation.flask`, with requests that have ended; feeds the log files and the log exporters, never the console, which
-shows what it would show without us. Said once by all processes of a run, and not at all where everything fills, where
-CHATBOT_OTEL_START_LINE is false, and in tests of applications.
+Fed by `instrumentation.flask` with requests that have ended. The line goes to the log files and the log exporters, but not to
+the console, which shows what it would show without us. Only one process of a run writes it. It is not written if no figure is
+empty, if CHATBOT_OTEL_START_LINE is false, and in tests of applications.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ..common import chat_turn, seen
 from . import figures
 
 AFTER: Final = 10
-"""Requests that look like a chat."""
+"""The line is written after so many requests that look like a chat."""
 
 _logger = logging.getLogger(PACKAGE_LOGGER)
 
 
 class LineState:
-    """Whether the line has been written, or is not to be."""
+    """Counts requests until the line is due. `over`: this process has nothing more to do."""
 
     def __init__(self) -> None:
         self.over = False
@@ -47,13 +47,13 @@ class LineState:
         if self._chats >= AFTER:
             self.over = True
             if config.current().start_line != "false" and "pytest" not in sys.modules:
-                # Reading all figures asks Redis too: not on a request's thread.
+                # Reading all figures also asks Redis, so it must not hold up a request's thread.
                 threading.Thread(target=tell, name="otel-chatbot-empty-figures", daemon=True).start()
 
 
 @never_raise
 def tell() -> None:
-    """Write the line, unless somebody in the run has, or everything fills."""
+    """Write the line, unless another process of the run has written it, or no figure needs a remedy."""
     empty = [each for each in figures.empty_figures() if each["remedy"]]
     if empty and FACTS.first(seen.TOLD):
         parts = [f"{', '.join(names)}: {each['why']} ({each['remedy']})" for names, each in figures.grouped(empty)]

@@ -1,8 +1,8 @@
-"""Redis operations: span, time, errors, one entry for what the application called once; then cache reads and chats.
+"""Redis operations: span, time and errors, once per call of the application; then cache reads and chats.
 
 Fed by `instrumentation.redis.hooks`, which wraps redis-py's calls; feeds the store, `redis.reads` and `redis.writes` with what
-succeeded and, by `redis.spans`, the tracer. A command that redis-py retries inside one call is one operation, a pipeline is one
-operation, and each key that it reads is a hit or a miss.
+succeeded and, by `redis.spans`, the tracer. A command that redis-py retries inside one call is one operation. A pipeline is one
+operation too, and each key that it reads is a hit or a miss.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from .writes import WRITES, written
 _TELLING: Final = READS | WRITES.keys() | SHOWS
 """Commands whose replies say something of a cache or of a chat."""
 NOT_COUNTED: Final = frozenset({"HELLO", "AUTH", "SELECT", "CLIENT"})
-"""What sets a connection up."""
+"""Commands that set up a connection."""
 _WATCHED: Final = "WatchError"
 _REDIS: Final = a.DbSystem.REDIS.value
 
@@ -48,7 +48,7 @@ class State:
 
 
 class Operation:
-    """One call of the application, from its start to its end, and its span. `counts`: whether it has figures, too."""
+    """One call of the application, from its start to its end, and its span. `counts`: whether it is also measured."""
 
     __slots__ = (
         "_address", "_client", "_commands", "_context", "_counts", "_name", "_pipeline", "_span", "_start", "_token", "replies",
@@ -90,11 +90,12 @@ class Operation:
 
     @never_raise
     def failed(self, error: BaseException) -> None:
-        """Record the operation with its error, and what other commands of its pipeline have read."""
+        """Record the operation with its error, and the reads and writes of the pipeline's commands that succeeded."""
         kind = type(error).__qualname__
         seconds = self._measure(kind)
         if self._span is not None:
-            # A watched key that was changed is an answer; what is no `Exception` (a cancelled task) comes from the application.
+            # `WatchError` is no failure: it says that a watched key was changed. A `BaseException` that is no `Exception` (a
+            # cancelled task) comes from the application.
             if isinstance(error, Exception) and kind != _WATCHED:
                 mark_failed(self._span, kind)
             end(self._span, seconds)
@@ -122,7 +123,7 @@ class Operation:
         return seconds
 
     def _find_place(self) -> None:
-        """See where the operation went: a cluster's and a Sentinel's client may know it only when it has asked."""
+        """Look up where the operation went: the clients of a cluster and of Sentinels may learn it only during the call."""
         self._address = _address(self._client)
         if self._span is not None:
             self._span.set_attributes(connection_attributes(self._address))
@@ -186,12 +187,12 @@ def _figures_of(kind: _Kind) -> _Figures:
     return keep(_figures, kind, _Figures(operation_time, duration))
 
 
-# The operation of this context; True inside of redis-py's own preparations. What redis-py sends meanwhile is part of it.
+# The operation of this context; True while redis-py prepares something itself. What redis-py sends meanwhile is part of it.
 _running: ContextVar[Operation | bool] = ContextVar("otel_chatbot_redis_operation", default=False)
 
 
 def begin(client: Any, name: str, commands: Sequence[Sequence[Any]], *, pipeline: bool = False) -> Operation | None:
-    """Start an operation, unless it is the package's own or a part of another; what sets a connection up has a span alone."""
+    """Start an operation; None for the package's own and inside another one. Setting up a connection has only a span."""
     try:
         if not State.on or _running.get() or record.is_own_traffic():
             return None
@@ -209,7 +210,7 @@ def begin(client: Any, name: str, commands: Sequence[Sequence[Any]], *, pipeline
 
 @never_raise
 def note_replies(replies: Sequence[Any]) -> None:
-    """Keep the replies of the running pipeline: one of them may be raised, and the others would be lost."""
+    """Keep the replies of the running pipeline: redis-py may raise one of them, and then the others would be lost."""
     operation = _running.get()
     if isinstance(operation, Operation):
         operation.replies = list(replies)
@@ -231,7 +232,7 @@ def is_inside() -> bool:
 
 
 def _address(client: Any) -> Address:
-    """Where a client's commands go; a cluster's: where it sends what has no key."""
+    """Where a client's commands go; for a cluster's client, the node for commands without a key."""
     pool = getattr(client, "connection_pool", None)
     if pool is not None:
         return address_of(pool)

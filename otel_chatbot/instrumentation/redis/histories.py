@@ -1,8 +1,8 @@
-"""Chats in Redis: what elements, values and documents under a key count for, beside what the request has seen of it.
+"""Chats in Redis: what elements, values and documents under a key count for, compared with what the request has seen there.
 
-Fed by `redis.writes` and `redis.reads`; tells the chat turn the conversation's id, by the key. What a message is,
-`chats.recognise` tells. Nothing is asked of the server: a conversation begins with the first message under a key that was
-empty, as a reply says, or a read in the same request.
+Fed by `redis.writes` and `redis.reads`; tells the chat turn the conversation's id, which it takes from the key or a message.
+`chats.recognise` tells what a message is. The server is never asked. A conversation begins with the first message under a key
+that was empty; the reply of a write, or a read in the same request, shows that it was.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from .memory import KnownList
 from .values import arrays_of
 
 _FIRST: Final = 8
-"""Elements of an array by which it is known as a chat."""
+"""So many elements of an array are looked at to tell whether it is a chat."""
 _MOST_NAMES: Final = 1024
 _MOST_TOLD: Final = 50
-"""Names that the other processes of the run are told."""
+"""The most names that this process tells the other processes of the run."""
 _REPLACED = (
     "a chat in Redis was written as a whole, and no read in the same request showed what it held: what is new in it cannot be "
     "counted; push new messages, read the chat first, or count them with messages_sent and messages_received"
 )
 NAMES: Final[set[str]] = set()
-"""Names of keys whose values were chats; the forms of those without a name."""
+"""Names of keys whose values were chats; for keys without a name, their form (`keys.form`)."""
 
 
 class History:
-    """What lies under one key, as one command shows or writes it."""
+    """The content of one key, as one command shows or writes it."""
 
     def __init__(self, address: Address, key: Any) -> None:
         self.key: Key = keys.read(key)
@@ -139,13 +139,13 @@ class History:
         return False
 
     def _may_chat(self, array: Array, path: str) -> bool:
-        """Whether an array is a chat's, in which nobody has spoken yet perhaps."""
+        """Whether an array is part of a chat; it may have no messages yet."""
         if array:
             return self._chats(array, path)
         return shapes.place(self.name) is Place.CHAT and shapes.is_history(path or self.name)
 
     def _met(self, document: Any) -> None:
-        """The request has written to this conversation: the one that a document names goes before the key's."""
+        """The request has written to a conversation. Its id is the one that the document names, else the one in the key."""
         found = None if document is None else self.recogniser.names_conversation(document)
         chat_turn.met(self.key.chat if found is None else found)
 

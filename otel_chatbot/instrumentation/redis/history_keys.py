@@ -1,7 +1,7 @@
-"""Which keys of a server hold chats, and so are no cache: by the type of what lies there, and by names that were seen to hold one.
+"""Which keys of a server hold chats and so are no cache: told by the type of the value, and by names seen with chats.
 
-Fed by `common.seen` with the names that any process of the run has found; asked by `common.cache_size`, which walks through the keys.
-A cache is read by GET and HGET: a list or a stream is none, where its name is not one of other things.
+Fed by `common.seen` with the names that any process of the run has found; asked by `common.cache_size`, which walks through all
+keys. A cache is read by GET and HGET. So a list or a stream is no cache, unless its name speaks of other things than chats.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BY_TYPE: Final = {
     "stream": (Place.CHAT, Place.OPEN),
     "zset": (Place.CHAT,),
 }
-"""By the server's type: what a key's name says where a history lies there."""
+"""A value of this type is a history if the place that the key's name tells is one of these."""
 TYPES: Final = tuple(_BY_TYPE)
 """The server's types of histories."""
 
@@ -31,7 +31,7 @@ def of_type(kind: str, key: Any) -> bool:
 
 
 def named() -> Callable[[Any], bool]:
-    """Tells whether a key has a name, or a form, under which chats were seen: as the run knows them now."""
+    """A function that tells whether chats were seen under a key's name or form. It uses what the run knows now."""
     names = frozenset(fact[0] for fact in FACTS.of(seen.HISTORY))
     words = tuple({name.partition(" ")[0] for name in names if name[0] != "="})
     forms = any(name[0] == "=" for name in names)

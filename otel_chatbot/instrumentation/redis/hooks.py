@@ -138,7 +138,7 @@ def _many_async(original: Method) -> Method:
 
 @never_raise
 def _begin_pipeline(pipeline: Any) -> redis_commands.Operation | None:
-    # The stack is emptied by the call: the commands are copied before it.
+    # The call empties the stack, so the commands are copied before it.
     strategy = getattr(pipeline, "_execution_strategy", None)
     if strategy is None:
         stack = getattr(pipeline, "command_stack", None) or ()

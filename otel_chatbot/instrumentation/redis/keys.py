@@ -1,6 +1,6 @@
-"""What a key of Redis says: the words of its name, which say what lies there, and the part that differs, which names the chat.
+"""Reads a key of Redis: its words say what the value is, and the part that differs from key to key names the chat.
 
-Fed by `redis.histories`; reads names by the table of `chats.shapes`. `user:42:chat:abc` is the chat `abc`, and its name is `chat`.
+Fed by `redis.histories`; reads names by the table of `chats.shapes`. `user:42:chat:abc` is the chat `abc`; its name is `chat`.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Key(NamedTuple):
 
     text: str
     name: str
-    """Its words, without the ids and without whose they are (`user:42`)."""
+    """Its words, without ids and without the owner (`user:42`)."""
     chat: str
     """The id of the chat; the whole key where no part differs."""
     varies: bool
-    """Whether a part of it is an id. What has letters alone is a name."""
+    """Whether a part of it is an id. A key that has only letters is a name."""
 
 
 def read(key: Any) -> Key:
@@ -77,19 +77,19 @@ def text_of(value: Any) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def form(text: str) -> str:
-    """What a key without words looks like, and none of what it says: `=0@a.a` for a number at a host; empty for letters alone."""
+    """The pattern of a key without words, without its content: `=0@a.a` for a number at a host. Empty for letters alone."""
     found = _SOLID.sub(lambda part: "0" if part[0].isdecimal() else "a" if part[0].isalpha() else "x", text[:_LONGEST])
     return "" if found.isalpha() and found != "x" else f"={found}"
 
 
 def _end(run: str, words: list[str], runs: list[tuple[str, str]]) -> None:
-    """A part that is no word has ended: the word before it says what it is the id of."""
+    """A part that is no word has ended: it is an id, and the word before it says of what."""
     if not run:
         return
     before = (shapes.words(words[-1]) or ("",))[-1] if words else ""
     runs.append((run, before))
     if before in shapes.PEOPLE_WORDS:
-        words[-1] = ""  # whose it is, not what
+        words[-1] = ""  # the word names the owner, not the content
 
 
 def _is_word(token: str) -> bool:

@@ -1,8 +1,8 @@
-"""What the running request has seen of keys of Redis: so that a chat that is written as a whole counts by what is new in it.
+"""Keys of Redis that the running request has read or written. If a chat is written as a whole, only its new messages count.
 
-Fed by `redis.histories`; kept in the scope of the request, outside of one of the thread or task, so it ends with it. A few
-keys at most. A read that finds nothing may be a new chat or a miss of a cache: inside a request it waits for the request's
-end, which knows whether a chat was written there.
+Fed by `redis.histories`. The memory is kept in the scope of the request, or of the thread or task outside of a request, and
+ends with it. It holds a few keys at most. A read that finds nothing may be a new chat or a miss of a cache. So inside a request
+it is counted at the request's end: then it is known whether a chat was written there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ...metrics import deduplication
 from ..chats.growth import Array
 
 MOST: Final = 64
-"""Keys that a scope remembers; beyond it the oldest is given up."""
+"""The most keys that a scope remembers; beyond it the oldest is forgotten."""
 
 Place = tuple[Any, ...]
 """A server's address, a key, and a field of its value."""
@@ -30,22 +30,22 @@ class KnownList:
     def __init__(self, items: Iterable[Any] = ()) -> None:
         self._items = list(items)
         self._old: Counter[bytes] = Counter()
-        """What it held before it was emptied: what of it is written again is not new."""
+        """The items that it held before it was emptied. If one of them is written again, it is not new."""
         self.lost = False
-        """It was emptied, and what it had held is not known."""
+        """It was emptied, and its content before is not known."""
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is in it, and nothing was."""
+        """Whether it is empty, and was empty before too."""
         return not (self._items or self._old or self.lost)
 
     def clear(self) -> None:
-        """It was deleted."""
+        """The list was deleted."""
         if self._items:
             self._old, self._items, self.lost = Counter(map(_bytes, self._items)), [], False
 
     def add(self, item: Any) -> bool:
-        """An item was pushed: whether it is new."""
+        """An item was pushed. True if it is new."""
         self._items.append(item)
         raw = _bytes(item)
         if self._old[raw] > 0:
@@ -64,7 +64,7 @@ class ScopeMemory:
         self._count: Callable[[int], None] | None = None
 
     def value(self, place: Place) -> dict[str, Array] | None:
-        """The arrays in a value, by field, under the empty name where it is an array; None where nothing is known."""
+        """The arrays in a value by field; under the empty name if the value is an array itself. None if nothing is known."""
         return self._values.get(place)
 
     def keep_value(self, place: Place, arrays: dict[str, Array]) -> None:
@@ -76,7 +76,7 @@ class ScopeMemory:
         return self._lists.get(place)
 
     def unknown(self, place: Place) -> bool:
-        """Whether what a list holds is not known."""
+        """Whether the content of a list is not known."""
         known = self._lists.get(place)
         return known is None or known.lost
 
@@ -86,7 +86,7 @@ class ScopeMemory:
         return listed
 
     def wait(self, place: Place, count: Callable[[int], None]) -> None:
-        """A read found nothing: call `count` at the end, unless a chat is written there meanwhile."""
+        """A read found nothing: call `count` at the end of the request, unless a chat is written there until then."""
         self._count = count
         self._missed.append(place)
         if len(self._missed) > MOST:
@@ -99,7 +99,7 @@ class ScopeMemory:
 
     @never_raise
     def close(self) -> None:
-        """The request has ended: what was missed was missed."""
+        """The request has ended: count the reads that still wait as misses."""
         missed, self._missed = self._missed, []
         if missed and self._count is not None:
             self._count(len(missed))
@@ -126,5 +126,5 @@ def current() -> ScopeMemory:
 
 
 def can_wait() -> bool:
-    """Whether the scope has an end for which a miss can wait."""
+    """Whether the scope has an end, so that a miss can be counted then."""
     return deduplication.current().ends

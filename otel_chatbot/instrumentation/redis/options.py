@@ -1,6 +1,6 @@
 """How the arguments and replies of some commands of Redis are read.
 
-Fed by `redis.writes`, with commands as the application sent them: numbers and bytes among their arguments.
+Fed by `redis.writes` with commands as the application sent them; arguments may be texts, bytes and numbers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Final
 from .keys import text_of
 
 _LONGEST: Final = 16
-"""Characters of an option."""
+"""The most characters of an option."""
 _CAPPED: Final = frozenset({"MAXLEN", "MINID"})
 _FLAGS: Final = frozenset({"NX", "XX", "GT", "LT", "CH"})
 _OK: Final = ("OK", b"OK")
@@ -23,12 +23,12 @@ def is_ok(reply: Any) -> bool:
 
 
 def of_set(arguments: Sequence[Any]) -> frozenset[str]:
-    """The options of SET that stand behind its value."""
+    """The options of SET that follow its value."""
     return frozenset(word for argument in arguments if (word := _word(argument)))
 
 
 def of_stream(arguments: Sequence[Any]) -> list[tuple[Any, Any]]:
-    """The fields of XADD's entry, behind its options and its id."""
+    """The fields of XADD's entry, which follow its options and its id."""
     place, last = 1, len(arguments)
     while place < last:
         word = _word(arguments[place])
@@ -44,7 +44,7 @@ def of_stream(arguments: Sequence[Any]) -> list[tuple[Any, Any]]:
 
 
 def of_sorted(arguments: Sequence[Any]) -> list[Any]:
-    """The members of ZADD, behind its options and their scores; none where they are numbers that grow."""
+    """The members of ZADD, which follow its options and their scores. None with INCR, which only raises a score."""
     place = 1
     while place < len(arguments) and _word(arguments[place]) in _FLAGS:
         place += 1

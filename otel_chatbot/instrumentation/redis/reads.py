@@ -1,7 +1,8 @@
-"""Cache hits and misses of Redis's commands, and what they show of chats, which are no cache.
+"""Cache hits and misses of Redis's commands, and the chats that they show. Chats are no cache.
 
 Fed by `redis.commands` with what succeeded; feeds the two counters of cache reads and, for later writes, `redis.memory`.
-A read that finds nothing, where a chat may lie, waits for the request's end: a chat that is written there was no miss.
+If a read finds nothing under a key that may hold a chat, it is counted at the request's end: it is no miss if a chat is
+written there until then.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ READS: Final = frozenset({"GET", "GETEX", "GETDEL", "HGET", "HGETALL", "MGET", "
 SHOWS: Final = frozenset({
     "LRANGE", "LLEN", "EXISTS", "XRANGE", "XREVRANGE", "XLEN", "ZRANGE", "ZREVRANGE", "ZCARD", "HLEN", "JSON.GET",
 })  # fmt: skip
-"""Commands that show what lies under a key, or that nothing does."""
+"""Commands that show the content of a key, or that the key is empty."""
 _MOST: Final = 16
-"""Keys of one command that may be chats: who asks for more asks a cache."""
+"""A command for more keys than this reads a cache: its values are not looked at for chats."""
 _REDIS: Final = a.DbSystem.REDIS.value
 
 
@@ -43,7 +44,7 @@ _reads: Final[dict[str, _Reads]] = {}
 
 
 def count(hits: int, misses: int) -> None:
-    """Count what was found and what was not."""
+    """Count hits and misses."""
     figures = _reads[_REDIS] if _REDIS in _reads else _reads_of_keys()
     if hits:
         figures.hits.add(hits)
@@ -87,7 +88,7 @@ def shows(address: Address, name: str, arguments: Sequence[Any], reply: Any) -> 
         return
     if name == "JSON.GET":
         path = keys.text_of(arguments[1]) if len(arguments) > 1 else ""
-        if path.startswith("$"):  # a list of what is found there, mostly of one
+        if path.startswith("$"):  # the reply is a list of matches, in most cases of one
             reply = (reply[0] if reply else None) if isinstance(reply, list) else reply and reply[1:-1]
         found = parsed(reply)
         History(address, arguments[0]).shows(options.json_path(path), found)
@@ -103,14 +104,14 @@ def shows(address: Address, name: str, arguments: Sequence[Any], reply: Any) -> 
 
 
 def _from_the_start(name: str, arguments: Sequence[Any]) -> bool:
-    """Whether nothing in the reply means that nothing is there: a part of a list may be empty beside others."""
+    """Whether an empty reply means that the key is empty. A command for a part of a list does not tell."""
     if name in {"LRANGE", "ZRANGE", "ZREVRANGE"}:
         return len(arguments) == 3 and keys.text_of(arguments[1])[:1] in "0-"
     return len(arguments) <= 3 or name in {"EXISTS", "XRANGE", "XREVRANGE"}
 
 
 def _one(address: Address, key: Any, field: Any, value: Any) -> int:
-    """1 for a hit, -1 for a miss, 0 for what is no cache."""
+    """1 for a hit, -1 for a miss, 0 if the key is no cache."""
     cache = other_keys.is_cache(key)
     if value is None:
         return _none(address, key, keys.text_of(field), cache=cache)

@@ -1,8 +1,8 @@
 """What the span of a Redis operation says: the commands' names, how many arguments they have, and where they went.
 
-Fed by `redis.commands`; feeds `common.client_spans`. Names are those of OpenTelemetry's instrumentation of Redis, attributes
-those of the stable conventions for Redis, without keys, values and documents, which upstream takes in where a whole command
-is given as one text, and from a search.
+Fed by `redis.commands`; feeds `common.client_spans`. The names are those of OpenTelemetry's instrumentation of Redis, the
+attributes are those of the stable conventions for Redis. Keys, values and documents are never on a span. The other
+instrumentation does take them in from a search, and if a whole command is given as one text.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OTHER: Final = "_OTHER"
 
 _NAME: Final = re.compile(r"[A-Z][A-Z0-9._-]{0,63}\Z")
 _LONGEST: Final = 1000
-"""Characters of a name or text, as upstream has it for a command."""
+"""The most characters of a name or text; OpenTelemetry's instrumentation has the same limit for a command."""
 _PIPELINE: Final = "redis"
 _SHOWN: Final = {"FT.SEARCH": "redis.search", "FT.CREATE": "redis.create_index"}
 _WITH_SUBCOMMANDS: Final = frozenset({
@@ -35,7 +35,7 @@ _WITH_SUBCOMMANDS: Final = frozenset({
 
 
 def operation_name(command: Sequence[Any]) -> str:
-    """A command's name, in upper case: the first word of its first argument, which may hold the others too."""
+    """A command's name in upper case: the first word of its first argument, which may hold the whole command."""
     return _name(command[0]) if command and isinstance(command[0], (str, bytes)) else OTHER
 
 
@@ -54,7 +54,7 @@ def begin_command(name: str, command: Sequence[Any], address: Address) -> Span |
 def begin_pipeline(name: str, commands: Sequence[Sequence[Any]], address: Address) -> Span | None:
     """Begin the span of a pipeline (`name`: MULTI or PIPELINE); None where there is to be none.
 
-    The operation's name has the commands' name behind it where all have the same (conventions for Redis).
+    If all commands have the same name, it follows the operation's name (conventions for Redis).
     """
     prepared = SPANS.prepare()
     if prepared is None:
@@ -74,7 +74,7 @@ def begin_pipeline(name: str, commands: Sequence[Sequence[Any]], address: Addres
 
 
 def _command(command: Sequence[Any]) -> tuple[str, str, bool]:
-    """How a command is named, its text with a mark for each argument, and whether that is only the name."""
+    """A command's name, its text with a `?` per argument, and whether the text is only the name."""
     first = command[0] if command else OTHER
     return _told(first if isinstance(first, (str, bytes)) else OTHER, min(len(command) - 1, _LONGEST))
 

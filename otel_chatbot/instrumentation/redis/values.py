@@ -1,6 +1,6 @@
-"""What chats in a value of Redis: arrays of messages in a value that is written as a whole, and documents that are one message.
+"""Reads values of Redis that may hold a chat: arrays of messages in a value, and documents that are one message.
 
-Fed by `redis.histories` with values as they were sent or received; reads JSON, and nothing that cannot be a chat.
+Fed by `redis.histories` with values as they were sent or received. It parses JSON, and skips values that cannot be a chat.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from ..chats.growth import Array
 _LONGEST: Final = 1024 * 1024
 """A longer value is not read."""
 STARTS: Final = ("[", "{", b"[", b"{")
-"""How JSON begins that may be a chat."""
+"""JSON that may be a chat begins with one of these."""
 
 
 def may_chat(value: Any) -> bool:
-    """Whether a value may hold a chat, by its first letter; told in no time."""
+    """Whether a value may hold a chat. It looks only at the first character, which is fast."""
     return (type(value) is bytes or type(value) is str) and value[:1] in STARTS
 
 
 def parsed(value: Any) -> Any:
-    """A value, or the JSON that it is; None for what cannot be a chat."""
+    """The content of a value, parsed if it is JSON; None if it cannot be a chat."""
     if isinstance(value, (Mapping, list)):
         return value
     if not may_chat(value) or len(value) > _LONGEST:
@@ -32,7 +32,7 @@ def parsed(value: Any) -> Any:
     if value[:1] in ("[", b"["):
         second = value[1:64].strip()[:1]
         if (second.encode() if isinstance(second, str) else second) not in (b"{", b'"', b"]"):
-            return None  # a vector, say
+            return None  # for example a vector
     try:
         return orjson.loads(value)
     except orjson.JSONDecodeError:
@@ -40,7 +40,7 @@ def parsed(value: Any) -> Any:
 
 
 def arrays_of(value: Any) -> dict[str, Array]:
-    """The arrays in a value, by field; under the empty name where the value is one itself."""
+    """The arrays in a value by field; under the empty name if the value is an array itself."""
     if isinstance(value, list):
         return {"": tuple(value)}
     if isinstance(value, Mapping):

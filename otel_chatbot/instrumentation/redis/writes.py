@@ -1,7 +1,7 @@
 """Which conversations and messages a command of Redis has written: read from the command and its reply.
 
 Fed by `redis.commands` with what succeeded; feeds the three counters of business events, through `redis.histories`, which
-knows what was there before. The rules stand in the documentation under "What counts".
+knows what was there before. The rules are in the documentation under "What counts".
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .values import arrays_of, may_chat, parsed
 
 
 def written(address: Address, name: str, arguments: Sequence[Any], reply: Any) -> Counts:
-    """What one of these commands, which succeeded, has written of chats."""
+    """What a successful command of `WRITES` counts for."""
     return WRITES[name](address, arguments, reply) if arguments and other_keys.may_be_chat(arguments[0]) else NOTHING
 
 
@@ -54,7 +54,7 @@ def _set(address: Address, arguments: Sequence[Any], reply: Any, value: int = 1)
     counts = write.whole("", new, before)
     if counts is not None:
         return counts
-    # One message under a key is as often the cache of an answer: it has to say which conversation it is of.
+    # One message under a key may as well be a cached answer. So it counts only if it names its conversation.
     return write.document(new) if write.recogniser.names_conversation(new) is not None and not before else NOTHING
 
 
@@ -102,7 +102,7 @@ def _stream(address: Address, arguments: Sequence[Any], reply: Any) -> Counts:
 def _sorted(address: Address, arguments: Sequence[Any], reply: Any) -> Counts:
     members = options.of_sorted(arguments)
     if type(reply) is not int or reply != len(members) or not any(map(may_chat, members)):
-        return NOTHING  # of several, the reply does not say which were new
+        return NOTHING  # if only some members are new, the reply does not say which
     write = History(address, arguments[0])
     return write.elements(members, began=write.empty())
 
@@ -165,7 +165,7 @@ WRITES: Final[dict[str, Callable[[Address, Sequence[Any], Any], Counts]]] = {
     "DEL": _delete,
     "UNLINK": _delete,
 }
-"""How the commands are read that may write a chat, or make room for one."""
+"""Commands that may write or delete a chat, and the function that reads each."""
 
 
 def _text(value: Any) -> Any:
