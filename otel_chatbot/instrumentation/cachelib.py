@@ -135,7 +135,7 @@ def _measure(name: str, seconds: float) -> None:
 def _read(cache: Any, name: str, keys: tuple[Any, ...], reply: Any) -> None:
     if name not in _VALUES:
         return
-    # flask-caching reads the version of a memoized function before each of its values. The application did not ask for that read.
+    # flask-caching reads the version of a memoized function before each of its values. It is no read of the application.
     found = [value is not None for key, value in _VALUES[name](keys, reply) if not other_keys.is_libraries(key)]
     attributes = {a.DB_SYSTEM: system_of(type(cache)).value}
     if hits := sum(found):

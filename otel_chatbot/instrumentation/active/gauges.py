@@ -84,7 +84,7 @@ class ActiveWindows:
         return Found(sources.first(self._user_places), sources.first(self._conversation_places), sources.model())
 
     def see(self, found: Found) -> str | None:
-        """Note the ids of a request that ended well. Returns the digest of its user's id for spans, which hides the id itself."""
+        """Note the ids of a request that ended well. Returns the digest of its user's id, for spans."""
         now = monotonic()
         user: str | None = None
         for kind, text in zip((USERS, CONVERSATIONS), found[:2], strict=True):

@@ -57,7 +57,7 @@ class ActiveInRedis:
         self._failed = False
 
     def offer(self, kind: str, text: str, now: float) -> None:
-        """Send an id soon. It was seen at `now` (monotonic). Nothing happens without a Redis, or if too many ids wait already."""
+        """Send an id soon. It was seen at `now` (monotonic). Does nothing without a Redis, or if too many ids wait."""
         if not self._wanted():
             return
         with self._changed:

@@ -113,7 +113,7 @@ class RedisSize:
         return count if prefix else size - count
 
     def _count(self, own: Any, prefix: str, end: float) -> int:
-        """The number of keys with the prefix; without a prefix, of keys that are no cache. SCAN may repeat a key: it counts once."""
+        """How many keys have the prefix, or, without a prefix, are no cache. SCAN may repeat a key: it counts once."""
         from redis.exceptions import ResponseError
 
         is_chat = self.histories.named()

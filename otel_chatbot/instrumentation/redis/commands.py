@@ -187,7 +187,7 @@ def _figures_of(kind: _Kind) -> _Figures:
     return keep(_figures, kind, _Figures(operation_time, duration))
 
 
-# The operation of this context; True while redis-py prepares something itself. Commands that redis-py sends meanwhile are part of it.
+# The operation of this context; True while redis-py prepares something itself. What redis-py sends meanwhile is part of it.
 _running: ContextVar[Operation | bool] = ContextVar("otel_chatbot_redis_operation", default=False)
 
 

@@ -1,4 +1,4 @@
-"""Which keys of a server hold chats and so are no cache: told by the type of the value, and by names under which chats were seen.
+"""Which keys of a server hold chats and so are no cache: told by the type of the value, and by names seen with chats.
 
 Fed by `common.seen` with the names that any process of the run has found; asked by `common.cache_size`, which walks through all
 keys. A cache is read by GET and HGET. So a list or a stream is no cache, unless its name speaks of other things than chats.

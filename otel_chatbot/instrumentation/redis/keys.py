@@ -1,6 +1,6 @@
 """Reads a key of Redis: its words say what the value is, and the part that differs from key to key names the chat.
 
-Fed by `redis.histories`; reads names by the table of `chats.shapes`. `user:42:chat:abc` is the chat `abc`, and its name is `chat`.
+Fed by `redis.histories`; reads names by the table of `chats.shapes`. `user:42:chat:abc` is the chat `abc`; its name is `chat`.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def text_of(value: Any) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def form(text: str) -> str:
-    """The pattern of a key without words, without its content: `=0@a.a` for a number at a host. Empty if it has only letters."""
+    """The pattern of a key without words, without its content: `=0@a.a` for a number at a host. Empty for letters alone."""
     found = _SOLID.sub(lambda part: "0" if part[0].isdecimal() else "a" if part[0].isalpha() else "x", text[:_LONGEST])
     return "" if found.isalpha() and found != "x" else f"={found}"
 

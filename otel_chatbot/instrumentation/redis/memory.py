@@ -1,8 +1,8 @@
 """Keys of Redis that the running request has read or written. If a chat is written as a whole, only its new messages count.
 
-Fed by `redis.histories`. The memory is kept in the scope of the request, or of the thread or task outside of a request, and ends
-with it. It holds a few keys at most. A read that finds nothing may be a new chat or a miss of a cache. So inside a request it is
-counted at the request's end: then it is known whether a chat was written there.
+Fed by `redis.histories`. The memory is kept in the scope of the request, or of the thread or task outside of a request, and
+ends with it. It holds a few keys at most. A read that finds nothing may be a new chat or a miss of a cache. So inside a request
+it is counted at the request's end: then it is known whether a chat was written there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Figures of Redis connection pools, in the shape of MongoDB's: idle and used connections, waits, times.
 
-Fed by redis-py's pools, sync and asyncio, plain and blocking; feeds `metrics.record`. redis-py has no pool events, so
-after each call that may change a pool its own books are read, and the gauges move by the difference.
+Fed by redis-py's pools, sync and asyncio, plain and blocking; feeds `metrics.record`. redis-py has no pool events. So the
+pool's own lists are read after each call that may change them, and the gauges move by the difference.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from ..common.redis_addresses import connection_name, pool_name
 _NO_CONNECTION: Final = ("No connection available.", "Too many connections")
 """What the blocking and the plain pool say when every connection is in use (redis-py has no type of error for it)."""
 _LOOK_SECONDS: Final = 1.0
-"""For so long it may go unseen that something else closed a connection that waits in its pool."""
+"""An idle connection may be closed by something else. That is seen after so many seconds at the latest."""
 _UNLIMITED: Final = 2**31
-"""redis-py's max_connections, before version 8, of a pool that has no maximum."""
+"""Before version 8, redis-py gives this max_connections to a pool without a maximum."""
 
 
 class State:
@@ -48,9 +48,9 @@ class _Pool:
         self._looked = -math.inf
 
     def hold(self, pool: Any, pending: int = 0, *, look: bool = False) -> None:
-        """Move the figures to where the pool's books are. `look`: a connection may have been closed in between.
+        """Make the figures agree with the pool's own lists. `look`: a connection may have been closed in between.
 
-        Closed connections stay in their pool, to be opened again. They are rare, and to find one takes a look at all.
+        Closed connections stay in their pool and are opened again later. They are rare; finding one takes a look at all.
         """
         now = perf_counter()
         lock = self.lock
@@ -58,7 +58,7 @@ class _Pool:
         try:
             idle, used = _books(pool)
             if look or self._closed or now - self._looked > _LOOK_SECONDS:
-                idle = list(idle)  # as it is now: other threads go on
+                idle = list(idle)  # a copy: other threads may change it
                 self._closed, self._looked = len(idle) - sum(map(_is_open, idle)), now
             series = self.series
             free = len(idle) - self._closed
@@ -77,7 +77,7 @@ class _Pool:
         self.series.close()
 
     def forget(self) -> None:
-        """In a forked child: what was recorded is the parent's."""
+        """In a forked child: the recorded figures belong to the parent."""
         self.lock = threading.RLock()
         self.series.forget()
         self.since = {}
@@ -214,7 +214,7 @@ def _connecting_async(original: Method) -> Method:
     return connect
 
 
-# What every command does has its guard and its lock written out: a decorator and `with` cost more than the rest.
+# This runs in every command. Guard and lock are written out: a decorator and `with` cost more than the rest.
 
 
 def _ask(pool: Any) -> _Pool | None:
@@ -278,7 +278,7 @@ def _changed(pool: Any, state: _Pool | None, *, look: bool) -> None:
 
 
 def _books(pool: Any) -> tuple[Collection[Any], int]:
-    """The connections that wait in a pool, and how many are handed out, by the pool's own books."""
+    """The idle connections of a pool, and the number of used ones, from the pool's own lists."""
     if (queue := getattr(pool, "pool", None)) is None:
         return pool._available_connections, len(pool._in_use_connections)
     idle = [connection for connection in list(queue.queue) if connection is not None]
