@@ -6,7 +6,7 @@ Fed by `who_sees_what.py` with spans and the truth; feeds its result with counts
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from support.clients.scenario import Scenario
@@ -30,9 +30,6 @@ class Seen:
     wanted: int
     same: bool
     """Whether the app got what it gets without any tool."""
-
-    def as_data(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def asks_a_model(span: Mapping[str, Any]) -> bool:

@@ -100,8 +100,10 @@ def wraps(outer: Any, inner: Method) -> bool:
 def _wrapped(wrapper: Any) -> Iterator[Any]:
     """The objects in a wrapper: by functools.wraps or wrapt, as a partial or bound method, in its closure or defaults."""
     for name in ("__wrapped__", "func", "__func__", "__self__"):
-        with contextlib.suppress(Exception):  # an object's own attribute look-up failed: there is nothing for us
-            yield getattr(wrapper, name, None)
+        held = None
+        with contextlib.suppress(Exception):  # a foreign object's own look-up of attributes raised: it holds nothing for us
+            held = getattr(wrapper, name, None)
+        yield held
     if type(wrapper) is FunctionType:
         for cell in wrapper.__closure__ or ():
             with contextlib.suppress(ValueError):  # an empty cell

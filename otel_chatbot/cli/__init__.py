@@ -47,15 +47,13 @@ def _run(options: argparse.Namespace) -> int:  # noqa: PLR0911 - one line per co
 
         return render(_fields(RenderOptions, options))
     if options.command == "ui":
-        from .ui import Asked as Viewing
-        from .ui import ui
+        from .ui import ViewerOptions, ui
 
-        return ui(_fields(Viewing, options))
+        return ui(_fields(ViewerOptions, options))
     if options.command == "top":
-        from .top import Asked as Topping
-        from .top import top
+        from .top import TopOptions, top
 
-        return top(_fields(Topping, options))
+        return top(_fields(TopOptions, options))
     from .spool import spool
 
     return spool(options.action)

@@ -25,7 +25,7 @@ _SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True)
-class Asked:
+class TopOptions:
     """What to look at."""
 
     folder: str = ""
@@ -33,7 +33,7 @@ class Asked:
     token: str = ""
 
 
-def top(asked: Asked) -> int:
+def top(asked: TopOptions) -> int:
     """Show until ended; 1 when that cannot be, with the reason."""
     try:
         from rich.console import Console
@@ -60,7 +60,7 @@ def top(asked: Asked) -> int:
 
 
 @contextlib.contextmanager
-def _answering(asked: Asked) -> Iterator[tuple[Ask, str]]:
+def _answering(asked: TopOptions) -> Iterator[tuple[Ask, str]]:
     """Who answers: the viewer that was named, the usual one when it runs, or this process."""
     if not asked.folder:
         remote = Remote(asked.viewer or _USUAL, asked.token)

@@ -28,7 +28,7 @@ _DOCTOR_SECONDS = 120
 
 
 @dataclass(frozen=True)
-class Asked:
+class ViewerOptions:
     """What to look at, where to listen, and what to keep."""
 
     folder: str = ""
@@ -40,7 +40,7 @@ class Asked:
     max_days: float = 7.0
 
 
-def ui(asked: Asked) -> int:
+def ui(asked: ViewerOptions) -> int:
     """Serve until ended; 1 when that cannot be, with the reason."""
     token = asked.token or ("" if is_loopback(asked.host) else secrets.token_urlsafe(24))
     path = asked.data or default_path()

@@ -49,7 +49,10 @@ class Terminal:
     def title(self) -> str:
         return self._run("display-message", "-p", "#{pane_title}").strip()
 
-    def close(self) -> None:
+    def __enter__(self) -> Terminal:  # noqa: PYI034 - typing.Self needs Python 3.11
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._run("kill-server")
 
 
@@ -81,9 +84,8 @@ def figures() -> ExportMetricsServiceRequest:
 
 @pytest.fixture
 def terminal(viewer: Viewer, tmp_path: Path) -> Iterator[Terminal]:
-    one = Terminal(tmp_path, *COMMAND, "--viewer", viewer.url)
-    yield one
-    one.close()
+    with Terminal(tmp_path, *COMMAND, "--viewer", viewer.url) as one:
+        yield one
 
 
 def test_the_screen_says_what_the_store_says_and_keys_sort_and_open(viewer: Viewer, terminal: Terminal) -> None:
@@ -120,8 +122,7 @@ def test_the_screen_says_what_the_store_says_and_keys_sort_and_open(viewer: View
 
 
 def test_what_is_new_appears_and_a_viewer_that_goes_away_is_said(tmp_path: Path) -> None:
-    with Viewer(tmp_path / "viewer") as viewer:
-        terminal = Terminal(tmp_path, *COMMAND, "--viewer", viewer.url)
+    with Viewer(tmp_path / "viewer") as viewer, Terminal(tmp_path, *COMMAND, "--viewer", viewer.url) as terminal:
         terminal.wait("Started", "Requests            \N{EN DASH}")
         viewer.post("/v1/traces", trace_request(*chat(5, 5)))
         terminal.wait("POST /chat")
@@ -129,7 +130,6 @@ def test_what_is_new_appears_and_a_viewer_that_goes_away_is_said(tmp_path: Path)
         assert "POST /chat" in terminal.wait("does not answer")
         terminal.press("q")
         terminal.wait("ended with 0")
-        terminal.close()
 
 
 def test_without_a_terminal_or_a_viewer_it_is_one_line(tmp_path: Path) -> None:

@@ -14,9 +14,8 @@ from typing import Any
 from ...._guard import never_raise
 from ...common.patching import Method, Patches
 from .. import runs
-from .. import wire_call as exchanges
 from ..recognise import Place, asks_none, may_ask
-from ..wire_call import WireCall
+from ..wire_call import WireCall, begin
 from .reading import Reader, read_along, reader_of
 
 
@@ -77,7 +76,7 @@ def _opening(original: Method, unset: Any) -> Method:
 def _begin(pool: Any, url: str, body: Any) -> WireCall | None:
     path = url if url.startswith("/") else "/" + url.partition("://")[2].partition("/")[2]  # whole, for a proxy
     port = pool.port if pool.port not in (80, 443) else None
-    return exchanges.begin(Place(pool.host or "", port, path, pool.scheme), lambda: _body(body))
+    return begin(Place(pool.host or "", port, path, pool.scheme), lambda: _body(body))
 
 
 def _body(body: Any) -> bytes | None:
