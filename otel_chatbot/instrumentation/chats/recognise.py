@@ -170,7 +170,8 @@ class Recogniser:
             return counts
         if plan.texts and (chat or not plan.event):
             for name, by_user in plan.flags:
-                return SENT if document[name] is by_user else RECEIVED
+                if chat or not shapes.names_maker(name):
+                    return SENT if document[name] is by_user else RECEIVED
         return None
 
     def _role(self, value: Any) -> tuple[str, Counts | None]:
@@ -192,11 +193,8 @@ class Recogniser:
         return role in shapes.LOOSE_ROLES and role not in self._given
 
     def _addressed(self, document: Mapping[str, Any], plan: Plan) -> bool:
-        for name in plan.letter:
-            value = document[name]
-            if value is not None and self._role(value)[1] is None:
-                return True
-        return False
+        given = (document[name] for name in plan.letter)
+        return any(value is not None and self._role(value)[1] is None for value in given)
 
     def _exchange(self, document: Mapping[str, Any], plan: Plan, chat: bool, *, batch: bool = False) -> Found:
         said = [found for name, found in plan.sides if _says(document[name], found)]

@@ -60,6 +60,8 @@ _FLAG_WORDS: Final = frozenset({
     "is", "was", "from", "by", "of", "created", "sent", "generated", "message", "msg", "reply", "response", "answer",
 })  # fmt: skip
 """Words that a boolean's name may have beside the speaker's."""
+_FLAG_MAKERS: Final = frozenset({"created", "generated"})
+"""Words of booleans that say who made a thing, which may be a picture or a story as well as a message."""
 _FLAG_USERS: Final = frozenset({"user", "human"})
 _FLAG_BOTS: Final = frozenset({"bot", "ai", "assistant", "chatbot"})
 _FLAGS_IN_ONE: Final = {
@@ -259,6 +261,12 @@ def flag(name: str) -> bool | None:
     if len(who) != 1 or (len(found) == 1 and not who <= _FLAG_BOTS):
         return None
     return True if who <= _FLAG_USERS else False if who <= _FLAG_BOTS else None
+
+
+@functools.lru_cache(maxsize=4096)
+def names_maker(name: str) -> bool:
+    """Whether a boolean of this name says who made a thing: only in a place of chats is that the speaker."""
+    return not _FLAG_MAKERS.isdisjoint(words(name))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -54,6 +54,15 @@ def test_a_named_array_counts_wherever_it_lies() -> None:
     assert Recogniser(settings).pushed([USER], "messages", "chats") == NOTHING
 
 
+def test_who_made_a_thing_is_its_speaker_in_a_chat_alone() -> None:
+    for flag, by_user in (("created_by_user", SENT), ("generated_by_ai", RECEIVED), ("isCreatedByUser", SENT)):
+        document = {"text": "x", flag: True}
+        assert counts(Settings(), "messages", document) == by_user
+        for elsewhere in ("images", "stories", "data"):
+            assert counts(Settings(), elsewhere, document) == NOTHING
+        assert counts(Settings(), "data", {"text": "x", "from_ai": True}) == RECEIVED
+
+
 def test_a_role_that_settings_name_needs_no_place() -> None:
     assert counts(Settings(), "data", {"role": "guest", "text": "x"}) == NOTHING
     assert counts(Settings(user_roles=("guest",)), "data", {"role": "guest", "text": "x"}) == SENT
