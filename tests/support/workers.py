@@ -110,6 +110,8 @@ class Evidence:
     killed: int = 0
     killed_at: float = 0.0
     leader_after: int = 0
+    before_reload: set[int] = field(default_factory=set)
+    """The workers that the reload has replaced."""
     falls: list[str] = field(default_factory=list)
     """What a poller saw fall or vanish."""
     readings: int = 0
@@ -318,7 +320,7 @@ def run(folder: Path, shape: Shape, total: int) -> Evidence:
         with App(folder, env, START[shape.start] + APP, command, path="/health/live") as app:
             found = Evidence(shape, app, sink)
             began = time.monotonic()
-            before_reload: set[int] = set()
+            before_reload = found.before_reload
 
             def leads_and_has_run_a_view() -> bool:
                 found.killed = leader(folder)
@@ -335,6 +337,7 @@ def run(folder: Path, shape: Shape, total: int) -> Evidence:
                 found.leader_after = leader(folder)
                 before_reload.update(children(app.pid))
                 app.popen.send_signal(signal.SIGHUP)
+                app.wait(lambda: workers_of(folder, app) - before_reload, "a view in a worker from after the reload", 120)
 
             load = Load(app.port, total // 3, [kill, reload])
             text, figures = Poller(app.port, "/metrics", growing), Poller(app.port, "/metrics/json", growing_json)
