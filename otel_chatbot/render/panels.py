@@ -78,6 +78,8 @@ class Panel:
     """What values are called."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """What a table's columns are called, by attribute, in order."""
+    empty: str = ""
+    """What is shown without an answer, where that is an answer too; otherwise Grafana shows "No data"."""
 
     def json(self, number: int, x: int, y: int) -> Json:
         """As Grafana keeps it, at a place."""
@@ -104,6 +106,7 @@ class Panel:
             "color": {"mode": "palette-classic" if self.kind == "timeseries" else "thresholds"},
             "thresholds": {"mode": "absolute", "steps": [{"color": color, "value": value} for color, value in self.steps]},
             "mappings": self._mappings(),
+            **({"noValue": self.empty} if self.empty else {}),
             "custom": self._custom(),
         }
 

@@ -11,6 +11,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import promql_parser as pp
 import pytest
 import yaml
 from jsonschema import Draft7Validator
@@ -43,6 +44,13 @@ def test_nothing_else_lies_among_the_rendered_files() -> None:
     there = {str(path.relative_to(ROOT)) for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()}
     written_by_hand = {"docs/reference/cli.md", "docs/reference/api.md"}
     assert there - written_by_hand == {name for name in render.files() if name.startswith(folders)}
+
+
+@pytest.mark.parametrize("question", [q for q in promql.questions() if q.kind == "panel"], ids=lambda question: question.where)
+def test_no_panel_puts_a_zero_in_place_of_missing_figures(question: promql.Question) -> None:
+    expr = promql.substituted(question.expr)
+    assert "vector(" not in expr
+    assert promql.without_zero(expr) == pp.parse(expr).prettify()
 
 
 # names

@@ -34,6 +34,7 @@ class Question:
     kind: str
     where: str
     expr: str
+    legend: str = ""
 
 
 def dashboards() -> dict[str, dict[str, Any]]:
@@ -59,7 +60,7 @@ def rules() -> Iterator[dict[str, Any]]:
 def questions() -> list[Question]:
     """Every expression of a panel or a rule, as it stands there."""
     found = [
-        Question("panel", f"{uid} / {panel['id']} {panel['title']} / {target['refId']}", target["expr"])
+        Question("panel", f"{uid} / {panel['id']} {panel['title']} / {target['refId']}", target["expr"], target["legendFormat"])
         for uid, board in dashboards().items()
         for panel in panels(board)
         for target in panel["targets"]

@@ -25,9 +25,15 @@ def test_a_figure_of_chats_or_models_is_on_it(spec: m.MetricSpec) -> None:
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_each_question_is_of_what_is_chosen_and_answers_0_where_nothing_happened(expression: str) -> None:
+def test_each_question_is_of_what_is_chosen(expression: str) -> None:
     assert labels(expression) >= {"job", "deployment_environment_name", "instance"}
-    assert expression.endswith("or on () vector(0)")
+
+
+def test_no_failed_call_is_0_and_not_an_empty_panel() -> None:
+    [failed] = [panel for panel in PANELS if panel["title"] == "Failed AI calls"]
+    expression = failed["targets"][0]["expr"]
+    assert expression.startswith("1 - ")
+    assert 'error_type=""' in expression, "the calls that did not fail are there from the start, the failed ones are not"
 
 
 def test_the_parts_of_a_turn_are_stacked_without_their_sum() -> None:
