@@ -221,8 +221,17 @@ def test_every_variable_has_values(run: Run, way: str) -> None:
             found = prometheus.api(f"label/{query['label']}/values", **{"match[]": query["series"]})
             assert found, f"{uid}: ${variable['name']} has no values"
             chosen = {variable["name"]: found[0]}
-            one = next(promql.panels(board))["targets"][0]["expr"]
+            asked = [target["expr"] for panel in promql.panels(board) for target in panel["targets"]]
+            one = next(expr for expr in asked if f"${variable['name']}" in expr)
             assert silent(prometheus, {f"{uid} for {chosen}": promql.substituted(one, **chosen)}) == ""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_version_is_marked_when_it_appears(run: Run, way: str) -> None:
+    for uid, board in promql.dashboards().items():
+        [mark] = board["annotations"]["list"]
+        versions = {labels.get("service_version") for labels, _ in run.way(way).query(promql.substituted(mark["expr"]))}
+        assert versions == {"1.2.3"}, uid
 
 
 @pytest.mark.parametrize("way", WAYS)
