@@ -57,9 +57,13 @@ class Api:
         self.start = self.end - 60 * minutes
         self.step = max(1, int(60 * minutes / 200))
 
-    def ask(self, expr: str, *, at_once: bool) -> list[dict[str, Any]]:
-        """Return the series of an expression: their labels, and points of time and value."""
+    def ask(self, expr: str, *, at_once: bool, since: str = "") -> list[dict[str, Any]]:
+        """Return the series of an expression: their labels, and points of time and value; `since` is `now/d` or `now/M`."""
         seconds = int(self.end - self.start)
+        if since:
+            now = time.localtime(self.end)
+            begun = time.mktime((now.tm_year, now.tm_mon, now.tm_mday if since == "now/d" else 1, 0, 0, 0, 0, 0, -1))
+            seconds = int(self.end - begun)
         text = promql.substituted(expr, __rate_interval=self.window, __range=f"{seconds}s", __range_s=str(seconds))
         if at_once:
             found = self._get("query", query=text, time=self.end)
@@ -105,8 +109,7 @@ def legend_of(target: dict[str, Any], metric: dict[str, str]) -> str:
     text = target["legendFormat"]
     for name, value in metric.items():
         text = text.replace(f"{{{{{name}}}}}", value)
-    text = " ".join(part for part in text.split() if not part.startswith("{{"))
-    return text or "none"
+    return " ".join(part for part in text.split() if not part.startswith("{{"))
 
 
 class Drawing:
@@ -120,7 +123,7 @@ class Drawing:
         self.series = [
             (legend_of(target, one["metric"]), one)
             for target in panel["targets"]
-            for one in api.ask(target["expr"], at_once=at_once)
+            for one in api.ask(target["expr"], at_once=at_once, since=panel.get("timeFrom", ""))
         ]
 
     def html(self) -> str:
@@ -138,7 +141,7 @@ class Drawing:
     def stat(self) -> str:
         """Draw one number."""
         if not self.series:
-            return "<div class=big>No data</div>"
+            return f"<div class=big>{html.escape(self.defaults.get('noValue', 'No data'))}</div>"
         value = float(self.series[0][1]["values"][-1][1])
         text = self.name_of(value) or shown(value, self.unit)
         return f'<div class=big style="color:{color_of(value, self.steps)}">{html.escape(text)}</div>'
@@ -179,7 +182,8 @@ class Drawing:
                 fill = color_of(float(value), self.steps)
                 parts.append(f'<rect x="{x:.1f}" y="{y}" width="{wide:.1f}" height="{bar}" fill="{fill}" opacity="0.8"/>')
             last = self.name_of(float(one["values"][-1][1]))
-            parts.append(f'<text x="{left + 10}" y="{y + bar / 2 + 4}" style="fill:#111">{html.escape(last)}</text>')
+            begun = left + (one["values"][0][0] - self.api.start) / (self.api.end - self.api.start) * (width - left - 12)
+            parts.append(f'<text x="{begun + 10:.1f}" y="{y + bar / 2 + 4}" style="fill:#111">{html.escape(last)}</text>')
         return f'<svg width="{width}" height="{len(self.series) * 44 + 16}">{"".join(parts)}</svg>'
 
     def heat(self) -> str:
