@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from typing import Any, Final
@@ -18,12 +18,11 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 
 from ..._clock import perf_counter
-from ..._guard import never_raise
+from ..._guard import never_raise, report
 from ...metrics import deduplication, record
-from ...metrics.series import get_current
+from ...metrics.series import HistogramSeries, current_context, get_current
 from ...semconv import attributes as a
 from ...semconv import metrics as m
-from ...semconv.spec import Kind
 from ..common import chat_turn, savings, seen
 from ..common.savings import Model
 from . import cost, figures
@@ -47,6 +46,16 @@ _current: ContextVar[Call | None] = ContextVar("otel_chatbot_ai_call", default=N
 class Call:
     """A call of a model. Ends once: by `end`, whoever calls it first."""
 
+    answer: Answer | None = None
+    """What is read of the answer, where it is read: looked at when the call ends."""
+    response_model: str | None = None
+    usage: Usage | None = None
+    failure: str | None = None
+    """A failure that the answer itself tells of."""
+    _chunks = _characters = 0
+    _first_chunk = _last_chunk = 0.0
+    _ended = _left = False
+
     def __init__(
         self,
         provider: str,
@@ -57,36 +66,30 @@ class Call:
         spans: bool = True,
     ) -> None:
         """Begin a call. `started`: on the clock `perf_counter`, if not now. `spans`: false where another tool makes its span."""
-        end_abandoned()
-        current()  # so that nothing begins inside a block that has ended
-        deduplication.current()  # where no request runs, the scope is made here rather than in the copy below
+        if _abandoned:
+            end_abandoned()
+        if _current.get() is not None:
+            current()  # so that nothing begins inside a block that has ended
+        scope = deduplication.current()  # where no request runs, it is made here rather than in the copy below
         self.provider = provider
         self.asked = asked
         self.model = asked.model
         self.operation = asked.operation
-        self.answer: Answer | None = None
-        """What is read of the answer, where it is read: looked at when the call ends."""
-        self.response_model: str | None = None
-        self.usage: Usage | None = None
-        self.failure: str | None = None
-        """A failure that the answer itself tells of."""
         self._place = place
-        self._turn = chat_turn.running()
-        if self._turn is not None:
-            self._turn.calls += 1
+        self._asks = Model(provider, asked.model)
+        self._turn = turn = chat_turn.running(scope)
+        if turn is not None:
+            turn.calls += 1
             if self.operation is not a.GenAiOperation.EMBEDDINGS:
-                self._turn.model = Model(provider, self.model)
+                turn.model = self._asks
         self.span = genai_spans.start(provider, asked, place) if spans else None
         self._context = copy_context()  # the request's scope, also where a stream ends outside of it
-        self._chunks = self._characters = 0
-        self._first_chunk = self._last_chunk = 0.0
-        self._ended = self._left = False
         self.started = started or perf_counter()
 
     def enter(self) -> None:
         """From here to `leave_block` the model is being asked: the call's span is the current one."""
         context = get_current()
-        self._outer = current(), context
+        self._outer = None if _current.get() is None else current(), context
         _current.set(self)
         if self.span is None:
             self._inside = context
@@ -99,7 +102,8 @@ class Call:
         self._left = True
         if _current.get() is self:
             self._step_out()
-        current()
+        if _current.get() is not None:
+            current()
 
     def _step_out(self) -> None:
         outer, context = self._outer
@@ -133,13 +137,13 @@ class Call:
     def chunk(self, characters: int) -> None:
         """A chunk of the answer with so many characters has arrived."""
         now = perf_counter()
-        if not self._chunks:
-            self._first_chunk = now
         first, later = figures.chunks(self._kind())
+        context = None if self.span is None else self.span.get_span_context()
         if self._chunks:
-            later.observe(now - self._last_chunk, self._span_context())
+            later.observe(now - self._last_chunk, context)
         else:
-            first.observe(now - self.started, self._span_context())
+            self._first_chunk = now
+            first.observe(now - self.started, context)
         self._last_chunk = now
         self._chunks += 1
         self._characters += characters
@@ -154,13 +158,12 @@ class Call:
         self._ended = True
         if self.answer is not None:
             self._read(self.answer)
-        kind = error if error is None or isinstance(error, type) else type(error)
-        if kind is not None and issubclass(kind, Exception):
-            self.failure = kind.__qualname__
-        hearing = chat_turn.running()
-        self._context.run(self._finish, perf_counter(), hearing, abandoned=error is not None and self.failure is None)
+        if error is not None:
+            kind = error if isinstance(error, type) else type(error)
+            if issubclass(kind, Exception):
+                self.failure = kind.__qualname__
+        self._context.run(self._finish, perf_counter(), chat_turn.running(), error is not None and self.failure is None)
 
-    @never_raise
     def _read(self, answer: Answer) -> None:
         self.response_model = answer.model or self.response_model
         self.usage = answer.usage or self.usage
@@ -178,22 +181,29 @@ class Call:
         if not self._ended:
             _abandoned.append(self)
 
-    @never_raise
-    def _finish(self, now: float, hearing: chat_turn.ChatTurn | None, *, abandoned: bool) -> None:
-        estimated = self.usage is None and self._estimate()
+    def _finish(self, now: float, hearing: chat_turn.ChatTurn | None, abandoned: bool) -> None:
+        """Never raises, and each part comes also where the one before fails. Without `never_raise`: this is most of a call's cost."""
         attributes: dict[str, Any] = {}
-        if estimated:
-            attributes[a.TOKENS_ESTIMATED] = True
-        if abandoned:
-            attributes[a.ABANDONED] = True
-        if self._first_chunk:
-            attributes[a.GEN_AI_FIRST_CHUNK] = self._first_chunk - self.started
-        self._measure(now - self.started)
-        self._price(attributes)
-        self._time_turn(now)
-        if not abandoned and self.failure is None and self.operation is not a.GenAiOperation.EMBEDDINGS:
-            self._reply(hearing)
-        genai_spans.end(self.span, self, attributes)
+        try:
+            if self.usage is None and self._estimate():
+                attributes[a.TOKENS_ESTIMATED] = True
+            if abandoned:
+                attributes[a.ABANDONED] = True
+            if self._first_chunk:
+                attributes[a.GEN_AI_FIRST_CHUNK] = self._first_chunk - self.started
+            self._measure(now - self.started)
+        except Exception as error:
+            report("measuring an AI call", error)
+        try:
+            self._price(attributes, whole=not abandoned and self.failure is None)
+        except Exception as error:
+            report("pricing an AI call", error)
+        try:
+            self._tell_turn(now, hearing, whole=not abandoned and self.failure is None)
+        except Exception as error:
+            report("telling a turn of an AI call", error)
+        if self.span is not None:
+            genai_spans.end(self.span, self, attributes)
 
     def _estimate(self) -> bool:
         """Estimate the tokens of an answer of which something arrived, where the model has not told them."""
@@ -204,35 +214,31 @@ class Call:
         self.usage = Usage(math.ceil(characters(self.asked.said) / _CHARACTERS_A_TOKEN), output)
         return True
 
-    @never_raise
     def _measure(self, elapsed: float) -> None:
-        context, kind = self._span_context(), self._kind()
+        span, usage = self.span, self.usage
+        context = current_context() if span is None else span.get_span_context()
+        kind = self.operation._value_, self.provider, self.model, self.response_model
         response_time, duration = figures.times(kind, self.failure)
         response_time.observe(elapsed, context)
         if self.failure is not None:
             record.count(m.ERRORS, 1.0, {a.ERROR_TYPE: self.failure})
         duration.observe(elapsed, context)
-        if self.usage is not None:
-            self._count_tokens(self.usage, kind, context)
-
-    def _count_tokens(self, usage: Usage, kind: figures.CallKind, context: trace.SpanContext | None) -> None:
-        for spec, part in m.TOKENS:
-            if part is a.TokenType.OUTPUT and self.operation is a.GenAiOperation.EMBEDDINGS:
-                continue
-            tokens = usage.input if part is a.TokenType.INPUT else usage.output
-            if spec.kind is Kind.HISTOGRAM:
-                figures.tokens(spec, part, kind).observe(tokens, context)
-            else:
-                record.count(spec, tokens, figures.named(kind))
-
-    @never_raise
-    def _price(self, attributes: dict[str, Any]) -> None:
-        if self.usage is None:
-            if self.failure is None:
-                record.count(m.AI_UNPRICED, 1.0, {a.GEN_AI_REQUEST_MODEL: self.model})
+        if usage is None:
             return
-        models = (self.response_model, self.model) if self.response_model else (self.model,)
-        dollars = cost.cost(self.provider, "" if self._place is None else self._place.url, models, self.usage)
+        for part, series in figures.tokens(kind):
+            tokens = usage.input if part is a.TokenType.INPUT else usage.output
+            if isinstance(series, HistogramSeries):
+                series.observe(tokens, context)
+            else:
+                series.add(tokens)
+
+    def _price(self, attributes: dict[str, Any], *, whole: bool) -> None:
+        dollars = None
+        if self.usage is not None:
+            models = (self.response_model, self.model) if self.response_model else (self.model,)
+            dollars = cost.cost(self.provider, "" if self._place is None else self._place.url, models, self.usage)
+        elif self.failure is not None:
+            return
         if dollars is None:
             record.count(m.AI_UNPRICED, 1.0, {a.GEN_AI_REQUEST_MODEL: self.model})
             return
@@ -240,22 +246,19 @@ class Call:
         if amount:
             figures.priced(self.provider, self.model).add(amount)
         if self._turn is not None:
-            self._turn.cost = dollars + (self._turn.cost or 0)
-        if self.operation is not a.GenAiOperation.EMBEDDINGS and self.failure is None and a.ABANDONED not in attributes:
-            savings.cost_of(Model(self.provider, self.model), dollars)
+            self._turn.cost = dollars if self._turn.cost is None else dollars + self._turn.cost
+        if whole and self.operation is not a.GenAiOperation.EMBEDDINGS:
+            savings.cost_of(self._asks, dollars)
 
-    @never_raise
-    def _time_turn(self, now: float) -> None:
-        if self._turn is None:
-            return
-        if self._first_chunk:
-            self._turn.spent(a.Phase.FIRST_CHUNK, self._first_chunk - self.started)
-        self._turn.spent(a.Phase.GENERATION, now - (self._first_chunk or self.started))
-
-    @never_raise
-    def _reply(self, hearing: chat_turn.ChatTurn | None) -> None:
+    def _tell_turn(self, now: float, hearing: chat_turn.ChatTurn | None, *, whole: bool) -> None:
         """A model has answered: in the turn that asked it, or, where that is over, in the one that heard of it."""
         turn = self._turn
+        if turn is not None:
+            if self._first_chunk:
+                turn.spent(a.Phase.FIRST_CHUNK, self._first_chunk - self.started)
+            turn.spent(a.Phase.GENERATION, now - (self._first_chunk or self.started))
+        if not whole or self.operation is a.GenAiOperation.EMBEDDINGS:
+            return
         if turn is None:
             seen.note(seen.OUTSIDE, self.provider)
             return
@@ -268,13 +271,14 @@ class Call:
             self.response_model = self.answer.model
         return self.operation._value_, self.provider, self.model, self.response_model
 
-    def _span_context(self) -> trace.SpanContext | None:
-        return None if self.span is None else self.span.get_span_context()
-
     @property
     def has_ended(self) -> bool:
         """Whether the call is over."""
         return self._ended
+
+
+entered: Final[Callable[[], Call | None]] = _current.get
+"""The call whose block was entered last, for a quick look: `current` says whether it is still the one."""
 
 
 def current() -> Call | None:

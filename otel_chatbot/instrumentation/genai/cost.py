@@ -58,7 +58,7 @@ class Price(NamedTuple):
 
 
 _plain: dict[tuple[str, str, str], Price] = {}
-"""What the library's table says where a token has one price: asked once, for the library takes its time over each answer."""
+"""What the library's table says where a token has one price, by provider, address and model: asked once, for it takes its time."""
 
 
 def cost(provider: str, url: str, models: tuple[str, ...], usage: Usage) -> Decimal | None:
@@ -70,6 +70,9 @@ def cost(provider: str, url: str, models: tuple[str, ...], usage: Usage) -> Deci
     if price is not None:
         return price.of(usage)
     for model in models:
+        plain = _plain.get((provider, url, model))
+        if plain is not None and 0 <= usage.cached <= usage.input and usage.output >= 0 and not usage.written:
+            return plain.of(usage)
         found = _listed(provider, url, model, usage)
         if found is not None:
             return found
@@ -91,9 +94,6 @@ def _listed(provider: str, url: str, model: str, usage: Usage) -> Decimal | None
         place = (kind, value, model)
         if place in _unlisted:
             continue
-        plain = _plain.get(place)
-        if plain is not None and 0 <= usage.cached <= usage.input and usage.output >= 0 and not usage.written:
-            return plain.of(usage)
         tokens = library.Usage(
             input_tokens=usage.input,
             output_tokens=usage.output,
@@ -110,7 +110,7 @@ def _listed(provider: str, url: str, model: str, usage: Usage) -> Decimal | None
             continue
         price = plain_price(found.model)
         if price is not None and len(_plain) < _MOST_KEPT:
-            _plain[place] = price
+            _plain[provider, url, model] = price
         total: Decimal = found.total_price
         return total
     return None
