@@ -55,6 +55,8 @@ class Call:
     _chunks = _characters = 0
     _first_chunk = _last_chunk = 0.0
     _ended = _left = False
+    _rated: chat_turn.ModelAnswer | None = None
+    """What the user may rate, in a request."""
 
     def __init__(
         self,
@@ -78,11 +80,13 @@ class Call:
         self._place = place
         self._asks = Model(provider, asked.model)
         self._turn = turn = chat_turn.running(scope)
+        self.span = genai_spans.start(provider, asked, place) if spans else None
         if turn is not None:
             turn.calls += 1
             if self.operation is not a.GenAiOperation.EMBEDDINGS:
                 turn.model = self._asks
-        self.span = genai_spans.start(provider, asked, place) if spans else None
+                rated = genai_spans.theirs() if self.span is None else self.span.get_span_context()
+                turn.answer = self._rated = chat_turn.ModelAnswer(rated, asked.model)
         self._context = copy_context()  # the request's scope, also where a stream ends outside of it
         self.started = started or perf_counter()
 
@@ -167,6 +171,8 @@ class Call:
     def _read(self, answer: Answer) -> None:
         self.response_model = answer.model or self.response_model
         self.usage = answer.usage or self.usage
+        if self._rated is not None:
+            self._rated.response_id = answer.id or ""
         if answer.failure is not None:
             self.failure = answer.failure
         elif answer.broken and self.failure is None:
