@@ -21,7 +21,8 @@ export function chart(shown) {
   const x = (/** @type {number} */ place) => LEFT + ((width - LEFT - 4) * place) / Math.max(1, times.length - 1);
   const y = (/** @type {number} */ value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - (top ? value / top : 0));
   const cursor = s("line", { class: "cursor", y1: TOP, y2: HEIGHT - BOTTOM, visibility: "hidden" });
-  const reading = h("p", { class: "reading", "aria-hidden": "true" });
+  const steps = times.length > 1 ? `steps of ${format.duration(times[1] - times[0])}` : "";
+  const reading = h("p", { class: "reading", "aria-hidden": "true" }, steps);
   const svg = s(
     "svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": described(shown) },
     [0, 0.5, 1].map((share) => [
@@ -45,7 +46,7 @@ export function chart(shown) {
   svg.addEventListener("pointermove", /** @type {EventListener} */ (read));
   svg.addEventListener("pointerleave", () => {
     cursor.setAttribute("visibility", "hidden");
-    reading.textContent = "";
+    reading.textContent = steps;
   });
   return h(
     "figure", { class: "chart" },

@@ -44,7 +44,7 @@ function list(root, place) {
 const rows = (found) =>
   h(
     "ul", { class: "list conversations" },
-    h("li", { class: "head", "aria-hidden": "true" }, h("span", {}, "Last"), h("span", {}, "Conversation"), h("span", {}, "Turns"), h("span", { class: "number" }, "Slowest"), h("span", { class: "number" }, "Tokens"), h("span", { class: "number" }, "Cost")),
+    h("li", { class: "head", "aria-hidden": "true" }, h("span", {}, "Last seen"), h("span", {}, "Conversation"), h("span", {}, "Turns"), h("span", { class: "number" }, "Slowest"), h("span", { class: "number" }, "Tokens in → out"), h("span", { class: "number" }, "Cost")),
     found.map((each) =>
       h("li", {}, link(
         `/conversations/${encodeURIComponent(each.id)}`, { class: "item", id: `conversation-${each.id}` },
@@ -63,7 +63,7 @@ function beads(turns, errors) {
   const most = 12;
   const shown = Math.min(turns, most);
   const bad = Math.min(errors, shown);
-  return h("span", { class: "beads", "aria-hidden": "true" }, Array.from({ length: shown }, (_, at) => h("i", { class: at >= shown - bad ? "bad" : "" })), turns > most ? h("span", {}, `${turns}`) : null);
+  return h("span", { class: "beads", "aria-hidden": "true" }, Array.from({ length: shown }, (_, at) => h("i", { class: at >= shown - bad ? "bad" : "" })), h("span", {}, `${turns}`));
 }
 
 /** @param {HTMLElement} form */
