@@ -7,7 +7,6 @@ span: all figures are right when nothing is sampled.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,10 +31,6 @@ from .protocols.answer import Answer
 from .protocols.protocol import ModelRequest, asks_of_a_user, characters
 from .recognise import Place
 
-_CHARACTERS_A_TOKEN: Final = 4
-"""The usual estimate for English text."""
-_LONGEST_TOKEN: Final = 8
-"""Chunks with more characters than this, on average, hold more than one token each."""
 BROKEN: Final = "InvalidAnswer"
 """The kind of failure of an answer that is not what its protocol says, where no client has said so by an exception."""
 
@@ -215,9 +210,7 @@ class Call:
         """Estimate the tokens of an answer of which something arrived, where the model has not told them."""
         if not self._chunks:
             return False
-        few = self._characters <= _LONGEST_TOKEN * self._chunks
-        output = self._chunks if few else math.ceil(self._characters / _CHARACTERS_A_TOKEN)
-        self.usage = Usage(math.ceil(characters(self.asked.said) / _CHARACTERS_A_TOKEN), output)
+        self.usage = cost.estimate(characters(self.asked.said), self._characters, self._chunks)
         return True
 
     def _measure(self, elapsed: float) -> None:
