@@ -117,3 +117,4 @@ def test_where_no_answer_is_read_later_the_run_ends_with_its_method(watch: AiWat
     with pytest.raises(LookupError):
         Other().stream_chat(LookupError())
     assert [(span.attributes or {}).get("error.type") for span in watch.spans] == [None, "LookupError"]
+    assert vars(Answer()).keys() == {"error", "read_in"}, "an answer of nobody's"
