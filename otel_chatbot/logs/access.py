@@ -122,8 +122,8 @@ def _take(own: dict[str, object], context: Context | None) -> bool:
     if span.is_valid:
         fields[names.TRACE_ID] = f"{span.trace_id:032x}"
         fields[names.SPAN_ID] = f"{span.span_id:016x}"
-    fields.update(own)
     if conversation is not None:
-        fields[CONVERSATION] = conversation
-    sink.SINK.take(sink.Entry(ACCESS_LOGGER, created, logging.INFO, fields, span))
+        own[CONVERSATION] = conversation
+    fields.update(own)
+    sink.SINK.take(sink.Entry(ACCESS_LOGGER, created, logging.INFO, fields, span, None, own))
     return True

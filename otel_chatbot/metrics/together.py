@@ -1,6 +1,6 @@
 """The figures that one kind of event adds to: several series, under one lock, with one look at the span.
 
-Fed by the instrumentations of databases, with each command and each use of a connection; feeds the series' cells. Hot path.
+Fed by the instrumentations of databases and of Flask, with each command, use of a connection and request; feeds the series' cells. Hot path.
 """
 
 from __future__ import annotations
@@ -64,39 +64,45 @@ class Together:
             self._added, self._observed, self._generation = tuple(added), tuple(observed), generation
 
 
-class CommandSeries:
-    """One kind of command: how long it took, by our metric and by OpenTelemetry's, and how many there were."""
+class TimedEvents:
+    """One kind of command or request: how long it took, by our metric and by OpenTelemetry's, and how many there were."""
 
-    __slots__ = ("_all", "_duration", "_queries", "_time", "key")
+    __slots__ = ("_all", "_duration", "_number", "_time", "key")
 
-    def __init__(self, time: AutomaticHistogram, duration: HistogramSeries, queries: AutomaticCounter | None = None) -> None:
+    def __init__(self, time: AutomaticHistogram, duration: HistogramSeries, number: AutomaticCounter | None = None) -> None:
         self._time = time
         self._duration = duration
-        self._queries = queries
-        self._all = Together(() if queries is None else ((queries._series, 1.0),), time._series, duration)
-        keys = (duration.key, time.key, duration.key if queries is None else queries.key)
+        self._number = number
+        self._all = Together(() if number is None else ((number._series, 1.0),), time._series, duration)
+        keys = (duration.key, time.key, duration.key if number is None else number.key)
         self.key: Key = OVERFLOW_KEY if OVERFLOW_KEY in keys else duration.key
         """For `record.keep`."""
 
     def add(self, seconds: float, context: SpanContext, scope: Scope) -> None:
-        """Add a command of a scope; `context` is the span of its exemplars."""
+        """Add an event of a scope; `context` is the span of its exemplars."""
         active, tallies = AUTOMATIC.active, scope.tallies
-        time, queries = self._time, self._queries
+        time, number = self._time, self._number
         name = time._name
-        if name in active and (queries is None or queries._name in active):
+        if name in active and (number is None or number._name in active):
             (tallies[name] if name in tallies else scope.tally(name)).measured()
             due = 1.0
-            if queries is not None:
-                name = queries._name
+            if number is not None:
+                name = number._name
                 due = (tallies[name] if name in tallies else scope.tally(name)).add_auto(1.0)
             if due == 1.0:
                 self._all.add(seconds, context)
                 return
             time._series.observe(seconds, context)
-            if due and queries is not None:
-                queries._series.add(due)
+            if due and number is not None:
+                number._series.add(due)
         else:
             time.observe(seconds, context, scope)
-            if queries is not None:
-                queries.add(1.0, scope)
+            if number is not None:
+                number.add(1.0, scope)
+        self._duration.observe(seconds, context)
+
+    def add_without_time(self, seconds: float, context: SpanContext, scope: Scope) -> None:
+        """Add an event whose duration is none by our metric."""
+        if self._number is not None:
+            self._number.add(1.0, scope)
         self._duration.observe(seconds, context)

@@ -20,7 +20,7 @@ from ...metrics import deduplication, record
 from ...metrics.record import AutomaticCounter, AutomaticHistogram, keep
 from ...metrics.series import current_context
 from ...metrics.store import STORE
-from ...metrics.together import CommandSeries
+from ...metrics.together import TimedEvents
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ..chats.current import count, current
@@ -209,10 +209,10 @@ def _collection(name: str, command: Mapping[str, Any]) -> str | None:
 
 
 _Kind = tuple[str, str | None, str, str | None, str | None, str, int | None]
-_figures: Final[dict[_Kind, tuple[CommandSeries]]] = {}
+_figures: Final[dict[_Kind, tuple[TimedEvents]]] = {}
 
 
-def _figures_of(kind: _Kind) -> tuple[CommandSeries]:
+def _figures_of(kind: _Kind) -> tuple[TimedEvents]:
     operation, collection, database, code, error, host, port = kind
     command = {a.DB_OPERATION: operation, a.DB_COLLECTION: collection}
     queries = AutomaticCounter(m.DB_QUERIES, {**command, a.ERROR_TYPE: error})
@@ -228,7 +228,7 @@ def _figures_of(kind: _Kind) -> tuple[CommandSeries]:
             a.SERVER_PORT: port,
         }
     )
-    return keep(_figures, kind, (CommandSeries(query_time, duration, queries),))
+    return keep(_figures, kind, (TimedEvents(query_time, duration, queries),))
 
 
 def _measure(kind: _Kind, span: Span | None, seconds: float) -> None:

@@ -20,7 +20,7 @@ from ...metrics import deduplication, record
 from ...metrics.record import AutomaticHistogram, keep
 from ...metrics.series import current_context
 from ...metrics.store import STORE
-from ...metrics.together import CommandSeries
+from ...metrics.together import TimedEvents
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ..chats.counts import NOTHING
@@ -159,10 +159,10 @@ def _arguments(command: Sequence[Any]) -> Sequence[Any]:
 
 
 _Kind = tuple[str, str | None, str | None, int | None, str | None]
-_figures: Final[dict[_Kind, tuple[CommandSeries]]] = {}
+_figures: Final[dict[_Kind, tuple[TimedEvents]]] = {}
 
 
-def _figures_of(kind: _Kind) -> tuple[CommandSeries]:
+def _figures_of(kind: _Kind) -> tuple[TimedEvents]:
     name, error, host, port, db = kind
     operation_time = AutomaticHistogram(m.CACHE_OPERATION_TIME, {a.DB_OPERATION: name})
     duration = STORE.histogram(m.DB_CLIENT_DURATION).bind(
@@ -177,7 +177,7 @@ def _figures_of(kind: _Kind) -> tuple[CommandSeries]:
             a.SERVER_PORT: port,
         }
     )
-    return keep(_figures, kind, (CommandSeries(operation_time, duration),))
+    return keep(_figures, kind, (TimedEvents(operation_time, duration),))
 
 
 # The operation of this context; True while redis-py prepares something itself. What redis-py sends meanwhile is part of it.

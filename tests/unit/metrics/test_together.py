@@ -15,7 +15,7 @@ from otel_chatbot.metrics import deduplication, record
 from otel_chatbot.metrics import series as series_module
 from otel_chatbot.metrics.record import AutomaticCounter, AutomaticHistogram
 from otel_chatbot.metrics.store import OVERFLOW_KEY, STORE
-from otel_chatbot.metrics.together import CommandSeries, Together
+from otel_chatbot.metrics.together import TimedEvents, Together
 from otel_chatbot.semconv import metrics as m
 
 SAMPLED = SpanContext(1 << 100 | 5, 7, False, TraceFlags(1))
@@ -123,20 +123,20 @@ def test_a_figure_that_is_switched_off_is_left_out_and_the_others_stay(
 def test_the_key_says_if_one_of_the_series_is_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     commands = made("key")
     assert commands.key is not OVERFLOW_KEY
-    monkeypatch.setattr(commands._queries, "key", OVERFLOW_KEY)
-    assert CommandSeries(commands._time, commands._duration, commands._queries).key is OVERFLOW_KEY
+    monkeypatch.setattr(commands._number, "key", OVERFLOW_KEY)
+    assert TimedEvents(commands._time, commands._duration, commands._number).key is OVERFLOW_KEY
 
 
-def made(collection: str) -> CommandSeries:
+def made(collection: str) -> TimedEvents:
     command = {"db.operation.name": "find", "db.collection.name": collection}
     duration = STORE.histogram(m.DB_CLIENT_DURATION).bind({**dict.fromkeys(m.DB_CLIENT_DURATION.attributes), **command})
-    return CommandSeries(
+    return TimedEvents(
         AutomaticHistogram(m.DB_QUERY_TIME, command),
         duration,
         AutomaticCounter(m.DB_QUERIES, {**command, "error.type": None}),
     )
 
 
-def figures(commands: CommandSeries) -> list[float]:
+def figures(commands: TimedEvents) -> list[float]:
     """The number of commands, and the sums of the two times."""
-    return [series.read()[0] for series in (commands._queries._series, commands._time._series, commands._duration)]  # type: ignore[union-attr]
+    return [series.read()[0] for series in (commands._number._series, commands._time._series, commands._duration)]  # type: ignore[union-attr]
