@@ -34,6 +34,8 @@ from .light_spans import PLAIN
 _SEVERITIES: Final = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 """Names of the log data model for levels of logging's."""
 _EMPTY: Final = Context()
+_MOST_LOGGERS: Final = 256
+"""So many of OpenTelemetry's loggers are remembered by name: asking the provider takes a lock and a weak set."""
 
 
 class LogFeed(LoggingHandler):
@@ -47,6 +49,7 @@ def feed_logs(provider: LoggerProvider) -> None:
     """Emit every event that reaches the sink through a logger provider."""
     handler = LogFeed(logger_provider=provider)
     redactor = Redactor.from_settings(config.current())
+    loggers: dict[str, Any] = {}
 
     @never_raise
     def take(entry: sink.Entry) -> None:
@@ -59,7 +62,12 @@ def feed_logs(provider: LoggerProvider) -> None:
         elif not handler._is_emitting.get():  # what the SDK logs of a value is no event of the application's
             token = handler._is_emitting.set(True)
             try:
-                _emit(provider, entry, translated(entry, entry.fields))
+                logger = loggers.get(entry.logger)
+                if logger is None:
+                    logger = provider.get_logger(entry.logger)
+                    if len(loggers) < _MOST_LOGGERS:
+                        loggers[entry.logger] = logger
+                _emit(logger, translated(entry, entry.fields))
             finally:
                 handler._is_emitting.reset(token)
 
@@ -68,7 +76,8 @@ def feed_logs(provider: LoggerProvider) -> None:
 
 def translated(entry: sink.Entry, fields: dict[str, Any]) -> LogRecord:
     """An event as OpenTelemetry's record: the message is the body, what the application added the attributes."""
-    attributes = {key: value for key, value in fields.items() if key not in names.FIELDS}
+    extras = entry.extras
+    attributes = {key: value for key, value in fields.items() if key not in names.FIELDS} if extras is None else extras.copy()
     raised = fields.get(names.EXCEPTION)
     if raised is not None:
         attributes[a.EXCEPTION_STACKTRACE] = raised["stack"]
@@ -91,8 +100,7 @@ def translated(entry: sink.Entry, fields: dict[str, Any]) -> LogRecord:
     return record
 
 
-def _emit(provider: LoggerProvider, entry: sink.Entry, record: LogRecord) -> None:
-    logger: Any = provider.get_logger(entry.logger)
+def _emit(logger: Any, record: LogRecord) -> None:
     ours = sdk_shortcuts.plain_log_processors(logger, LazyLogProcessor)
     attributes = record.attributes or {}
     few = len(attributes) <= sdk_shortcuts.FEW_ATTRIBUTES and PLAIN.issuperset(map(type, attributes.values()))

@@ -120,7 +120,11 @@ class Recogniser:
 
     def conversation_id(self, document: Mapping[str, Any]) -> object:
         """The id of the conversation that a document names."""
-        return next((value for name in self._plans.of(document).ids if (value := document[name]) is not None), None)
+        for name in self._plans.of(document).ids:
+            value = document[name]
+            if value is not None:
+                return value
+        return None
 
     def own_name(self, document: Mapping[str, Any]) -> object:
         """The name that the app itself gave to a conversation (`OWN_NAMES`); None if its fields have none."""

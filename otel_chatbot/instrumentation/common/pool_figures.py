@@ -11,6 +11,7 @@ from typing import Final
 from ...metrics.gauge_series import move_all
 from ...metrics.record import AUTOMATIC
 from ...metrics.store import STORE, GaugeSeries, HistogramSeries, Value
+from ...metrics.together import Together
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ...semconv.spec import MetricSpec
@@ -29,18 +30,17 @@ class PoolSeries:
         self._pending = self._gauge(m.CONNECTION_PENDING)
         self._totals = totals
         self._total = None if totals is None else totals[0].spec.name
-        own = ((self._idle, -1), (self._used, 1)), ((self._idle, 1), (self._used, -1))
-        both = (
-            own if totals is None else ((*own[0], (totals[0], -1), (totals[1], 1)), (*own[1], (totals[0], 1), (totals[1], -1)))
-        )
-        waits = (self._pending, -1)
-        # What most commands do has its moves made once: with the totals, and without.
+        wait, use = self._histogram(m.CONNECTION_WAIT_TIME), self._histogram(m.CONNECTION_USE_TIME)
+        taken, back = ((self._idle, -1), (self._used, 1), (self._pending, -1)), ((self._idle, 1), (self._used, -1))
+        # What most commands do has its figures found once: without the totals, and with them.
         self._waits = ((self._pending, 1),)
-        self._takes = (*own[0], waits), (*both[0], waits)
-        self._returns = own[1], both[1]
-        self.waited: Final = self._histogram(m.CONNECTION_WAIT_TIME).observe
+        self._takes, self._returns = [Together(taken, wait)], [Together(back, use)]
+        if totals is not None:
+            self._takes.append(Together((*taken, (totals[0], -1), (totals[1], 1)), wait))
+            self._returns.append(Together((*back, (totals[0], 1), (totals[1], -1)), use))
+        self.waited: Final = wait.observe
         """Takes the seconds after which a connection was handed out, the time to open it included."""
-        self.was_used: Final = self._histogram(m.CONNECTION_USE_TIME).observe
+        self.was_used: Final = use.observe
         """Takes the seconds for which a connection was used."""
         self.idle = self.used = self.pending = self.least = self.most = 0
 
@@ -55,21 +55,22 @@ class PoolSeries:
         self.pending += 1
         move_all(self._waits)
 
-    def takes(self) -> None:
-        """Who waited has got an idle connection."""
+    def takes(self, seconds: float) -> None:
+        """Who waited has got an idle connection, after so many seconds."""
         if self.pending < 1:
             self.move(-1, 1)
+            self.waited(seconds)
             return
         self.pending -= 1
         self.idle -= 1
         self.used += 1
-        move_all(self._takes[self._total in AUTOMATIC.active])
+        self._takes[self._total in AUTOMATIC.active].add(seconds)
 
-    def returns(self) -> None:
-        """A connection that was used is idle again."""
+    def returns(self, seconds: float) -> None:
+        """A connection that was used for so many seconds is idle again."""
         self.idle += 1
         self.used -= 1
-        move_all(self._returns[self._total in AUTOMATIC.active])
+        self._returns[self._total in AUTOMATIC.active].add(seconds)
 
     def move(self, idle: int, used: int, pending: int = 0) -> None:
         """So many more (or fewer) connections are idle, are used, are waited for (never fewer than none)."""
