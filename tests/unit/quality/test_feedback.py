@@ -52,6 +52,14 @@ def test_a_rating_counts_once_per_answer_and_user_and_a_changed_mind_moves_it(ev
     assert all(result.taken for result in (FeedbackResult.COUNTED, FeedbackResult.UNCHANGED, FeedbackResult.CHANGED))
 
 
+def test_two_answers_of_one_request_are_rated_each_for_itself(events: Events) -> None:
+    key, now = SigningKey(KEY.encode()), int(time.time())
+    one, two = (sign(Answer(b"t" * 16, span * 8, 1, "m", "1", "", now), key) for span in (b"1", b"2"))
+    assert [feedback(each, True) for each in (one, two, one)] == [
+        FeedbackResult.COUNTED, FeedbackResult.COUNTED, FeedbackResult.UNCHANGED,
+    ]  # fmt: skip
+
+
 def test_ratings_are_counted_by_the_model_and_the_release_of_the_answer(events: Events) -> None:
     for model, release in (("a", "1"), ("a", "2"), ("b", "2"), ("", "")):
         assert feedback(an_answer(model, release), True).taken
