@@ -144,6 +144,17 @@ def test_a_later_run_shows_the_ratings_of_earlier_ones(events: Events, monkeypat
     module.PATIENT.close()
 
 
+def test_ratings_of_more_models_than_there_may_be_series_are_added_up_by_rating(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with rated(monkeypatch, tmp_path, series_limit=2):
+        for model, times in (("a", 3), ("b", 2), ("c", 1), ("d", 1)):
+            for _ in range(times):
+                feedback(an_answer(model), True)
+        feedback(an_answer("e"), False)
+        assert shown() == {("up", "a", "1.4.2"): 3, ("up", "b", "1.4.2"): 2, ("up",): 2, ("down",): 1}
+
+
 def test_an_app_without_feedback_asks_no_ledger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[object] = []
     with rated(monkeypatch, tmp_path, feedback_key=""):
