@@ -25,7 +25,7 @@ SIDES = {
 }
 
 Calls = Mapping[str, Mapping[str, float]]
-"""Calls by part, by side."""
+"""Calls by part and side."""
 
 
 def added() -> Calls:

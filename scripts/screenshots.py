@@ -1,9 +1,9 @@
-"""Pictures of a running demo for the README, made by Debian's Chromium: nothing in them is drawn by hand.
+"""Pictures of a running demo for the README, made with Debian's Chromium; nothing is drawn by hand.
 
     python scripts/screenshots.py [--url http://127.0.0.1:5000] [--logs .demo/logs] [--to docs/images]
 
 It chats a little (answers, and one that fails), and photographs the chat page, /metrics, /health/ready, the log lines of
-one chat and the viewer. Text is shown as it was answered, on a plain page of ours. Needs the package playwright.
+one chat and the viewer. Texts are shown as the app answered them, on a plain page. Needs the package playwright.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 SCALE = 2
-"""Pixels a point: sharp on today's screens."""
+"""Pixels per point: sharp on today's screens."""
 
 TEXT_PAGE = """<!doctype html><meta charset="utf-8"><style>
   body {{ margin: 0; padding: 28px; background: #eef0f7; font: 14px/1.5 system-ui, "DejaVu Sans", sans-serif; }}
@@ -84,7 +84,7 @@ def picture_of_text(browser: Browser, title: str, marked_up: str, path: Path, wi
 
 
 def viewer(browser: Browser, url: str, to: Path) -> None:
-    """Photograph the viewer: the longest conversation, half-way through, and what goes on now."""
+    """Photograph the viewer: the longest conversation, half-way through, and the page Now."""
     page = browser.new_page(viewport={"width": 1180, "height": 820}, device_scale_factor=SCALE)
     found = json.loads(fetch(f"{url}/api/conversations"))["conversations"]
     page.goto(f"{url}/conversations/{max(found, key=lambda each: each['turns'])['id']}")

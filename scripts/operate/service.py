@@ -1,4 +1,4 @@
-"""The service as a process: started, stopped by its recorded id or its systemd unit, and a candidate of it beside.
+"""Starts and stops the service, by its recorded process id or its systemd unit, and runs a candidate beside it.
 
 Fed by a release and the configuration; feeds `switch` and `deploy`.
 """
@@ -34,7 +34,7 @@ class Process:
         self._grace = grace
 
     def running(self) -> bool:
-        """Whether the recorded process runs: the very one, not another with its id."""
+        """Whether the recorded process runs; a different process with the same id does not count."""
         record = self._record()
         return record is not None and processes.birth(record["pid"]) == record["began"]
 
@@ -50,7 +50,7 @@ class Process:
             write(self._home.run, json.dumps(record) + "\n")
 
     def stop(self) -> None:
-        """End the recorded process, if it is the one that was recorded."""
+        """End the recorded process; a different one with its id is left alone."""
         record = self._record()
         if record:
             processes.end(record["pid"], record["began"], self._grace)
@@ -75,19 +75,19 @@ class Unit:
         self._name = name
 
     def running(self) -> bool:
-        """Whether systemd calls it active."""
+        """Whether the unit is active for systemd."""
         return self._ask("is-active", "--quiet").returncode == 0
 
     def start(self, release: Release) -> None:  # noqa: ARG002 - run.py reads it
-        """Have systemd start it."""
+        """Start it through systemd."""
         self._must("start")
 
     def stop(self) -> None:
-        """Have systemd stop it."""
+        """Stop it through systemd."""
         self._must("stop")
 
     def said(self) -> str:
-        """Where its output is."""
+        """Say where its output is."""
         return f"see: journalctl --unit {self._name}"
 
     def _must(self, verb: str) -> None:
