@@ -53,7 +53,7 @@ class Side:
     folders: tuple[str, ...] = ()
     """Its folders on PYTHONPATH."""
     set_up: str = ""
-    """What is done in the program itself; see `apps/plain.py`."""
+    """The set-up in the program itself; see `apps/driven.py`."""
     expects: str = ""
     """A module that is imported if the side really works: a side that failed to start would look cheap."""
     how: str = ""

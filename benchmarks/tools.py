@@ -109,7 +109,7 @@ def refused(asked: Iterable[str], found: Found) -> list[str]:
 
 
 def clients_asked(clients: str) -> list[str]:
-    """The clients that a lock was made for."""
+    """The clients that the input of a lock names."""
     lines = (e.ROOT / "requirements" / f"{clients}.in").read_text().splitlines()
     return [re.split(r"\s+#", line)[0] for line in lines if line and line[0] not in "#-"]
 
