@@ -1,10 +1,10 @@
-"""What the viewer takes beside sqlite3 alone with the same rows, and how its questions fare as its tables grow.
+"""The viewer compared with sqlite3 alone for the same rows, and the time of its questions as its tables grow.
 
     python benchmarks/viewer.py [--sizes 10000,100000,1000000] [--folder /tmp] [--output docs/viewer-curve.md]
 
-A real `otel-chatbot ui` gets spans and log records, as many of each, over HTTP from four connections, 20,000 rows at a time;
+A real `otel-chatbot ui` gets equal numbers of spans and log records over HTTP from four connections, 20,000 rows at a time;
 then sqlite3 in this process writes the same rows, made before, into the same tables, in one transaction. So both are measured
-in turn, under the same load of the machine. Afterwards viewers with little and with much are asked the same in turn.
+in turn, under the same load of the machine. Afterwards, viewers with few and with many rows get the same questions in turn.
 Prints one JSON line per size.
 """
 

@@ -40,7 +40,7 @@ from support.wires.ledger import Record, truth
 MODES = ("plain", "refused", "fails", "closed", "left")
 HANDS = ("requests", "httpx", "aiohttp", "urllib3", "urlopen")
 BY_HAND = ("openai_chat", "openai_stream", "anthropic", "gemini")
-"""Of the requests that no client makes, who sends them and in which shapes; the tests have all."""
+"""The shapes of hand-made requests (without a client library) that are compared; the tests have more."""
 RESULT = e.HERE / "who_sees_what.json"
 PAGE = e.ROOT / "docs" / "who-sees-what.md"
 PATIENCE, START = 180.0, 900.0

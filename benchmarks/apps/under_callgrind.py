@@ -26,8 +26,8 @@ BY_THE_CLOCK = (
     ("otel_chatbot.distro.delivery.sender", "_POLL_SECONDS"),
     ("otel_chatbot.distro.delivery.sender", "_IDLE_POLL_SECONDS"),
 )
-"""What is done each so many seconds. A request takes a second here: among requests it is to be as rare as in a process that is
-not slowed, and how busy the machine is must not be counted. What a process writes wakes its own sender at once."""
+"""Periodic work, with its seconds. A request takes a second here, so the periods are longer: per request, the work shall be
+as rare as in a process that is not slowed, whatever the machine's load. A process's own writes still wake its sender."""
 
 
 def arguments(view: str) -> tuple[Any, ...]:

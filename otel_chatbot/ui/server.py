@@ -187,4 +187,4 @@ class _Handler(BaseHTTPRequestHandler):
         return "otel-chatbot"
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
-        """Stay silent: the pages ask twice a second."""
+        """Log nothing: the pages ask twice per second."""

@@ -1,6 +1,6 @@
 """Looks for runs of apps on this machine and reads their files and figures, beside what apps send to the viewer.
 
-Fed by `ui.runs` and `ui.files`; feeds `ui.store`. One thread looks, twice a second.
+Fed by `ui.runs`, `ui.files` and `ui.spooled`; feeds `ui.store`. One thread looks, twice per second.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ _PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def read(path: Path) -> dict[str, str]:
-    """The names and values of a file, empty when there is none; OperateError names a line that is neither one nor a comment."""
+    """The names and values of a file, empty if there is none; OperateError names a line that is no setting and no comment."""
     if not path.exists():
         return {}
     found = {}

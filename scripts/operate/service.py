@@ -105,9 +105,9 @@ class Unit:
 
 
 class Candidate:
-    """A second instance of what stands in `new`, beside the running one.
+    """An instance of the parts in `new`, beside the running service.
 
-    It works on a copy of the data, with logs of its own, and exports nothing: the service's figures stay clean.
+    It works on a copy of the data, has its own logs and exports nothing, so that the service's figures stay right.
     """
 
     def __init__(self, home: Home, new: Path, release: Release) -> None:
@@ -164,7 +164,7 @@ class Candidate:
 
 
 def environment(home: Home, release: Release, config: dict[str, str], port: int, data: Path, logs: Path) -> dict[str, str]:
-    """What a process of a release gets; `opentelemetry-instrument` does the same to PYTHONPATH, but loses the id on Windows."""
+    """The environment of a release's process. PYTHONPATH is set here: `opentelemetry-instrument` loses the id on Windows."""
     env = configuration.environment(config)
     python = python_of(home.venvs / release.venv)
     found = subprocess.run([str(python), "-c", _FIND], capture_output=True, text=True, check=False)
@@ -202,7 +202,7 @@ def free_port() -> int:
 
 
 def taken(port: int) -> bool:
-    """Whether somebody listens on a loopback port."""
+    """Whether a program listens on a loopback port."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=0.5):
             return True
@@ -220,5 +220,5 @@ def last_lines(path: Path, count: int = 8) -> str:
 
 
 def of(home: Home, unit: str, grace: float = GRACE) -> Process | Unit:
-    """The service: a unit where one is named."""
+    """The service: a systemd unit if one is named, else a process."""
     return Unit(unit) if unit else Process(home, grace)

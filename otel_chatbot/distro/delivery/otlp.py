@@ -56,7 +56,7 @@ _TRY_LATER: Final = frozenset({408, 429})
 
 
 class Verdict(Enum):
-    """What becomes of a payload after an attempt."""
+    """The fate of a payload after an attempt."""
 
     TAKEN = "taken"
     LATER = "later"

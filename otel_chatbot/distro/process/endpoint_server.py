@@ -223,7 +223,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @functools.lru_cache(maxsize=1)
 def _views() -> dict[str, Callable[[Mapping[str, Any]], Any]]:
-    """What is served here, by path; brings werkzeug with it."""
+    """The served views, by path; imports werkzeug."""
     import werkzeug.wrappers  # noqa: F401
 
     from ...health.views import VIEWS as HEALTH

@@ -40,7 +40,7 @@ class Closable(Protocol):
 
 
 class Shutdown:
-    """What is closed when the process ends."""
+    """The list of objects that are closed when the process ends."""
 
     def __init__(self) -> None:
         self._closables: list[Closable] = []

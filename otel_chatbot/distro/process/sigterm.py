@@ -31,7 +31,7 @@ class Sigterm:
     def __init__(self, shutdown: Shutdown) -> None:
         self._shutdown = shutdown
         self._shown: Any = signal.SIG_DFL
-        """What the application has asked for, while our handler is installed."""
+        """The handler that the application has set, while ours is installed."""
         # Process ids, not flags: a forked child starts over.
         self._ending = 0
         self._flushed = 0
