@@ -26,8 +26,9 @@ BY_THE_CLOCK = (
     ("otel_chatbot.distro.delivery.sender", "_POLL_SECONDS"),
     ("otel_chatbot.distro.delivery.sender", "_IDLE_POLL_SECONDS"),
 )
-"""Periodic work, with its seconds. A request takes a second here, so the periods are longer: per request, the work shall be
-as rare as in a process that is not slowed, whatever the machine's load. A process's own writes still wake its sender."""
+"""The periods of work that is done by time; `main` makes them endless. A request takes a second here, so this work would run
+far more often per request than in a normal process, and the machine's load would change the count. A process's own writes
+still wake its sender at once."""
 
 
 def arguments(view: str) -> tuple[Any, ...]:

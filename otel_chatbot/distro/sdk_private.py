@@ -141,7 +141,7 @@ def renew_metrics(provider: MeterProvider) -> None:
         meter._instrument_registration_lock = threading.Lock()
 
 
-# What somebody else set up ----------------------------------------------------------------------------------------
+# Reading providers and spans --------------------------------------------------------------------------------------
 
 
 def span_exporters(provider: TracerProvider) -> list[object]:

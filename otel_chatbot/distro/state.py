@@ -32,7 +32,7 @@ from .providers.resource import adopted_resource, app_resource, package_version,
 
 
 class DistroState:
-    """What has been set up in this process."""
+    """The set-up of this process: the steps that have run, and the parts that they share."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -47,7 +47,7 @@ class DistroState:
 
     @cached_property
     def plan(self) -> SignalPlan:
-        """What the environment asks for."""
+        """The plan of the environment."""
         return SignalPlan.from_env()
 
     @cached_property

@@ -1,6 +1,6 @@
 """OTLP messages as rows: spans, log records and the points of metrics.
 
-Fed by `ui.ingest` (posts) and `ui.files` (trace files); feeds `ui.store`.
+Fed by `ui.ingest` (posts), `ui.files` (trace files) and `ui.spooled` (payloads); feeds `ui.store`.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Store:
         self._thread.start()
 
     def write(self, batch: Batch) -> None:
-        """Write a batch, and return after its transaction; BusyError if it was not written."""
+        """Write a batch, and return after its transaction; BusyError if it was not written in time."""
         try:
             self._queue.put(batch, timeout=_PATIENCE)
         except queue.Full:

@@ -188,7 +188,7 @@ def _refuse(member: tarfile.TarInfo) -> None:
 
 
 def _inside(name: str, target: str) -> bool:
-    """Whether a link points into the service's own part."""
+    """Whether a link stays inside the part of the service that it belongs to."""
     if target.startswith("/") or "\\" in target or ":" in target:
         return False
     up = [part == ".." for part in PurePosixPath(target).parts]

@@ -1,6 +1,6 @@
 """Ask MongoDB and Redis once, as the service would; run with the service's Python and environment by `checks.databases`.
 
-Prints one line per database. Exit code 1 if MongoDB does not answer: the service cannot work without it, but without Redis.
+Prints one line per database. Exit code 1 if MongoDB does not answer: without it the service cannot work, without Redis it can.
 """
 
 from __future__ import annotations

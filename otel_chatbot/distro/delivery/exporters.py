@@ -27,7 +27,7 @@ _said: set[str] = set()
 
 
 def make(plan: SignalPlan, signal: Signal) -> list[Any]:
-    """The exporters of a signal. For metrics these may be readers: see `distro.providers.global_providers`."""
+    """The exporters of a signal. For metrics some may be readers: see `distro.steps.metrics_provider`."""
     # The port of Prometheus is served by `distro.process.endpoint_server`, with the figures of all processes.
     names = [name for name in plan.exporters[signal] if (signal, name) != (Signal.METRICS, PROMETHEUS)]
     made = [_make(plan, signal, name) for name in names]

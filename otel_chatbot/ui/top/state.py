@@ -68,7 +68,7 @@ def name(row: Json) -> str:
 
 
 def place(state: State, rows: list[Json]) -> int:
-    """Which row is chosen; when the one that was held has gone, the one that has come to its place."""
+    """The position of the chosen row; if that row is gone, the position where it was last."""
     for at, row in enumerate(rows):
         if state.held and name(row) == state.held:
             return at
