@@ -29,9 +29,9 @@ from .otlp import Answer, Target, Verdict, count_items
 from .sender_lock import SenderLock
 from .spool import CorruptError, Payload, Spool, UnknownFormatError, signal_of
 
-_POLL_SECONDS: Final = 0.25  # how often the sender looks for what other processes wrote: its own wakes it
+_POLL_SECONDS: Final = 0.25  # how often it looks for other processes' payloads; its own ones wake it
 _IDLE_POLL_SECONDS: Final = 3.0
-"""The same, once no other process has written anything for `_IDLE_AFTER`."""
+"""The same, if no other process has written anything for `_IDLE_AFTER`."""
 _IDLE_AFTER: Final = 30.0
 _FULL_LOOK_SECONDS: Final = 10.0  # of an idle sender, even if the folder's time says that no file has come or gone
 _FIRST_WAIT: Final = 1.0
@@ -93,7 +93,7 @@ class Sender:
         self._worked = monotonic() - _IDLE_AFTER
         """When another process had something to send last, by the clock of `monotonic`."""
         self._stamp = 0
-        """The spool's `stamp` before it was listed last."""
+        """The spool's `stamp` before its last listing."""
         self._lock.release()
 
     def prepare(self) -> None:

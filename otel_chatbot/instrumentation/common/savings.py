@@ -37,7 +37,7 @@ class WantedModel(NamedTuple):
 
 
 def cost_of(model: Model, dollars: Decimal) -> None:
-    """A call of this model has ended, whole, and cost so much. The caller is guarded."""
+    """Note the cost of a complete call of this model. The caller is guarded."""
     NOTES.put(_cost(model), str(dollars))
 
 
