@@ -21,10 +21,10 @@ from .traces import logs_of, spans_of
 
 _PAGE: Final = 50
 _LOOKED_AT: Final = 500
-"""Conversations that one question looks at; what is older is asked for by the next."""
+"""The most conversations that one question looks at; the next question goes on with older ones."""
 _HITS: Final = 2_000
 _MOST_SPANS: Final = 20_000
-"""Spans of conversations that one question adds up."""
+"""The most spans of conversations that one question adds up."""
 _FIRST_SPANS: Final = 8
 """Spans of a conversation among which its first question is looked for."""
 _FIRST_LETTERS: Final = 200
@@ -53,7 +53,7 @@ class Wanted:
 
 
 def conversations(db: sqlite3.Connection, wanted: Wanted) -> Json:
-    """The newest conversations that are wanted, with what they came to."""
+    """The newest of the wanted conversations, with their sums."""
     cut = False
     if wanted.text.strip():
         candidates, cut = _by_text(db, wanted)
@@ -79,7 +79,7 @@ def conversations(db: sqlite3.Connection, wanted: Wanted) -> Json:
 
 
 def _by_text(db: sqlite3.Connection, wanted: Wanted) -> tuple[list[Any], bool]:
-    """The conversations of which a span or a log record has the words, or that are called so; whether words were left out."""
+    """Conversations with the words in a span, a log record or their name; and whether some words were left out."""
     rows: dict[str, Any] = {}
     cut = False
 
@@ -143,7 +143,7 @@ def _first_question(db: sqlite3.Connection, identity: str) -> str:
 
 
 def summary(db: sqlite3.Connection, identity: str, first: int, last: int, user: str | None) -> Json:
-    """What a conversation came to: turns, calls of a model, tokens, cost, errors; of a very long one, its latest spans."""
+    """A conversation's sums: turns, calls of a model, tokens, cost, errors; of a very long one, only its latest spans count."""
     row = db.execute(
         "SELECT count(DISTINCT CASE WHEN aside = 0 THEN trace END), count(model), sum(tokens_in), sum(tokens_out), sum(cost),"
         " count(DISTINCT CASE WHEN status = 2 THEN trace END), max(CASE WHEN entry = 1 THEN end - start END),"
@@ -160,7 +160,7 @@ def summary(db: sqlite3.Connection, identity: str, first: int, last: int, user: 
 
 
 def conversation(db: sqlite3.Connection, identity: str) -> Json | None:
-    """One conversation: its turns by time, each with its spans and log records; None when it is not there."""
+    """One conversation: its turns by time, each with its spans and log records; None if there is no such conversation."""
     row = db.execute(f"SELECT {_ROW} FROM conversation WHERE id = ?", (identity,)).fetchone()
     if row is None:
         return None
@@ -203,7 +203,7 @@ def _turn(db: sqlite3.Connection, trace: bytes, identity: str) -> Json:
 
 
 def _said(call: Json) -> Json:
-    """What was asked and answered, where the app captured it on purpose."""
+    """The texts of question and answer, if the app captures them on purpose."""
     told = call["attributes"]
     return {
         "span": call["span"],

@@ -58,7 +58,7 @@ const rows = (found) =>
     ),
   );
 
-/** A bead for each turn, the failed ones last. @param {number} turns @param {number} errors */
+/** One bead per turn, the failed ones last. @param {number} turns @param {number} errors */
 function beads(turns, errors) {
   const most = 12;
   const shown = Math.min(turns, most);
@@ -116,7 +116,7 @@ function draw(found, head, body, opened, control) {
   });
 }
 
-/** What the conversation had come to at a moment. @param {any[]} timeline @param {number} at */
+/** The sums of the conversation up to a moment. @param {any[]} timeline @param {number} at */
 function until(timeline, at) {
   const begun = timeline.filter((turn) => turn.start <= at);
   const calls = begun.flatMap((turn) => turn.spans).filter((span) => span.system === "model" && span.start + span.ms <= at);
@@ -184,7 +184,7 @@ function words(content) {
 
 const PHASES = [["history", "history"], ["cache", "cache"], ["first_chunk", "until the first chunk"], ["generation", "generation"]];
 
-/** Where the time went. @param {Record<string, number>} found */
+/** The time of each phase. @param {Record<string, number>} found */
 function phases(found) {
   const parts = PHASES.filter(([name]) => found[name] > 0);
   const whole = Math.max(found.total ?? 0, parts.reduce((sum, [name]) => sum + found[name], 0));

@@ -1,4 +1,4 @@
-/* Metrics: every one of them, and one over time, series by series, with the traces that its observations name. */
+/* Metrics: the list of all, and one metric over time, series by series, with the traces of its exemplars. */
 
 import { chart } from "./chart.js";
 import { ask, empty, h, link, show } from "./dom.js";

@@ -1,4 +1,4 @@
-/* Traces: what came in, searched and narrowed, and one trace as a waterfall with its log lines. */
+/* Traces: the list, with search and filters, and one trace as a waterfall with its log lines. */
 
 import { compared, extent } from "./compare.js";
 import { ask, empty, h, link, show } from "./dom.js";
