@@ -75,14 +75,9 @@ def feed_logs(provider: LoggerProvider) -> None:
 
 
 def translated(entry: sink.Entry, fields: dict[str, Any]) -> LogRecord:
-<<<<<<< HEAD
-    """An event as OpenTelemetry's record: the message is the body, what the application added the attributes."""
+    """An event as OpenTelemetry's record: the message becomes the body, the application's extra fields the attributes."""
     extras = entry.extras
     attributes = {key: value for key, value in fields.items() if key not in names.FIELDS} if extras is None else extras.copy()
-=======
-    """An event as OpenTelemetry's record: the message becomes the body, the application's extra fields the attributes."""
-    attributes = {key: value for key, value in fields.items() if key not in names.FIELDS}
->>>>>>> guards
     raised = fields.get(names.EXCEPTION)
     if raised is not None:
         attributes[a.EXCEPTION_STACKTRACE] = raised["stack"]

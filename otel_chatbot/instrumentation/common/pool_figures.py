@@ -30,34 +30,18 @@ class PoolSeries:
         self._pending = self._gauge(m.CONNECTION_PENDING)
         self._totals = totals
         self._total = None if totals is None else totals[0].spec.name
-<<<<<<< HEAD
         wait, use = self._histogram(m.CONNECTION_WAIT_TIME), self._histogram(m.CONNECTION_USE_TIME)
         taken, back = ((self._idle, -1), (self._used, 1), (self._pending, -1)), ((self._idle, 1), (self._used, -1))
-        # What most commands do has its figures found once: without the totals, and with them.
+        # The figures of most commands are found in advance, without the totals and with them.
         self._waits = ((self._pending, 1),)
         self._takes, self._returns = [Together(taken, wait)], [Together(back, use)]
         if totals is not None:
             self._takes.append(Together((*taken, (totals[0], -1), (totals[1], 1)), wait))
             self._returns.append(Together((*back, (totals[0], 1), (totals[1], -1)), use))
         self.waited: Final = wait.observe
-        """Takes the seconds after which a connection was handed out, the time to open it included."""
-        self.was_used: Final = use.observe
-        """Takes the seconds for which a connection was used."""
-=======
-        own = ((self._idle, -1), (self._used, 1)), ((self._idle, 1), (self._used, -1))
-        both = (
-            own if totals is None else ((*own[0], (totals[0], -1), (totals[1], 1)), (*own[1], (totals[0], 1), (totals[1], -1)))
-        )
-        waits = (self._pending, -1)
-        # The moves of most commands are made in advance, with the totals and without.
-        self._waits = ((self._pending, 1),)
-        self._takes = (*own[0], waits), (*both[0], waits)
-        self._returns = own[1], both[1]
-        self.waited: Final = self._histogram(m.CONNECTION_WAIT_TIME).observe
         """A function for the seconds until a connection was handed out, with the time to open it."""
-        self.was_used: Final = self._histogram(m.CONNECTION_USE_TIME).observe
+        self.was_used: Final = use.observe
         """A function for the seconds for which a connection was used."""
->>>>>>> guards
         self.idle = self.used = self.pending = self.least = self.most = 0
 
     def _gauge(self, spec: MetricSpec, state: a.ConnectionState | None = None) -> GaugeSeries:
@@ -71,13 +55,8 @@ class PoolSeries:
         self.pending += 1
         move_all(self._waits)
 
-<<<<<<< HEAD
     def takes(self, seconds: float) -> None:
-        """Who waited has got an idle connection, after so many seconds."""
-=======
-    def takes(self) -> None:
-        """A waiting command has got an idle connection."""
->>>>>>> guards
+        """A waiting command has got an idle connection, after so many seconds."""
         if self.pending < 1:
             self.move(-1, 1)
             self.waited(seconds)
@@ -87,13 +66,8 @@ class PoolSeries:
         self.used += 1
         self._takes[self._total in AUTOMATIC.active].add(seconds)
 
-<<<<<<< HEAD
     def returns(self, seconds: float) -> None:
         """A connection that was used for so many seconds is idle again."""
-=======
-    def returns(self) -> None:
-        """A used connection is idle again."""
->>>>>>> guards
         self.idle += 1
         self.used -= 1
         self._returns[self._total in AUTOMATIC.active].add(seconds)
