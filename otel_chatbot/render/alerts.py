@@ -246,45 +246,43 @@ def _stuck(signal: a.Signal) -> Alert:
     scope = COLLECTORS.split(c.EXPORTER)
     waiting = f"min_over_time({scope.series(c.QUEUE_SIZE, eq(c.DATA_TYPE, signal.value))}[10m])"
     delivered = scope.over("10m").rate(c.SENT[signal])
-    return Alert(
+    return _of_signal(
+        signal,
         "CollectorExportFailing",
         f"({scope.or_zero(f'min by ({scope.labels()}) ({waiting})')}) > 0\nunless on ({scope.labels()}) {delivered} > 0",
         "5m",
-        o.TICKET,
         f"Nothing for users: {signal.value} do not reach their store, and wait",
         f"{{exporter}} of the collector {{instance}} has delivered no {signal.value} for ten minutes; {{value}} requests wait.",
-        "humanize",
-        {"signal": signal.value},
     )
 
 
 def _given_up(signal: a.Signal) -> Alert:
     scope = COLLECTORS.split(c.EXPORTER).over("10m")
-    return Alert(
+    return _of_signal(
+        signal,
         "CollectorTelemetryDropped",
         f"({scope.or_zero(scope.events(c.SEND_FAILED[signal]))}) > 0",
         "0s",
-        o.TICKET,
         f"Nothing for users: the collector has given up some {signal.value}, which are lost",
         f"{{exporter}} of the collector {{instance}} gave up {{value}} items of {signal.value} in the last ten minutes.",
-        "humanize",
-        {"signal": signal.value},
     )
 
 
 def _refusing(signal: a.Signal) -> Alert:
     """Held for longer than the window: senders make a single refusal good, so that nobody has to act."""
     scope = COLLECTORS.split(c.RECEIVER).over("10m")
-    return Alert(
+    return _of_signal(
+        signal,
         "CollectorRefusing",
         f"({scope.or_zero(scope.events(c.REFUSED[signal]))}) > 0",
         "15m",
-        o.TICKET,
         f"Nothing for users yet: the collector takes no {signal.value}, apps must keep them",
         f"The receiver {{receiver}} of the collector {{instance}} refused {{value}} items of {signal.value} in the last ten minutes.",
-        "humanize",
-        {"signal": signal.value},
     )
+
+
+def _of_signal(signal: a.Signal, name: str, expr: str, hold: str, says: str, measured: str) -> Alert:
+    return Alert(name, expr, hold, o.TICKET, says, measured, "humanize", {"signal": signal.value})
 
 
 _FULL = COLLECTORS.split(c.EXPORTER, c.DATA_TYPE)

@@ -35,6 +35,16 @@ def _quantiles(scope_by: str = "") -> list[Query]:
     ]
 
 
+def _requests(title: str, description: str, attribute: str) -> Panel:
+    return Panel(
+        title,
+        "reqps",
+        description,
+        [Query(Q.or_zero(Q.split(attribute).rate(m.API_REQUESTS)), f"{{{attribute}}}")],
+        stacked=True,
+    )
+
+
 _HEALTH = {0: "unhealthy", 0.5: "degraded", 1: "healthy"}
 _VERSIONS = {
     p.JOB: "Service",
@@ -109,20 +119,8 @@ BOARD = Dashboard(
         Row(
             "Requests, errors, duration",
             [
-                Panel(
-                    "Requests by route",
-                    "reqps",
-                    "Requests per second by route.",
-                    [Query(Q.or_zero(Q.split(a.HTTP_ROUTE).rate(m.API_REQUESTS)), f"{{{a.HTTP_ROUTE}}}")],
-                    stacked=True,
-                ),
-                Panel(
-                    "Answers by status",
-                    "reqps",
-                    "Answers per second by HTTP status.",
-                    [Query(Q.or_zero(Q.split(a.HTTP_STATUS).rate(m.API_REQUESTS)), f"{{{a.HTTP_STATUS}}}")],
-                    stacked=True,
-                ),
+                _requests("Requests by route", "Requests per second by route.", a.HTTP_ROUTE),
+                _requests("Answers by status", "Answers per second by HTTP status.", a.HTTP_STATUS),
                 Panel(
                     "Errors by kind",
                     "ops",
