@@ -28,19 +28,22 @@ _NEWEST: Final = 2**63 - 1
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which conversations: each field that is set narrows the list. `before` is where the last page ended."""
+class WantedConversations:
+    """Which conversations: each field that is set narrows the list. `before` is where the last page ended.
+
+    `slow`: the slowest turn took at least so many milliseconds; `cost`: it came to at least so many dollars.
+    """
 
     text: str = ""
     user: str = ""
     model: str = ""
     failed: bool = False
-    slow_ms: float = 0.0
-    least_cost: float = 0.0
+    slow: float = 0.0
+    cost: float = 0.0
     before: int = _NEWEST
 
 
-def conversations(db: sqlite3.Connection, wanted: Wanted) -> Json:
+def conversations(db: sqlite3.Connection, wanted: WantedConversations) -> Json:
     """The newest conversations that are wanted, with what they came to."""
     cut = False
     if wanted.text.strip():
@@ -66,7 +69,7 @@ def conversations(db: sqlite3.Connection, wanted: Wanted) -> Json:
     return {"conversations": found, "before": str(last) if more and last else None, "cut": cut}
 
 
-def _by_text(db: sqlite3.Connection, wanted: Wanted) -> tuple[list[Any], bool]:
+def _by_text(db: sqlite3.Connection, wanted: WantedConversations) -> tuple[list[Any], bool]:
     """The conversations of which a span or a log record has the words, or that are called so; whether words were left out."""
     rows: dict[str, Any] = {}
     cut = False
@@ -105,12 +108,12 @@ def _of_trace(db: sqlite3.Connection, trace: bytes) -> str | None:
     return row[0] if row else None
 
 
-def _is_wanted(one: Json, wanted: Wanted) -> bool:
+def _is_wanted(one: Json, wanted: WantedConversations) -> bool:
     return (
         (not wanted.model or wanted.model in one["models"])
         and (not wanted.failed or one["errors"] > 0)
-        and one["slowest_ms"] >= wanted.slow_ms
-        and one["cost"] >= wanted.least_cost
+        and one["slowest_ms"] >= wanted.slow
+        and one["cost"] >= wanted.cost
     )
 
 

@@ -19,7 +19,7 @@ _WARNING, _ERROR = 13, 17
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedLogs:
     """Which records: each field that is set narrows the list. `before` and `after` are numbers of records."""
 
     text: str = ""
@@ -30,7 +30,7 @@ class Wanted:
     after: int = 0
 
 
-def logs(db: sqlite3.Connection, wanted: Wanted) -> Json:
+def logs(db: sqlite3.Connection, wanted: WantedLogs) -> Json:
     """The newest records that are wanted, newest first, and where to look on when there may be older ones."""
     words = match(db, wanted.text, LOG_TEXT)
     conditions, values = _conditions(wanted, words)
@@ -52,7 +52,7 @@ def logs(db: sqlite3.Connection, wanted: Wanted) -> Json:
     }  # fmt: skip
 
 
-def _conditions(wanted: Wanted, words: Match | None) -> tuple[str, list[Any]]:
+def _conditions(wanted: WantedLogs, words: Match | None) -> tuple[str, list[Any]]:
     """What is asked of a record beyond what its index says."""
     parts: list[str] = []
     values: list[Any] = []
@@ -68,7 +68,7 @@ def _conditions(wanted: Wanted, words: Match | None) -> tuple[str, list[Any]]:
     return "".join(f" AND {part}" for part in parts), values
 
 
-def _candidates(db: sqlite3.Connection, wanted: Wanted, words: Match | None) -> Iterator[int]:
+def _candidates(db: sqlite3.Connection, wanted: WantedLogs, words: Match | None) -> Iterator[int]:
     """Numbers of the newest records that may be wanted, from an index; who has enough asks for no more."""
     if words and not wanted.trace:
         return takewhile(lambda number: number > wanted.after, hits(db, LOG_TEXT, words.query, wanted.before))

@@ -33,7 +33,7 @@ def names(kept: Store, **wanted: Any) -> list[str]:
     found: list[str] = []
     with kept.reading() as db:
         while True:
-            page = conversations.conversations(db, conversations.Wanted(**wanted))
+            page = conversations.conversations(db, conversations.WantedConversations(**wanted))
             found += [one["id"] for one in page["conversations"]]
             if page["before"] is None:
                 return found
@@ -48,8 +48,8 @@ def test_all_conversations_are_listed_newest_first_each_once(kept: Store) -> Non
     ("wanted", "found"),
     [
         ({"failed": True}, ["long"]),
-        ({"least_cost": 0.1195}, ["talk-120"]),
-        ({"slow_ms": 501}, []),
+        ({"cost": 0.1195}, ["talk-120"]),
+        ({"slow": 501}, []),
         ({"model": "another"}, []),
         ({"text": "talk-77"}, ["talk-77"]),
         ({"text": "answered"}, ["long"]),
