@@ -7,13 +7,14 @@ Read by `render.rules`. Every alert has a page in `docs/runbooks/`, named after 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..semconv import attributes as a
 from ..semconv import collector as c
 from ..semconv import metrics as m
 from ..semconv import prometheus as p
-from ..semconv.spec import label_name
+from ..semconv.spec import MetricSpec, label_name
 from . import objectives as o
 from .promql import APPS, COLLECTORS, Scope, eq, ne, ratio, unlike
 
@@ -246,43 +247,25 @@ def _stuck(signal: a.Signal) -> Alert:
     scope = COLLECTORS.split(c.EXPORTER)
     waiting = f"min_over_time({scope.series(c.QUEUE_SIZE, eq(c.DATA_TYPE, signal.value))}[10m])"
     delivered = scope.over("10m").rate(c.SENT[signal])
-    return _of_signal(
-        signal,
+    return Alert(
         "CollectorExportFailing",
         f"({scope.or_zero(f'min by ({scope.labels()}) ({waiting})')}) > 0\nunless on ({scope.labels()}) {delivered} > 0",
         "5m",
+        o.TICKET,
         f"Nothing for users: {signal.value} do not reach their store, and wait",
         f"{{exporter}} of the collector {{instance}} has delivered no {signal.value} for ten minutes; {{value}} requests wait.",
+        "humanize",
+        {"signal": signal.value},
     )
 
 
-def _given_up(signal: a.Signal) -> Alert:
-    scope = COLLECTORS.split(c.EXPORTER).over("10m")
-    return _of_signal(
-        signal,
-        "CollectorTelemetryDropped",
-        f"({scope.or_zero(scope.events(c.SEND_FAILED[signal]))}) > 0",
-        "0s",
-        f"Nothing for users: the collector has given up some {signal.value}, which are lost",
-        f"{{exporter}} of the collector {{instance}} gave up {{value}} items of {signal.value} in the last ten minutes.",
-    )
-
-
-def _refusing(signal: a.Signal) -> Alert:
-    """Held for longer than the window: senders make a single refusal good, so that nobody has to act."""
-    scope = COLLECTORS.split(c.RECEIVER).over("10m")
-    return _of_signal(
-        signal,
-        "CollectorRefusing",
-        f"({scope.or_zero(scope.events(c.REFUSED[signal]))}) > 0",
-        "15m",
-        f"Nothing for users yet: the collector takes no {signal.value}, apps must keep them",
-        f"The receiver {{receiver}} of the collector {{instance}} refused {{value}} items of {signal.value} in the last ten minutes.",
-    )
-
-
-def _of_signal(signal: a.Signal, name: str, expr: str, hold: str, says: str, measured: str) -> Alert:
-    return Alert(name, expr, hold, o.TICKET, says, measured, "humanize", {"signal": signal.value})
+def _counted(name: str, specs: Mapping[a.Signal, MetricSpec], says: str, measured: str, hold: str = "0s") -> Iterator[Alert]:
+    """One alert per signal. `{signal}` stands for the signal in the texts."""
+    for signal, spec in specs.items():
+        scope = COLLECTORS.split(*spec.attributes).over("10m")
+        found = f"({scope.or_zero(scope.events(spec))}) > 0"
+        felt, seen = says.replace("{signal}", signal.value), measured.replace("{signal}", signal.value)
+        yield Alert(name, found, hold, o.TICKET, felt, seen, "humanize", {"signal": signal.value})
 
 
 _FULL = COLLECTORS.split(c.EXPORTER, c.DATA_TYPE)
@@ -297,8 +280,19 @@ _COLLECTOR_ALERTS = (
         _PERCENT,
     ),
     *(_stuck(signal) for signal in (a.Signal.TRACES, a.Signal.LOGS)),
-    *map(_given_up, a.Signal),
-    *map(_refusing, a.Signal),
+    *_counted(
+        "CollectorTelemetryDropped",
+        c.SEND_FAILED,
+        "Nothing for users: the collector has given up some {signal}, which are lost",
+        "{exporter} of the collector {instance} gave up {value} items of {signal} in the last ten minutes.",
+    ),
+    *_counted(
+        "CollectorRefusing",
+        c.REFUSED,
+        "Nothing for users yet: the collector takes no {signal}, apps must keep them",
+        "The receiver {receiver} of the collector {instance} refused {value} items of {signal} in the last ten minutes.",
+        hold="15m",  # longer than the window: senders make a single refusal good, so that nobody has to act
+    ),
 )
 
 ALERTS = {

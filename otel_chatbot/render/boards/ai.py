@@ -9,7 +9,7 @@ from ...semconv import attributes as a
 from ...semconv import metrics as m
 from .. import objectives as o
 from ..dashboard import Dashboard
-from ..panels import Panel, Query, Row, rising, stat
+from ..panels import PLAIN, Panel, Query, Row, Steps, rising, stat
 from ..promql import CHOSEN as Q
 from ..promql import ne, ratio
 
@@ -18,6 +18,11 @@ _MODEL = f"{{{a.GEN_AI_REQUEST_MODEL}}}"
 _TYPE = f"{{{a.GEN_AI_TOKEN_TYPE}}}"
 _BY_MODEL = Q.split(a.GEN_AI_REQUEST_MODEL)
 _BY_TYPE = Q.split(a.GEN_AI_TOKEN_TYPE)
+
+
+def _by_model(title: str, unit: str, description: str, figure: str, steps: Steps = PLAIN, width: int = 8) -> Panel:
+    return Panel(title, unit, description, [Query(Q.or_zero(figure), _MODEL)], steps, width=width)
+
 
 BOARD = Dashboard(
     "chatbot-ai",
@@ -110,11 +115,11 @@ BOARD = Dashboard(
                     [Query(Q.or_zero(Q.quantile(q, m.GEN_AI_FIRST_CHUNK)), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99)],
                     rising(o.FIRST_CHUNK_WITHIN, 2 * o.FIRST_CHUNK_WITHIN),
                 ),
-                Panel(
+                _by_model(
                     "Between chunks, p95",
                     "s",
                     "Time from one chunk of a streamed answer to the next, by model.",
-                    [Query(Q.or_zero(_BY_MODEL.quantile(0.95, m.GEN_AI_CHUNK)), _MODEL)],
+                    _BY_MODEL.quantile(0.95, m.GEN_AI_CHUNK),
                     rising(0.3, 1),
                 ),
             ],
@@ -122,17 +127,17 @@ BOARD = Dashboard(
         Row(
             "Calls of the model",
             [
-                Panel(
+                _by_model(
                     "Calls by model",
                     "reqps",
                     "AI calls per second, failed ones included.",
-                    [Query(Q.or_zero(_BY_MODEL.rate(m.AI_RESPONSE_TIME)), _MODEL)],
+                    _BY_MODEL.rate(m.AI_RESPONSE_TIME),
                 ),
-                Panel(
+                _by_model(
                     "Time by model, p95",
                     "s",
                     "95 of 100 AI calls take no longer, streamed ones to their end. A dot leads to its trace.",
-                    [Query(Q.or_zero(_BY_MODEL.quantile(0.95, m.AI_RESPONSE_TIME)), _MODEL)],
+                    _BY_MODEL.quantile(0.95, m.AI_RESPONSE_TIME),
                     rising(10, 30),
                 ),
                 Panel(
@@ -159,25 +164,25 @@ BOARD = Dashboard(
                     "Mean number of tokens of an AI call. Input that grows is history that nobody cuts.",
                     [Query(Q.or_zero(_BY_TYPE.mean(m.GEN_AI_TOKENS)), _TYPE)],
                 ),
-                Panel(
+                _by_model(
                     "Cost per hour by model",
                     "currencyUSD",
                     "What an hour costs at the present rate.",
-                    [Query(Q.or_zero(f"3600 * {_BY_MODEL.rate(m.AI_COST)}"), _MODEL)],
+                    f"3600 * {_BY_MODEL.rate(m.AI_COST)}",
                     rising(10, 100),
                 ),
-                Panel(
+                _by_model(
                     "Saved per hour by the cache",
                     "currencyUSD",
                     "How much more an hour would have cost without cached answers.",
-                    [Query(Q.or_zero(f"3600 * {_BY_MODEL.rate(m.AI_COST_SAVED)}"), _MODEL)],
+                    f"3600 * {_BY_MODEL.rate(m.AI_COST_SAVED)}",
                     width=12,
                 ),
-                Panel(
+                _by_model(
                     "Calls without a price",
                     "ops",
                     "AI calls of models that the price table does not know: their cost is missing above.",
-                    [Query(Q.or_zero(_BY_MODEL.rate(m.AI_UNPRICED)), _MODEL)],
+                    _BY_MODEL.rate(m.AI_UNPRICED),
                     rising(0.001, 1),
                     width=12,
                 ),
