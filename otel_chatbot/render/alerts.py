@@ -249,7 +249,7 @@ def _stuck(signal: a.Signal) -> Alert:
     delivered = scope.over("10m").rate(c.SENT[signal])
     return Alert(
         "CollectorExportFailing",
-        f"({scope.or_zero(f'min by ({scope.labels()}) ({waiting})')}) > 0\nunless on ({scope.labels()}) {delivered} > 0",
+        f"min by ({scope.labels()}) ({waiting}) > 0\nunless on ({scope.labels()}) {delivered} > 0",
         "5m",
         o.TICKET,
         f"Nothing for users: {signal.value} do not reach their store, and wait",
@@ -262,8 +262,7 @@ def _stuck(signal: a.Signal) -> Alert:
 def _counted(name: str, specs: Mapping[a.Signal, MetricSpec], says: str, measured: str, hold: str = "0s") -> Iterator[Alert]:
     """One alert per signal. `{signal}` stands for the signal in the texts."""
     for signal, spec in specs.items():
-        scope = COLLECTORS.split(*spec.attributes).over("10m")
-        found = f"({scope.or_zero(scope.events(spec))}) > 0"
+        found = f"{COLLECTORS.split(*spec.attributes).over('10m').events(spec)} > 0"
         felt, seen = says.replace("{signal}", signal.value), measured.replace("{signal}", signal.value)
         yield Alert(name, found, hold, o.TICKET, felt, seen, "humanize", {"signal": signal.value})
 
@@ -272,7 +271,7 @@ _FULL = COLLECTORS.split(c.EXPORTER, c.DATA_TYPE)
 _COLLECTOR_ALERTS = (
     Alert(
         "CollectorQueueFilling",
-        f"({_FULL.or_zero(ratio(_FULL.value(c.QUEUE_SIZE, how='max'), _FULL.value(c.QUEUE_CAPACITY, how='max')))}) > 0.8",
+        f"{ratio(_FULL.value(c.QUEUE_SIZE, how='max'), _FULL.value(c.QUEUE_CAPACITY, how='max'))} > 0.8",
         "10m",
         o.TICKET,
         "Nothing for users yet: the collector's queue of {data_type} is nearly full",

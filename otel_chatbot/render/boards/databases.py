@@ -11,9 +11,9 @@ from ...semconv import attributes as a
 from ...semconv import collector as c
 from ...semconv import metrics as m
 from ..dashboard import Dashboard
-from ..panels import Panel, Query, Row, falling, rising, stat
+from ..panels import Panel, Query, Row, falling, rates, rising, stat
 from ..promql import CHOSEN as Q
-from ..promql import Scope, eq, ne, ratio
+from ..promql import Scope, eq, ratio
 
 _OPERATION = f"{{{a.DB_OPERATION}}}"
 _SYSTEM = f"{{{a.DB_SYSTEM}}}"
@@ -26,7 +26,8 @@ _SERVERS = Scope(window="$__rate_interval")
 
 
 def _server(title: str, unit: str, description: str, figures: Mapping[str, str]) -> Panel:
-    return Panel(title, unit, description, [Query(_SERVERS.or_zero(figure), name) for name, figure in figures.items()])
+    """A panel of a server's own figures: the expression of each by its name."""
+    return Panel(title, unit, description, [Query(figure, name) for name, figure in figures.items()])
 
 
 BOARD = Dashboard(
@@ -41,42 +42,42 @@ BOARD = Dashboard(
                     "Commands by operation",
                     "ops",
                     "MongoDB commands per second, failed ones and retries included.",
-                    [Query(Q.or_zero(_BY_OPERATION.rate(m.DB_QUERIES)), _OPERATION)],
+                    rates(Q, a.DB_OPERATION, m.DB_QUERIES),
                     stacked=True,
                 ),
                 Panel(
                     "Time by operation, p95",
                     "s",
                     "95 of 100 commands take no longer. A dot leads to its trace.",
-                    [Query(Q.or_zero(_BY_OPERATION.quantile(0.95, m.DB_QUERY_TIME)), _OPERATION)],
+                    [Query(_BY_OPERATION.quantile(0.95, m.DB_QUERY_TIME), _OPERATION)],
                     rising(0.1, 1),
                 ),
                 Panel(
                     "Time by collection, p95",
                     "s",
                     "95 of 100 commands take no longer. A collection that gets slower as it grows lacks an index.",
-                    [Query(Q.or_zero(Q.split(a.DB_COLLECTION).quantile(0.95, m.DB_QUERY_TIME)), f"{{{a.DB_COLLECTION}}}")],
+                    [Query(Q.split(a.DB_COLLECTION).quantile(0.95, m.DB_QUERY_TIME), f"{{{a.DB_COLLECTION}}}")],
                     rising(0.1, 1),
                 ),
                 Panel(
                     "Failed commands by kind",
                     "ops",
                     "Failed MongoDB commands per second.",
-                    [Query(Q.or_zero(Q.split(a.ERROR_TYPE).rate(m.DB_QUERIES, ne(a.ERROR_TYPE))), f"{{{a.ERROR_TYPE}}}")],
+                    rates(Q, a.ERROR_TYPE, m.DB_QUERIES),
                     rising(0.01, 0.1),
                 ),
                 Panel(
                     "Commands per request",
                     "none",
                     "MongoDB commands per request. A jump after a release often means a query in a loop.",
-                    [Query(Q.or_zero(ratio(Q.rate(m.DB_QUERIES), Q.rate(m.API_REQUESTS))), "commands")],
+                    [Query(ratio(Q.rate(m.DB_QUERIES), Q.rate(m.API_REQUESTS)), "commands")],
                     rising(20, 50),
                 ),
                 Panel(
                     "Time of both databases, p95",
                     "s",
                     "95 of 100 operations take no longer, as the OpenTelemetry convention measures them.",
-                    [Query(Q.or_zero(Q.split(a.DB_SYSTEM).quantile(0.95, m.DB_CLIENT_DURATION)), _SYSTEM)],
+                    [Query(Q.split(a.DB_SYSTEM).quantile(0.95, m.DB_CLIENT_DURATION), _SYSTEM)],
                     rising(0.1, 1),
                 ),
             ],
@@ -88,7 +89,7 @@ BOARD = Dashboard(
                     "Hit ratio",
                     "percentunit",
                     "Cache reads that returned a value.",
-                    Q.or_zero(_HIT_RATIO),
+                    _HIT_RATIO,
                     falling(0.2, 0.5),
                     width=4,
                     height=8,
@@ -97,7 +98,7 @@ BOARD = Dashboard(
                     "Keys",
                     "short",
                     "Keys in the cache, without this package's own.",
-                    Q.or_zero(Q.value(m.CACHE_SIZE, how="max")),
+                    Q.value(m.CACHE_SIZE, how="max"),
                     width=4,
                     height=8,
                 ),
@@ -105,14 +106,14 @@ BOARD = Dashboard(
                     "Hits and misses",
                     "ops",
                     "Cache reads per second, with a value (hits) and without one (misses).",
-                    [Query(Q.or_zero(Q.rate(m.CACHE_HITS)), "hits"), Query(Q.or_zero(Q.rate(m.CACHE_MISSES)), "misses")],
+                    [Query(Q.rate(m.CACHE_HITS), "hits"), Query(Q.rate(m.CACHE_MISSES), "misses")],
                     stacked=True,
                 ),
                 Panel(
                     "Hit ratio",
                     "percentunit",
                     "A fall after a release often means that the keys have changed.",
-                    [Query(Q.or_zero(_HIT_RATIO), "hit ratio")],
+                    [Query(_HIT_RATIO, "hit ratio")],
                     falling(0.2, 0.5),
                     most=1,
                 ),
@@ -120,7 +121,7 @@ BOARD = Dashboard(
                     "Time by operation, p95",
                     "s",
                     "95 of 100 cache operations take no longer; a pipeline is one.",
-                    [Query(Q.or_zero(_BY_OPERATION.quantile(0.95, m.CACHE_OPERATION_TIME)), _OPERATION)],
+                    [Query(_BY_OPERATION.quantile(0.95, m.CACHE_OPERATION_TIME), _OPERATION)],
                     rising(0.01, 0.1),
                     width=12,
                 ),
@@ -128,7 +129,7 @@ BOARD = Dashboard(
                     "Operations",
                     "ops",
                     "Cache operations per second.",
-                    [Query(Q.or_zero(_BY_OPERATION.rate(m.CACHE_OPERATION_TIME)), _OPERATION)],
+                    rates(Q, a.DB_OPERATION, m.CACHE_OPERATION_TIME),
                     width=12,
                 ),
             ],
@@ -142,7 +143,7 @@ BOARD = Dashboard(
                     "Used connections as a share of the most that the pool may open. Above 90 % requests begin to wait.",
                     [
                         Query(
-                            Q.or_zero(ratio(_POOLS.value(m.CONNECTION_COUNT, _USED), _POOLS.value(m.CONNECTION_MAX))),
+                            ratio(_POOLS.value(m.CONNECTION_COUNT, _USED), _POOLS.value(m.CONNECTION_MAX)),
                             _POOL_NAME,
                         )
                     ],
@@ -155,7 +156,7 @@ BOARD = Dashboard(
                     "Connections that are open, idle or used.",
                     [
                         Query(
-                            Q.or_zero(Q.split(a.DB_SYSTEM, a.CONNECTION_STATE).value(m.CONNECTION_COUNT)),
+                            Q.split(a.DB_SYSTEM, a.CONNECTION_STATE).value(m.CONNECTION_COUNT),
                             f"{_SYSTEM} {{{a.CONNECTION_STATE}}}",
                         )
                     ],
@@ -164,28 +165,28 @@ BOARD = Dashboard(
                     "Waiting for a connection",
                     "short",
                     "Requests that wait because every connection is in use.",
-                    [Query(Q.or_zero(_POOLS.value(m.CONNECTION_PENDING)), _POOL_NAME)],
+                    [Query(_POOLS.value(m.CONNECTION_PENDING), _POOL_NAME)],
                     rising(1, 10),
                 ),
                 Panel(
                     "Time until a connection is there, p95",
                     "s",
                     "95 of 100 times it takes no longer to get a connection from the pool.",
-                    [Query(Q.or_zero(_POOLS.quantile(0.95, m.CONNECTION_WAIT_TIME)), _POOL_NAME)],
+                    [Query(_POOLS.quantile(0.95, m.CONNECTION_WAIT_TIME), _POOL_NAME)],
                     rising(0.01, 0.1),
                 ),
                 Panel(
                     "Pool timeouts",
                     "ops",
                     "Waits for a connection that ended in an error, per second.",
-                    [Query(Q.or_zero(_POOLS.rate(m.CONNECTION_TIMEOUTS)), _POOL_NAME)],
+                    [Query(_POOLS.rate(m.CONNECTION_TIMEOUTS), _POOL_NAME)],
                     rising(0.001, 0.1),
                 ),
                 Panel(
                     "Time of use, p95",
                     "s",
                     "95 of 100 times a connection is given back sooner. Long use empties a pool.",
-                    [Query(Q.or_zero(_POOLS.quantile(0.95, m.CONNECTION_USE_TIME)), _POOL_NAME)],
+                    [Query(_POOLS.quantile(0.95, m.CONNECTION_USE_TIME), _POOL_NAME)],
                     rising(0.5, 2),
                 ),
             ],

@@ -27,15 +27,17 @@ _ALL_SERIES = f'{{{", ".join(Q.matchers)}, {p.NAME}!=""}}'
 
 def _signals(title: str, description: str, specs: Mapping[a.Signal, MetricSpec], attribute: str, steps: Steps) -> Panel:
     scope = _COLLECTOR.split(attribute)
-    queries = [Query(_COLLECTOR.or_zero(scope.rate(spec)), f"{signal.value} {{{attribute}}}") for signal, spec in specs.items()]
+    queries = [Query(scope.rate(spec), f"{signal.value} {{{attribute}}}") for signal, spec in specs.items()]
     return Panel(title, "ops", description, queries, steps, width=6)
 
 
 def _process(title: str, unit: str, description: str, figure: str, steps: Steps = PLAIN) -> Panel:
-    return Panel(title, unit, description, [Query(_COLLECTOR.or_zero(figure), _INSTANCE)], steps, width=6)
+    return Panel(title, unit, description, [Query(figure, _INSTANCE)], steps, width=6)
 
 
+_MIB = 1024 * 1024
 _NEVER = rising(0.001, 10)
+_WAITING = rising(32 * _MIB, 128 * _MIB)
 
 BOARD = Dashboard(
     "chatbot-telemetry",
@@ -49,7 +51,7 @@ BOARD = Dashboard(
                     "Dropped",
                     "short",
                     "Items of telemetry that were not kept, in the time that is shown.",
-                    Q.or_zero(_RANGE.increase(m.TELEMETRY_DROPPED)),
+                    _RANGE.increase(m.TELEMETRY_DROPPED),
                     rising(1, 1000),
                     width=6,
                 ),
@@ -57,15 +59,15 @@ BOARD = Dashboard(
                     "Waiting on disk",
                     "bytes",
                     "Telemetry in the apps' spools that waits for the collector.",
-                    Q.or_zero(Q.value(m.SPOOL_SIZE)),
-                    rising(32 * 1024 * 1024, 128 * 1024 * 1024),
+                    Q.value(m.SPOOL_SIZE),
+                    _WAITING,
                     width=6,
                 ),
                 stat(
                     "Series",
                     "short",
                     "Series of the chosen apps.",
-                    Q.or_zero(f"count ({_ALL_SERIES})"),
+                    f"count ({_ALL_SERIES})",
                     rising(10_000, 50_000),
                     width=6,
                 ),
@@ -81,21 +83,21 @@ BOARD = Dashboard(
                     "Dropped by reason",
                     "ops",
                     "Items of telemetry per second that were not kept.",
-                    [Query(Q.or_zero(Q.split(a.SIGNAL, a.REASON).rate(m.TELEMETRY_DROPPED)), f"{{{a.SIGNAL}}} {{{a.REASON}}}")],
+                    [Query(Q.split(a.SIGNAL, a.REASON).rate(m.TELEMETRY_DROPPED), f"{{{a.SIGNAL}}} {{{a.REASON}}}")],
                     _NEVER,
                 ),
                 Panel(
                     "Waiting on disk",
                     "bytes",
                     "Telemetry in the spool of each instance. It grows while the collector is away, and empties afterwards.",
-                    [Query(Q.or_zero(Q.split(p.INSTANCE).value(m.SPOOL_SIZE, how="max")), _INSTANCE)],
-                    rising(32 * 1024 * 1024, 128 * 1024 * 1024),
+                    [Query(Q.split(p.INSTANCE).value(m.SPOOL_SIZE, how="max"), _INSTANCE)],
+                    _WAITING,
                 ),
                 Panel(
                     "Series by metric",
                     "short",
                     "The ten metrics with the most series. A metric of an app has at most 2,000 before they are merged.",
-                    [Query(Q.or_zero(f"topk(10, count by ({p.NAME}) ({_ALL_SERIES}))"), f"{{{p.NAME}}}")],
+                    [Query(f"topk(10, count by ({p.NAME}) ({_ALL_SERIES}))", f"{{{p.NAME}}}")],
                     rising(1000, 2000),
                 ),
             ],
@@ -123,7 +125,7 @@ BOARD = Dashboard(
                     "How full the queues are. A full one means that the store behind it does not answer.",
                     [
                         Query(
-                            _COLLECTOR.or_zero(ratio(_BY_EXPORTER.value(c.QUEUE_SIZE), _BY_EXPORTER.value(c.QUEUE_CAPACITY))),
+                            ratio(_BY_EXPORTER.value(c.QUEUE_SIZE), _BY_EXPORTER.value(c.QUEUE_CAPACITY)),
                             f"{{{c.EXPORTER}}} {{{c.DATA_TYPE}}}",
                         )
                     ],
@@ -136,7 +138,7 @@ BOARD = Dashboard(
                     "bytes",
                     "Memory of the collector's process; its limiter refuses at 80 % of the container's.",
                     _BY_INSTANCE.value(c.MEMORY),
-                    rising(512 * 1024 * 1024, 1024 * 1024 * 1024),
+                    rising(512 * _MIB, 1024 * _MIB),
                 ),
                 _process(
                     "Processor",
