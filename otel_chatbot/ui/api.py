@@ -13,12 +13,11 @@ from urllib.parse import unquote
 
 from . import bounds
 from .queries import conversations, figures, logs, traces, turns
-from .queries.common import Json
+from .queries.common import NEWEST, Json
 from .store import Store
 
 Parameters = Mapping[str, str]
 _W = TypeVar("_W", conversations.WantedConversations, traces.WantedTraces, logs.WantedLogs)
-_NEWEST: Final = 2**63 - 1
 
 
 class Api:
@@ -95,7 +94,7 @@ def _number(asked: Parameters, name: str, default: float) -> float:
 
 def _whole(asked: Parameters, name: str, default: int) -> int:
     text = asked.get(name, "")
-    return min(int(text), _NEWEST) if text.isascii() and text.isdigit() and len(text) < 20 else default
+    return min(int(text), NEWEST) if text.isascii() and text.isdigit() and len(text) < 20 else default
 
 
 _READ: Final[dict[type, Callable[[Parameters, str, Any], Any]]] = {str: _text, bool: _flag, float: _number, int: _whole}

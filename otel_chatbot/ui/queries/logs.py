@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final
 
-from .common import LOG, LOG_TEXT, LOOKED_AT, PAGE, Json, Match, hits, log, match, milliseconds, resources
+from .common import LOG, LOG_TEXT, LOOKED_AT, NEWEST, PAGE, Json, Match, hits, log, match, milliseconds, resources
 
 _ROWS: Final = 2 * PAGE
-_NEWEST: Final = 2**63 - 1
 _WARNING, _ERROR = 13, 17
 
 
@@ -26,7 +25,7 @@ class WantedLogs:
     level: int = 0
     logger: str = ""
     trace: str = ""
-    before: int = _NEWEST
+    before: int = NEWEST
     after: int = 0
 
 

@@ -11,13 +11,12 @@ from typing import Any, Final
 
 import orjson
 
-from .common import LOG, LOOKED_AT, PAGE, SPAN, SPAN_TEXT, Json, Match, hits, log, match, milliseconds, resources, span
+from .common import LOG, LOOKED_AT, NEWEST, PAGE, SPAN, SPAN_TEXT, Json, Match, hits, log, match, milliseconds, resources, span
 
 _MOST_SPANS: Final = 5_000
 """Spans of one trace that are shown."""
 _MOST_RECORDS: Final = 2_000
 _ROW: Final = "id, hex(trace), start, end, name, code, status, route, conversation, error, resource"
-_NEWEST: Final = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class WantedTraces:
     attribute: str = ""
     value: str = ""
     """What some span of the trace has as that attribute; empty: anything."""
-    before: int = _NEWEST
+    before: int = NEWEST
 
 
 def traces(db: sqlite3.Connection, wanted: WantedTraces) -> Json:
