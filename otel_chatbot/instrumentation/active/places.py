@@ -160,8 +160,10 @@ def _opened_session() -> object:
 
 def _parsed_json(request: Request) -> object:
     """The body as the app has parsed it, or from the bytes that it has read; None if the app has not read the body."""
-    parsed = next((value for value in request._cached_json if value is not Ellipsis), None)
-    if parsed is None:
+    loud, silent = request._cached_json
+    parsed = silent if loud is Ellipsis else loud
+    if parsed is Ellipsis or parsed is None:
+        parsed = None
         data = vars(request).get("_cached_data", b"")  # the app took the bytes and parsed them itself
         if 0 < len(data) <= _LARGEST_JSON and request.is_json:
             parsed = request.get_json(silent=True)
