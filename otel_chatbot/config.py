@@ -55,6 +55,9 @@ _CONVERSATION_PLACES = (
 )
 
 
+_CAPTURING = frozenset({"span_only", "span_and_event", "true"})
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """Every setting of the package; see each field's brief. Standard `OTEL_*` variables are read by OpenTelemetry itself."""
@@ -119,6 +122,14 @@ class Settings:
         (), "further addresses of models: `host[:port][/path]=provider[:protocol]`, several separated by commas", _parsing.items
     )
     server_timing: bool = setting(False, "tell the browser the trace of each answer in a Server-Timing header", _parsing.flag)
+    feedback_key: str = setting(
+        "", "key that signs the ids of answers, the same for all machines; empty: a key of the run, so that ids end with it",
+        _parsing.key, secret=True,
+    )  # fmt: skip
+    feedback_lifetime: float = setting(90 * 86400.0, "time for which an answer can be rated, in seconds", _parsing.seconds)
+    feedback_header: str = setting(
+        "", "header of an answer that tells its id, such as X-Answer-Id; empty: none", _parsing.header
+    )
     redact_keys: tuple[str, ...] = setting((), "further key names whose values are masked", _parsing.items)
     redact_patterns: tuple[str, ...] = setting(
         (), "further regular expressions whose matches are masked, separated by ;;", _parsing.patterns
@@ -127,6 +138,10 @@ class Settings:
     multiproc_dir: str = setting("", "folder that the workers of one app share; empty: found by itself")
     spool_dir: str = setting("", "folder of the durable export; empty: <LOG_DIR>/spool")
     spool_max_bytes: int = setting(256 * MIB, "size of the spool, in bytes", _parsing.size)
+    ledger_file: str = setting(
+        "",
+        "file of what must survive a restart, such as who has rated what, if REDIS_URL is not set; empty: <LOG_DIR>/ledger.sqlite",
+    )
     shutdown_timeout: float = setting(5.0, "budget of the whole shutdown, in seconds", _parsing.seconds)
 
     runbooks: str = setting(
@@ -180,6 +195,11 @@ class Settings:
         return self.environment == "production"
 
     @property
+    def captures(self) -> bool:
+        """Whether what people write may be kept: prompts and answers on spans, comments on events."""
+        return self.message_content.lower() in _CAPTURING if self.message_content else self.capture_content
+
+    @property
     def trace_path(self) -> str:
         """Where traces go when no OTLP endpoint is set."""
         return self.trace_file or os.path.join(self.log_dir, "traces.otlp.jsonl")
@@ -188,6 +208,11 @@ class Settings:
     def spool_path(self) -> str:
         """Folder of the durable export."""
         return self.spool_dir or os.path.join(self.log_dir, "spool")
+
+    @property
+    def ledger_path(self) -> str:
+        """Where figures that survive a restart are kept when there is no Redis."""
+        return self.ledger_file or os.path.join(self.log_dir, "ledger.sqlite")
 
     def changed(self) -> dict[str, str]:
         """The settings that differ from their defaults, by environment name, secrets masked."""

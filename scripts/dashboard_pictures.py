@@ -1,10 +1,10 @@
-"""Pictures of the dashboards for the README: their own panels, asked of a real Prometheus, drawn by Chromium.
+"""Pictures of the dashboards for the README: their panels with data of a real Prometheus, drawn by Chromium.
 
     python scripts/dashboard_pictures.py [--minutes 5] [--to docs/images] [chatbot-overview ...]
     python scripts/dashboard_pictures.py --prometheus http://localhost:9090        (an existing one)
 
-Grafana itself is not used: this draws the same JSON (titles, places, units, thresholds, legends) with lines of its own, so that
-the figures are real and the looks are near. Without --prometheus it starts the example chatbot, the collector and Prometheus
+Grafana itself is not used: this script draws the same JSON (titles, places, units, thresholds, legends), so the figures are
+real and the look is similar. Without --prometheus it starts the example chatbot, the collector and Prometheus
 as the tests do, and lets some people chat for a while. Needs the requirements of the tests.
 """
 
@@ -31,7 +31,7 @@ from support import promql  # noqa: E402
 from support.browser import page  # noqa: E402
 
 COLUMN, LINE, GAP = 58, 30, 8
-"""Pixels of a 24th of the page, of a row of Grafana's grid, and between panels."""
+"""Pixels: the width of a 24th of the page, the height of a row of Grafana's grid, and the gap between panels."""
 COLORS = ("#5794f2", "#73bf69", "#fade2a", "#ff9830", "#f2495c", "#b877d9", "#8ab8ff", "#96d98d", "#ffcb7d", "#ff7383")
 PICTURED = ("chatbot-overview", "chatbot-ai", "chatbot-databases", "chatbot-telemetry")
 NAMED = {"green": "#73bf69", "orange": "#ff9830", "red": "#f2495c"}
@@ -50,17 +50,21 @@ th { color: #6e9fff; font-weight: 500; } svg text { fill: #8e8ea0; font-size: 10
 
 
 class Api:
-    """A Prometheus server's API, asked over one span of time."""
+    """The API of a Prometheus server, for one span of time."""
 
     def __init__(self, url: str, minutes: float, window: str) -> None:
         self.url, self.end, self.window = url.rstrip("/"), time.time(), window
         self.start = self.end - 60 * minutes
         self.step = max(1, int(60 * minutes / 200))
 
-    def ask(self, expr: str, *, at_once: bool) -> list[dict[str, Any]]:
-        """Return the series of an expression: their labels, and points of time and value."""
+    def ask(self, expr: str, *, at_once: bool, since: str = "") -> list[dict[str, Any]]:
+        """Return the series of an expression: their labels, and points of time and value; `since` is `now/d` or `now/M`."""
         seconds = int(self.end - self.start)
-        text = promql.substituted(expr, __rate_interval=self.window, __range=f"{seconds}s")
+        if since:
+            now = time.localtime(self.end)
+            begun = time.mktime((now.tm_year, now.tm_mon, now.tm_mday if since == "now/d" else 1, 0, 0, 0, 0, 0, -1))
+            seconds = int(self.end - begun)
+        text = promql.substituted(expr, __rate_interval=self.window, __range=f"{seconds}s", __range_s=str(seconds))
         if at_once:
             found = self._get("query", query=text, time=self.end)
             return [{"metric": one["metric"], "values": [one["value"]]} for one in found]
@@ -72,7 +76,7 @@ class Api:
 
 
 def shown(value: float, unit: str) -> str:
-    """Write a value as its unit asks; Grafana's units that the dashboards use."""
+    """Format a value for its unit, one of Grafana's that the dashboards use."""
     if unit == "percentunit":
         return f"{value * 100:.3g}%"
     if unit == "s":
@@ -105,8 +109,7 @@ def legend_of(target: dict[str, Any], metric: dict[str, str]) -> str:
     text = target["legendFormat"]
     for name, value in metric.items():
         text = text.replace(f"{{{{{name}}}}}", value)
-    text = " ".join(part for part in text.split() if not part.startswith("{{"))
-    return text or "none"
+    return " ".join(part for part in text.split() if not part.startswith("{{"))
 
 
 class Drawing:
@@ -120,25 +123,31 @@ class Drawing:
         self.series = [
             (legend_of(target, one["metric"]), one)
             for target in panel["targets"]
-            for one in api.ask(target["expr"], at_once=at_once)
+            for one in api.ask(target["expr"], at_once=at_once, since=panel.get("timeFrom", ""))
         ]
 
     def html(self) -> str:
         """Draw it by its kind."""
         kind = self.panel["type"]
-        draw = {"stat": self.stat, "table": self.table, "state-timeline": self.states, "timeseries": self.lines}[kind]
+        draw = {
+            "stat": self.stat,
+            "table": self.table,
+            "state-timeline": self.states,
+            "timeseries": self.lines,
+            "heatmap": self.heat,
+        }[kind]
         return f"<h2>{html.escape(self.panel['title'])}</h2>{draw()}"
 
     def stat(self) -> str:
         """Draw one number."""
         if not self.series:
-            return "<div class=big>No data</div>"
+            return f"<div class=big>{html.escape(self.defaults.get('noValue', 'No data'))}</div>"
         value = float(self.series[0][1]["values"][-1][1])
         text = self.name_of(value) or shown(value, self.unit)
         return f'<div class=big style="color:{color_of(value, self.steps)}">{html.escape(text)}</div>'
 
     def name_of(self, value: float) -> str:
-        """Return what a value is called, if it has a name."""
+        """Return the name that the panel gives to a value, if any."""
         for mapping in self.defaults["mappings"]:
             if f"{value:g}" in mapping["options"]:
                 return mapping["options"][f"{value:g}"]["text"]
@@ -173,8 +182,41 @@ class Drawing:
                 fill = color_of(float(value), self.steps)
                 parts.append(f'<rect x="{x:.1f}" y="{y}" width="{wide:.1f}" height="{bar}" fill="{fill}" opacity="0.8"/>')
             last = self.name_of(float(one["values"][-1][1]))
-            parts.append(f'<text x="{left + 10}" y="{y + bar / 2 + 4}" style="fill:#111">{html.escape(last)}</text>')
+            begun = left + (one["values"][0][0] - self.api.start) / (self.api.end - self.api.start) * (width - left - 12)
+            parts.append(f'<text x="{begun + 10:.1f}" y="{y + bar / 2 + 4}" style="fill:#111">{html.escape(last)}</text>')
         return f'<svg width="{width}" height="{len(self.series) * 44 + 16}">{"".join(parts)}</svg>'
+
+    def heat(self) -> str:
+        """Draw a column of cells for each time: the fuller a bucket, the brighter its cell."""
+        width, height = self.size()
+        left, right, top, bottom = 76, 10, 6, 52
+        edges = sorted((float(one["metric"]["le"]), dict(one["values"])) for _, one in self.series)
+        cells: list[tuple[int, float, float]] = []
+        for at in sorted({at for _, values in edges for at in values}):
+            below = 0.0
+            for index, (_, values) in enumerate(edges):
+                until = float(values.get(at, below))
+                cells.append((index, at, max(0.0, until - below)))
+                below = max(below, until)
+        most = max((count for *_, count in cells), default=0.0) or 1.0
+        tall = (height - top - bottom) / max(1, len(edges))
+        wide = self.api.step / (self.api.end - self.api.start) * (width - left - right)
+        parts = []
+        for index, at, count in cells:
+            if count > 1e-9:
+                x = left + (at - self.api.start) / (self.api.end - self.api.start) * (width - left - right)
+                y = top + (len(edges) - 1 - index) * tall
+                shade = f'fill="#ff9830" opacity="{0.15 + 0.85 * math.sqrt(count / most):.2f}"'
+                parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{tall - 1:.1f}" {shade}/>')
+        for index, (edge, _) in enumerate(edges):
+            if index % 3 == 2 and math.isfinite(edge):
+                y = top + (len(edges) - 1 - index) * tall + 4
+                parts.append(f'<text x="{left - 6}" y="{y:.1f}" text-anchor="end">{shown(edge, "s")}</text>')
+        for part in range(4):
+            at = self.api.start + (self.api.end - self.api.start) * part / 4
+            x = left + (width - left - right) * part / 4
+            parts.append(f'<text x="{x}" y="{height - bottom + 16}">{time.strftime("%H:%M:%S", time.localtime(at))}</text>')
+        return f'<svg width="{width}" height="{height}">{"".join(parts)}</svg>' if cells else "<div class=big>No data</div>"
 
     def lines(self) -> str:
         """Draw lines over time, a legend below them."""
@@ -277,7 +319,7 @@ QUESTIONS = (
 
 
 def chat_for(pipeline: Any, minutes: float) -> None:
-    """Let some people chat: streamed and whole, new questions and old ones, now and then a failure."""
+    """Let some people chat: streamed and whole answers, new questions and repeated ones, and a few failures."""
     end = time.monotonic() + 60 * minutes
     chance = random.Random(7)
 
@@ -302,7 +344,7 @@ def chat_for(pipeline: Any, minutes: float) -> None:
 
 
 def run_and_photograph(minutes: float, wanted: list[str], folder: Path) -> None:
-    """Start everything, chat, and draw what came of it."""
+    """Start everything, chat, and draw the dashboards."""
     from support.pipeline import Pipeline
     from support.servers import MongoServer, RedisServer
 

@@ -15,6 +15,7 @@ SMALL = {
     "distro/delivery/tls.py": "requests is imported with the first post alone",
     "distro/delivery/otlp_values.py": "three rooms of distro/ need it, none of them the others",
     "instrumentation/flask/probes.py": "imported where Flask is not installed",
+    "instrumentation/genai/transports/requests.py": "a file per library, which is imported with that library alone",
     "logs/escapes.py": "the one place that knows control characters, for formatters and console alike",
     "metrics/chatbot.py": "written by `otel-chatbot render`",
     "render/dashboards.py": "the boards import what it would be joined to",
@@ -24,6 +25,7 @@ SMALL = {
 """Files under `LEAST` lines, each with the reason why it is no part of its neighbour."""
 LARGE = {
     "render/alerts.py": "one table, a row per alert",
+    "semconv/metrics.py": "one table, a row per metric",
 }
 """Files over `MOST` lines, each with the reason why it is one."""
 DATA = {f"semconv/{name}.py" for name in ("attributes", "collector", "logs", "metrics", "operations", "prometheus")}

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from ..._clock import monotonic
+from ...metrics.shared.notes import shared_key
 from ...metrics.shared.run import write_all
 from ...semconv.logs import PACKAGE_LOGGER
 
@@ -32,6 +33,7 @@ LIMIT: Final = 65_536
 _SLOT: Final = struct.Struct("=8sd")
 _SUFFIX: Final = ".ids"
 _KEY_FILE: Final = "ids.key"
+_MOST_DIGESTS: Final = 4096
 
 _logger = logging.getLogger(PACKAGE_LOGGER)
 
@@ -87,6 +89,7 @@ class ActiveIds:
             inherited.close()
         self._lock = threading.RLock()
         self._seen: OrderedDict[bytes, _LastSeen] = OrderedDict()
+        self._digests: dict[str, bytes] = {}
         self._free: list[int] = []
         self._slots = 0
         self._file: _Slots | None = None
@@ -100,7 +103,7 @@ class ActiveIds:
         with self._lock:
             if not self._key:
                 self._open()
-            digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=self._key).digest()
+            digest = self._digests.get(text) or self._digest(text)
             sight = self._seen.get(digest)
             if sight is None:
                 self._forget_old(now)
@@ -110,6 +113,14 @@ class ActiveIds:
                 self._seen.move_to_end(digest)
             self._publish(sight.slot, digest, now)
         return digest
+
+    def _digest(self, text: str) -> bytes:
+        """The digest of an id, which is remembered: most requests are of somebody who was here a moment ago."""
+        if len(self._digests) >= _MOST_DIGESTS:
+            self._digests.clear()
+        found = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=self._key).digest()
+        self._digests[text] = found
+        return found
 
     def count(self, now: float | None = None) -> int:
         """How many distinct ids were seen within the window, by this process and the others of its run."""
@@ -142,7 +153,7 @@ class ActiveIds:
         self._folder = self._find_folder()
         if self._folder is not None:
             try:
-                self._key = _shared_key(self._folder)
+                self._key = shared_key(self._folder, _KEY_FILE)
                 self._name = f"{self._kind}-{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
                 self._file = _Slots(self._folder / self._name)
             except OSError as error:
@@ -193,21 +204,6 @@ def published(folder: Path, kind: str, since: float) -> int:
 def _digests(data: bytes, since: float) -> set[bytes]:
     whole = len(data) - len(data) % _SLOT.size
     return {digest for digest, seen in _SLOT.iter_unpack(data[:whole]) if seen > max(since, 0.0)}
-
-
-def _shared_key(folder: Path) -> bytes:
-    """The key of a run: made by its first process, read by all."""
-    path = folder / _KEY_FILE
-    with contextlib.suppress(FileNotFoundError):
-        return path.read_bytes()
-    beside = folder / f"{_KEY_FILE}.{os.getpid()}-{secrets.token_hex(4)}"
-    beside.write_bytes(secrets.token_bytes(32))
-    try:
-        with contextlib.suppress(FileExistsError):
-            os.link(beside, path)
-    finally:
-        beside.unlink()
-    return path.read_bytes()
 
 
 def _lives(path: Path) -> bool:

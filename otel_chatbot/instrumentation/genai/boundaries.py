@@ -19,7 +19,7 @@ from ..._guard import report
 from ...metrics import record
 from ...semconv.attributes import GenAiProvider
 from ..common.patching import Method, Patches
-from . import call as genai_call
+from . import blocks
 from .call import Call
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def enter(client: Client = NOBODY) -> Boundary | None:
     try:
         if _current.get() is not None or record.is_own_traffic():
             return None
-        if genai_call.entered() is not None and genai_call.current() is not None:
+        if blocks.entered() is not None and blocks.current() is not None:
             return None
         return Boundary(client)
     except Exception as fault:

@@ -7,43 +7,35 @@ span: all figures are right when nothing is sampled.
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
+from contextvars import copy_context
 from typing import Any, Final
-
-from opentelemetry import context as otel_context
-from opentelemetry import trace
 
 from ..._clock import perf_counter
 from ..._guard import never_raise, report
 from ...metrics import deduplication, record
-from ...metrics.series import HistogramSeries, current_context, get_current
+from ...metrics.series import HistogramSeries, current_context
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ..common import chat_turn, savings, seen
 from ..common.savings import Model
-from . import cost, figures
+from . import blocks, cost, figures
 from . import spans as genai_spans
+from .blocks import Block
 from .cost import Usage
 from .protocols.answer import Answer
 from .protocols.protocol import ModelRequest, asks_of_a_user, characters
 from .recognise import Place
 
-_CHARACTERS_A_TOKEN: Final = 4
-"""The usual estimate for English text."""
-_LONGEST_TOKEN: Final = 8
-"""Chunks with more characters than this, on average, hold more than one token each."""
 BROKEN: Final = "InvalidAnswer"
 """The kind of failure of an answer that is not what its protocol says, where no client has said so by an exception."""
 
 _abandoned: deque[Call] = deque()
-_current: ContextVar[Call | None] = ContextVar("otel_chatbot_ai_call", default=None)
 
 
-class Call:
+class Call(Block):
     """A call of a model. Ends once: by `end`, whoever calls it first."""
 
     answer: Answer | None = None
@@ -54,7 +46,9 @@ class Call:
     """A failure that the answer itself tells of."""
     _chunks = _characters = 0
     _first_chunk = _last_chunk = 0.0
-    _ended = _left = False
+    _ended = False
+    _rated: chat_turn.ModelAnswer | None = None
+    """What the user may rate, in a request."""
 
     def __init__(
         self,
@@ -68,8 +62,8 @@ class Call:
         """Begin a call. `started`: on the clock `perf_counter`, if not now. `spans`: false where another tool makes its span."""
         if _abandoned:
             end_abandoned()
-        if _current.get() is not None:
-            current()  # so that nothing begins inside a block that has ended
+        if blocks.entered() is not None:
+            blocks.current()  # so that nothing begins inside a block that has ended
         scope = deduplication.current()  # where no request runs, it is made here rather than in the copy below
         self.provider = provider
         self.asked = asked
@@ -78,48 +72,15 @@ class Call:
         self._place = place
         self._asks = Model(provider, asked.model)
         self._turn = turn = chat_turn.running(scope)
+        self.span = genai_spans.start(provider, asked, place) if spans else None
         if turn is not None:
             turn.calls += 1
             if self.operation is not a.GenAiOperation.EMBEDDINGS:
                 turn.model = self._asks
-        self.span = genai_spans.start(provider, asked, place) if spans else None
+                rated = genai_spans.theirs() if self.span is None else self.span.get_span_context()
+                turn.answer = self._rated = chat_turn.ModelAnswer(rated, asked.model)
         self._context = copy_context()  # the request's scope, also where a stream ends outside of it
         self.started = started or perf_counter()
-
-    def enter(self) -> None:
-        """From here to `leave_block` the model is being asked: the call's span is the current one."""
-        context = get_current()
-        self._outer = None if _current.get() is None else current(), context
-        _current.set(self)
-        if self.span is None:
-            self._inside = context
-        else:
-            self._inside = trace.set_span_in_context(self.span, context)
-            otel_context.attach(self._inside)
-
-    def leave_block(self) -> None:
-        """Undo `enter`. Where this is not the place (a generator closed in another thread), `current` will undo it there."""
-        self._left = True
-        if _current.get() is self:
-            self._step_out()
-        if _current.get() is not None:
-            current()
-
-    def _step_out(self) -> None:
-        outer, context = self._outer
-        _current.set(outer)
-        if get_current() is not context:
-            otel_context.attach(context)
-
-    @contextmanager
-    def around(self) -> Iterator[None]:
-        """A block around attempts that join the call: its span is the current one; who asks for the call finds none."""
-        token = None if self.span is None else otel_context.attach(trace.set_span_in_context(self.span))
-        try:
-            yield
-        finally:
-            if token is not None:
-                otel_context.detach(token)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -167,6 +128,8 @@ class Call:
     def _read(self, answer: Answer) -> None:
         self.response_model = answer.model or self.response_model
         self.usage = answer.usage or self.usage
+        if self._rated is not None:
+            self._rated.response_id = answer.id or ""
         if answer.failure is not None:
             self.failure = answer.failure
         elif answer.broken and self.failure is None:
@@ -209,9 +172,7 @@ class Call:
         """Estimate the tokens of an answer of which something arrived, where the model has not told them."""
         if not self._chunks:
             return False
-        few = self._characters <= _LONGEST_TOKEN * self._chunks
-        output = self._chunks if few else math.ceil(self._characters / _CHARACTERS_A_TOKEN)
-        self.usage = Usage(math.ceil(characters(self.asked.said) / _CHARACTERS_A_TOKEN), output)
+        self.usage = cost.estimate(characters(self.asked.said), self._characters, self._chunks)
         return True
 
     def _measure(self, elapsed: float) -> None:
@@ -275,21 +236,6 @@ class Call:
     def has_ended(self) -> bool:
         """Whether the call is over."""
         return self._ended
-
-
-entered: Final[Callable[[], Call | None]] = _current.get
-"""The call whose block was entered last, for a quick look: `current` says whether it is still the one."""
-
-
-def current() -> Call | None:
-    """The call in whose block this code runs. Blocks that a generator left elsewhere are left here too."""
-    call = _current.get()
-    while call is not None and call._left and get_current() is call._inside:
-        call._step_out()
-        call = _current.get()
-    while call is not None and call._left:
-        call = call._outer[0]
-    return call
 
 
 def end_abandoned() -> None:

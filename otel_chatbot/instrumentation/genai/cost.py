@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,6 +23,10 @@ from ... import config
 from ...semconv.logs import PACKAGE_LOGGER
 
 _MILLION: Final = Decimal(1_000_000)
+_CHARACTERS_A_TOKEN: Final = 4
+"""The usual estimate for English text."""
+_LONGEST_TOKEN: Final = 8
+"""Chunks with more characters than this, on average, hold more than one token each."""
 _IDS: Final = {"x_ai": "x-ai"}
 """The library's name of a provider, where it does not know the conventions'."""
 _MOST_KEPT: Final = 1024
@@ -42,6 +47,12 @@ class Usage:
     output: int = 0
     cached: int = 0
     written: int = 0
+
+
+def estimate(asked: int, answered: int, chunks: int) -> Usage:
+    """The tokens of an answer whose model has not told them: from the characters of question and answer, and the chunks it came in."""
+    few = answered <= _LONGEST_TOKEN * chunks
+    return Usage(math.ceil(asked / _CHARACTERS_A_TOKEN), chunks if few else math.ceil(answered / _CHARACTERS_A_TOKEN))
 
 
 class Price(NamedTuple):

@@ -14,8 +14,7 @@ import orjson
 
 from ..._guard import never_raise, report
 from ...metrics import record
-from . import boundaries, decoding, others, runs, spans, unseen
-from . import call as genai_call
+from . import blocks, boundaries, decoding, others, runs, spans, unseen
 from .call import Call
 from .framing import Framing, Splitter, framing_of, splitter
 from .protocols.answer import Answer, dict_of
@@ -38,7 +37,7 @@ def begin(place: Place, body: Callable[[], bytes | Body | None]) -> WireCall | N
     if not protocols:
         unseen.look(place, body)
         return None
-    if record.is_own_traffic() or (genai_call.entered() is not None and genai_call.current() is not None):
+    if record.is_own_traffic() or (blocks.entered() is not None and blocks.current() is not None):
         return None
     boundary = boundaries.current()
     hint = None

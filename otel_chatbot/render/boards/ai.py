@@ -8,16 +8,28 @@ from __future__ import annotations
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from .. import objectives as o
-from ..dashboard import Dashboard
-from ..panels import Panel, Query, Row, rising, stat
+from ..dashboard import MODELS, Dashboard
+from ..panels import Panel, Query, Row, falling, rising, stat
 from ..promql import CHOSEN as Q
-from ..promql import eq, ne, ratio
+from ..promql import CHOSEN_MODELS, eq, like, ne, ratio
 
 _RANGE = Q.over("$__range")
+_MODELS = CHOSEN_MODELS.over("$__range")
+_SPENT = _MODELS.increase(m.AI_COST)
 _MODEL = f"{{{a.GEN_AI_REQUEST_MODEL}}}"
 _TYPE = f"{{{a.GEN_AI_TOKEN_TYPE}}}"
-_BY_MODEL = Q.split(a.GEN_AI_REQUEST_MODEL)
-_BY_TYPE = Q.split(a.GEN_AI_TOKEN_TYPE)
+_BY_MODEL = CHOSEN_MODELS.split(a.GEN_AI_REQUEST_MODEL)
+_BY_TYPE = CHOSEN_MODELS.split(a.GEN_AI_TOKEN_TYPE)
+
+_RATED = CHOSEN_MODELS.split(a.RATING, a.GEN_AI_REQUEST_MODEL, a.RELEASE)
+"""Each instance says the same of ratings: one of them is asked."""
+_LIKED = like(a.RATING, "|".join(a.LIKED))
+
+
+def _ratings(by: str, *matchers: str) -> str:
+    """How many answers are rated, the figures of an attribute apart."""
+    return f"sum by ({Q.split(by).labels()}) ({_RATED.value(m.FEEDBACK, *matchers, how='max')})"
+
 
 BOARD = Dashboard(
     "chatbot-ai",
@@ -39,21 +51,22 @@ BOARD = Dashboard(
                     "Cost",
                     "currencyUSD",
                     "Cost of AI calls, by a dated price table.",
-                    _RANGE.increase(m.AI_COST),
+                    _SPENT,
                     width=4,
                 ),
                 stat(
                     "Cost of an answer",
                     "currencyUSD",
                     "Cost of AI calls for each message of the assistant, cached ones too.",
-                    ratio(_RANGE.increase(m.AI_COST), _RANGE.increase(m.MESSAGES_RECEIVED)),
+                    ratio(_SPENT, _RANGE.increase(m.MESSAGES_RECEIVED)),
                     width=4,
                 ),
                 stat(
                     "Failed AI calls",
                     "percentunit",
                     "The share of AI calls that failed.",
-                    "1 - " + ratio(_RANGE.increase(m.AI_RESPONSE_TIME, eq(a.ERROR_TYPE)), _RANGE.increase(m.AI_RESPONSE_TIME)),
+                    "1 - "
+                    + ratio(_MODELS.increase(m.AI_RESPONSE_TIME, eq(a.ERROR_TYPE)), _MODELS.increase(m.AI_RESPONSE_TIME)),
                     rising(0.01, 0.05),
                     width=4,
                 ),
@@ -105,7 +118,7 @@ BOARD = Dashboard(
                     "Until the first chunk",
                     "s",
                     f"Time until a streamed answer begins. The promise: {o.LATENCY.promise}.",
-                    [Query(Q.quantile(q, m.GEN_AI_FIRST_CHUNK), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99)],
+                    [Query(CHOSEN_MODELS.quantile(q, m.GEN_AI_FIRST_CHUNK), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99)],
                     rising(o.FIRST_CHUNK_WITHIN, 2 * o.FIRST_CHUNK_WITHIN),
                 ),
                 Panel(
@@ -124,7 +137,7 @@ BOARD = Dashboard(
                     "Calls by model",
                     "reqps",
                     "AI calls per second, failed ones included.",
-                    [Query(Q.each(a.GEN_AI_REQUEST_MODEL).rate(m.AI_RESPONSE_TIME), _MODEL)],
+                    [Query(CHOSEN_MODELS.each(a.GEN_AI_REQUEST_MODEL).rate(m.AI_RESPONSE_TIME), _MODEL)],
                 ),
                 Panel(
                     "Time by model, p95",
@@ -137,14 +150,58 @@ BOARD = Dashboard(
                     "Failed calls by kind",
                     "ops",
                     "Failed AI calls per second, by the kind of error.",
-                    [Query(Q.each(a.ERROR_TYPE).rate(m.AI_RESPONSE_TIME), f"{{{a.ERROR_TYPE}}}")],
+                    [Query(CHOSEN_MODELS.each(a.ERROR_TYPE).rate(m.AI_RESPONSE_TIME), f"{{{a.ERROR_TYPE}}}")],
                     rising(0.05, 0.5),
+                ),
+            ],
+        ),
+        Row(
+            "What users think of the answers",
+            [
+                Panel(
+                    "Answers by rating",
+                    "short",
+                    "How many answers are rated how, each once per user by the present rating. It goes on after a restart.",
+                    [Query(_ratings(a.RATING), f"{{{a.RATING}}}")],
+                    stacked=True,
+                ),
+                Panel(
+                    "Liked, by release",
+                    "percentunit",
+                    "The share of ratings that are good: thumbs up, four and five stars, 0.6 and more. By the release that gave the answer.",
+                    [
+                        Query(
+                            ratio(f"({_ratings(a.RELEASE, _LIKED)} or 0 * {_ratings(a.RELEASE)})", _ratings(a.RELEASE)),
+                            f"{{{a.RELEASE}}}",
+                        )
+                    ],
+                    falling(0.5, 0.7),
+                    most=1,
+                ),
+                Panel(
+                    "Ratings that were not taken",
+                    "ops",
+                    "Per second, by reason: ids that were changed, belong to another app or are too old; clients that send too many.",
+                    [Query(Q.each(a.FEEDBACK_REASON).rate(m.FEEDBACK_REFUSED), f"{{{a.FEEDBACK_REASON}}}")],
+                    rising(0.1, 1),
                 ),
             ],
         ),
         Row(
             "Tokens and cost",
             [
+                stat("Cost today", "currencyUSD", "Cost of AI calls since midnight.", _SPENT, width=8, since="now/d"),
+                stat(
+                    "Cost this month", "currencyUSD", "Cost of AI calls since the month began.", _SPENT, width=8, since="now/M"
+                ),
+                stat(
+                    "Cost of the whole month",
+                    "currencyUSD",
+                    "What this month will have cost if it goes on as it has since it began.",
+                    f"{_SPENT} / $__range_s * 86400 * days_in_month()",
+                    width=8,
+                    since="now/M",
+                ),
                 Panel(
                     "Tokens by type",
                     "short",
@@ -182,5 +239,6 @@ BOARD = Dashboard(
             ],
         ),
     ],
+    (MODELS,),
 )
 """Chats and AI."""
