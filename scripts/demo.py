@@ -3,7 +3,7 @@
     python scripts/demo.py [--port 5000]        (or: make demo PORT=5000)
 
 It makes a virtual environment in .demo/, installs, starts what is not there already (MONGODB_URI, REDIS_URL and a model's key
-are used where they are set; MODEL_CLIENT says which client asks the model), prints the addresses, and ends all that it started
+are used where they are set; MODEL_CLIENT says which client asks the model; VIEWER_PORT, where the viewer listens), prints the addresses, and ends all that it started
 on Ctrl-C. What was said in chats is kept in .demo/ between runs. Needs Python 3.10 or newer and nothing else; the standard
 library is all it imports.
 """
@@ -47,6 +47,7 @@ class Demo:
         self.env = dict(os.environ)
         self.env.setdefault("OTEL_SERVICE_NAME", "chatbot")
         self.env.setdefault("CHATBOT_OTEL_LOG_DIR", str(LOGS))
+        self.env.setdefault("CHATBOT_OTEL_FEEDBACK_HEADER", "X-Answer-Id")  # the page shows thumbs under each answer
         self.env.setdefault("OTEL_BSP_SCHEDULE_DELAY", "500")  # milliseconds: somebody is looking
         self.env["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1"]))
         self.env.update(
@@ -127,7 +128,7 @@ class Demo:
 
     def viewer(self) -> Child:
         """Start the viewer on what the chatbot will write and count; both start at the same time."""
-        self.viewer_port = VIEWER_PORT if not listens(VIEWER_PORT) else int(free_port())
+        self.viewer_port = int(os.environ.get("VIEWER_PORT") or (free_port() if listens(VIEWER_PORT) else VIEWER_PORT))
         logs = self.env["CHATBOT_OTEL_LOG_DIR"]
         command = [program("otel-chatbot"), "ui", logs, "--port", str(self.viewer_port), "--data", HOME / "ui.sqlite"]
         return self.run("Viewer", command)

@@ -34,6 +34,8 @@ def duration(ms: float | None) -> str:
     """A time that something took."""
     if ms is None:
         return NONE
+    if ms == 0:
+        return "0 s"
     for below, text in (
         (1, f"{ms * 1000:.0f} µs"),
         (10, f"{ms:.2f} ms"),
