@@ -121,8 +121,7 @@ class Recogniser:
     def conversation_id(self, document: Mapping[str, Any]) -> object:
         """The id of the conversation that a document names."""
         for name in self._plans.of(document).ids:
-            value = document[name]
-            if value is not None:
+            if (value := document[name]) is not None:
                 return value
         return None
 
@@ -137,9 +136,8 @@ class Recogniser:
 
     def unread(self, document: Mapping[str, Any], collection: str) -> tuple[str, tuple[str, ...]] | None:
         """The fields of a document that was not recognised, where its collection's name does not say why."""
-        if shapes.place(collection) in (Place.CHAT, Place.OPEN):
-            return collection, tuple(list(document)[:_MOST_FIELDS])
-        return None
+        may_chat = shapes.place(collection) in (Place.CHAT, Place.OPEN)
+        return (collection, tuple(list(document)[:_MOST_FIELDS])) if may_chat else None
 
     def _said(self, document: Mapping[str, Any], plan: Plan, chat: bool, *, sure: bool = False, batch: bool = False) -> Found:
         """The document as a message or as an exchange. `chat`: it lies in a place of chats; `sure`: in a place of messages."""
