@@ -55,8 +55,7 @@ class Recogniser:
             **dict.fromkeys(sent or shapes.USER_ROLES, SENT),
         }
         self._plans = Plans(settings)
-        self._said_by: dict[str, tuple[str, Counts | None]] = {}
-        """Roles as they were written."""
+        self._said_by: dict[str, tuple[str, Counts | None]] = {}  # by the role as it was written
         self._places = Places(settings)
 
     def document(self, document: Mapping[str, Any], collection: str, *, batch: bool = False) -> Found:
