@@ -45,6 +45,8 @@ if TYPE_CHECKING:
         response_time,
     )
     from .metrics.decorators import count_calls, track_errors, track_time
+    from .quality.budgets.check import OverBudget, over_budget
+    from .quality.budgets.guard import budget_guard
 
 __all__ = [
     "ChatCompletion",
@@ -59,6 +61,8 @@ __all__ = [
     "LogEvents",
     "LogOperation",
     "MetricsRegistry",
+    "OverBudget",
+    "budget_guard",
     "cached_answer",
     "chat_completion",
     "count_calls",
@@ -69,6 +73,7 @@ __all__ = [
     "get_logger",
     "get_prometheus_metrics",
     "instrument",
+    "over_budget",
     "registry",
     "require_healthy",
     "reset_all_metrics",
@@ -123,6 +128,8 @@ _ROOMS = {
     ),
     "metrics.blueprint": ("create_metrics_blueprint",),
     "metrics.decorators": ("count_calls", "track_errors", "track_time"),
+    "quality.budgets.check": ("OverBudget", "over_budget"),
+    "quality.budgets.guard": ("budget_guard",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

@@ -197,6 +197,14 @@ def instrumentations(setup: DistroState) -> None:
     skip_in_other_distros()
 
 
+def budgets(setup: DistroState) -> None:
+    """What model calls cost is held against the budgets, if the settings name any; nothing is imported for it otherwise."""
+    if config.current().budgets and not setup.plan.disabled:
+        from ..quality.budgets.figures import install
+
+        install()
+
+
 def endpoints(setup: DistroState) -> None:
     """`/metrics*` and `/health/detailed` on a port of their own, where one is set, and on Prometheus's, where it is asked for."""
     server = serve_apart()
@@ -269,6 +277,7 @@ AUTOMATIC = (
     metrics_export,
     metrics_provider,
     instrumentations,
+    budgets,
     endpoints,
     ending,
     start_line,
@@ -276,5 +285,5 @@ AUTOMATIC = (
     quiet_parent,
 )
 """For an app that is started with `opentelemetry-instrument`, or that calls `otel_chatbot.instrument()`."""
-PRIVATE = (defaults, private_log_export, metrics_export, endpoints, ending)
+PRIVATE = (defaults, private_log_export, metrics_export, budgets, endpoints, ending)
 """For a plain `python app.py` that uses the public API: no global provider is set, nothing is instrumented."""

@@ -1,6 +1,6 @@
 """The ledger: small figures that survive a restart and are exact over workers and machines.
 
-Fed by `quality.feedback` (who has rated which answer) and whatever counts up to a limit; feeds the same. It is kept in the
+Fed by `quality.feedback` (who has rated which answer) and `quality.budgets` (what was spent); feeds the same. It is kept in the
 Redis that REDIS_URL names, so that all machines share it, else in one SQLite file that all workers of the machine share.
 The app's own Redis client is not asked: some workers may make it later than others, and all must count in one place.
 
@@ -26,6 +26,8 @@ PAUSE: Final = 5.0
 """Seconds for which nobody asks an engine that has failed: a dead Redis must not slow each request."""
 PATIENCE: Final = 0.25
 """Seconds that an engine may take to connect, and again to answer; and for which a thread waits for another one."""
+FILE_PATIENCE: Final = 2.0
+"""The same of a file, which all workers of a machine write in turn: on a busy machine the turn may be long in coming."""
 
 _Result = TypeVar("_Result")
 _logger = logging.getLogger(PACKAGE_LOGGER)
@@ -54,6 +56,12 @@ class Engine(Protocol):
 
     def read(self, keys: Sequence[str]) -> list[int]:
         """The sums; 0 where there is none."""
+
+    def raise_to(self, addition: Addition) -> None:
+        """Raise a sum to an amount, unless it is higher."""
+
+    def first(self, key: str, value: str, expires: float) -> str:
+        """Put a value unless there is one; the value that is there."""
 
     def close(self) -> None:
         """Give back what is open; the next call opens it anew."""
@@ -102,6 +110,22 @@ class Ledger:
             LedgerUnavailable: nothing is known.
         """
         return self._ask(lambda engine: engine.read(keys)) if keys else []
+
+    def raise_to(self, key: str, amount: int, expires: float) -> None:
+        """Raise a sum to an amount, unless it is higher already; it expires as by `add`.
+
+        Raises:
+            LedgerUnavailable: the sum may have been raised or not.
+        """
+        self._ask(lambda engine: engine.raise_to(Addition(key, amount, expires)))
+
+    def first(self, key: str, value: str, expires: float) -> str:
+        """Put a value under a key for `expires` seconds, unless there is one. Returns the one that is there: all callers see the same.
+
+        Raises:
+            LedgerUnavailable: the value may have been put or not.
+        """
+        return self._ask(lambda engine: engine.first(key, value, expires))
 
     def _ask(self, question: Callable[[Engine], _Result]) -> _Result:
         self._refuse_while_away()
@@ -190,7 +214,7 @@ def _engine() -> Engine:
         return RedisEngine(settings.redis_url, _app())
     from .sqlite_engine import SqliteEngine
 
-    return SqliteEngine(Path(settings.ledger_path))
+    return SqliteEngine(Path(settings.ledger_path), patience=FILE_PATIENCE)
 
 
 def _app() -> str:
@@ -200,7 +224,7 @@ def _app() -> str:
     return "/".join(str(attributes.get(name, "")) for name in (a.SERVICE_NAMESPACE, a.SERVICE_NAME))
 
 
-LEDGER: Final = Ledger(_engine)
+LEDGER: Final = Ledger(_engine, patience=FILE_PATIENCE)
 """The ledger of this process."""
 
 at_fork(__name__, before=LEDGER.before_fork, in_parent=LEDGER.after_fork, in_child=LEDGER.renew)

@@ -17,6 +17,7 @@ from typing import Any, Final
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
+from ... import _wiring
 from ..._clock import perf_counter
 from ..._guard import never_raise
 from ...metrics import deduplication, record
@@ -233,6 +234,7 @@ class Call:
             return
         models = (self.response_model, self.model) if self.response_model else (self.model,)
         dollars = cost.cost(self.provider, "" if self._place is None else self._place.url, models, self.usage)
+        _wiring.CALL_COST(models, dollars, self.usage.input + self.usage.output)
         if dollars is None:
             record.count(m.AI_UNPRICED, 1.0, {a.GEN_AI_REQUEST_MODEL: self.model})
             return
