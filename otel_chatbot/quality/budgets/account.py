@@ -26,6 +26,8 @@ from .book import Book, Entry, Subject, amounts, key
 LEVELS: Final = (80, 100)
 """Percent of a limit; it is counted how many users and conversations have reached them."""
 _SECRET: Final = "budget:secret"  # noqa: S105 - where it is kept
+_FINE: Final = 0.01
+"""How exact the highest figure of many is shown, as a share of the limit: not each call of the highest one writes twice."""
 _YEARS: Final = 10 * 366 * 24 * 3600.0
 _MOST_UNSENT: Final = 10_000
 _logger = logging.getLogger(PACKAGE_LOGGER)
@@ -114,7 +116,7 @@ class Account:
         each = entry._replace(who="")
         reached = [level for level in LEVELS if before * 100 < entry.budget.limit * level <= total * 100]
         try:
-            if total > self._highest.get(each, 0):
+            if reached or total - self._highest.get(each, 0) > entry.budget.limit * _FINE:
                 self._ledger.raise_to(self._highest_key(each), total, entry.expires)
                 self._highest = {known: most for known, most in self._highest.items() if known.span.end > entry.span.begin}
                 self._highest[each] = total

@@ -7,19 +7,21 @@ ledger. An id of a user or a conversation never is in a key: a digest stands for
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 from ...semconv.attributes import BudgetScope, BudgetUnit
-from .periods import Period, Span, span
+from .periods import Span, span
 from .rows import Budget, nano_dollars
 
 KEPT_SECONDS: Final = 3600
 """For how long a figure is kept after its period's end: workers' clocks differ, and a late call may still be added."""
 _DIGEST: Final = 12
 """Bytes of an id's digest."""
+_APP, _MODEL, _USER, _CONVERSATION = BudgetScope  # each is looked at per call and budget
 
 
 class Subject(NamedTuple):
@@ -30,20 +32,14 @@ class Subject(NamedTuple):
     models: tuple[str, ...] = ()
     """The names of the model: as it was asked for, and as it answered."""
 
-    def part(self, budget: Budget) -> str | None:
-        """Who it is to this budget; None where the budget is not concerned."""
-        if budget.scope is BudgetScope.APP:
-            return ""
-        if budget.scope is BudgetScope.MODEL:
-            return "" if budget.model in self.models else None
-        return (self.user if budget.scope is BudgetScope.USER else self.conversation) or None
-
 
 class Entry(NamedTuple):
     """One figure of the ledger: what one budget says of one subject in one period. `who` is the plain id; it is empty for all."""
 
     budget: Budget
     span: Span
+    name: str
+    """The beginning of the figure's key; all of it, where it is for all."""
     who: str = ""
 
     @property
@@ -53,34 +49,47 @@ class Entry(NamedTuple):
 
 
 class Book:
-    """The budgets of an app, and the periods that run now."""
+    """The budgets of an app, at least one, and the periods that run now."""
 
     def __init__(self, budgets: tuple[Budget, ...], zone: dt.tzinfo) -> None:
-        self.budgets = budgets
+        self._budgets = budgets
         self._zone = zone
-        self._spans: dict[Period, Span] = {}
+        self._running: tuple[int, int, tuple[Entry, ...]] = (0, 0, ())
         scopes = {budget.scope for budget in budgets}
         self.of_users: Final = BudgetScope.USER in scopes
         self.of_conversations: Final = BudgetScope.CONVERSATION in scopes
 
-    def span(self, period: Period, now: float) -> Span:
-        """The running period. It is worked out once per period: clocks and zones take their time."""
-        found = self._spans.get(period)
-        if found is None or not found.begin <= now < found.end:
-            found = self._spans[period] = span(period, now, self._zone)
+    def running(self, now: float) -> tuple[Entry, ...]:
+        """The figure of each budget for all, in the period that runs now."""
+        begin, end, found = self._running  # one tuple: threads read it while another one changes it
+        if not begin <= now < end:  # clocks and zones take their time: they are asked once per period
+            found = tuple(self._entry(budget, now) for budget in self._budgets)
+            begin = max(entry.span.begin for entry in found)
+            self._running = begin, min(entry.span.end for entry in found), found
         return found
 
     def entries(self, subject: Subject, now: float) -> list[Entry]:
         """The figures that a call of this subject is held against."""
-        return [
-            Entry(budget, self.span(budget.period, now), who)
-            for budget in self.budgets
-            if (who := subject.part(budget)) is not None
-        ]
+        found = []
+        user, conversation, models = subject
+        for entry in self.running(now):
+            budget, span, name, _ = entry
+            scope = budget.scope
+            if scope is _APP or (scope is _MODEL and budget.model in models):
+                found.append(entry)
+            elif scope is _USER and user:
+                found.append(Entry(budget, span, name, user))
+            elif scope is _CONVERSATION and conversation:
+                found.append(Entry(budget, span, name, conversation))
+        return found
 
-    def resets(self, budget: Budget, now: float) -> dt.datetime:
-        """When the budget's running period ends, on the clock of the budgets' zone."""
-        return dt.datetime.fromtimestamp(self.span(budget.period, now).end, self._zone)
+    def resets(self, entry: Entry) -> dt.datetime:
+        """When an entry's period ends, on the clock of the budgets' zone."""
+        return dt.datetime.fromtimestamp(entry.span.end, self._zone)
+
+    def _entry(self, budget: Budget, now: float) -> Entry:
+        found = span(budget.period, now, self._zone)
+        return Entry(budget, found, f"budget:{budget.whose}:{budget.period.value}:{budget.unit.value}:{found.begin}")
 
 
 def amounts(entries: Iterable[Entry], dollars: Decimal | None, tokens: int) -> list[tuple[Entry, int]]:
@@ -92,11 +101,10 @@ def amounts(entries: Iterable[Entry], dollars: Decimal | None, tokens: int) -> l
 
 def key(entry: Entry, secret: bytes) -> str:
     """The name of a figure in the ledger. `secret` keys the digests."""
-    budget = entry.budget
-    name = f"budget:{budget.whose}:{budget.period.value}:{budget.unit.value}:{entry.span.begin}"
-    return f"{name}:{digest(entry.who, secret)}" if entry.who else name
+    return f"{entry.name}:{digest(entry.who, secret)}" if entry.who else entry.name
 
 
+@functools.lru_cache(maxsize=4096)
 def digest(who: str, secret: bytes) -> str:
     """What stands for the id of a user or a conversation."""
     return hashlib.blake2b(who.encode("utf-8", "surrogatepass"), digest_size=_DIGEST, key=secret).hexdigest()

@@ -93,7 +93,7 @@ def _over_budget(user: str | None, conversation: str | None, model: str | None) 
     if not over:
         return None
     entry, units = max(over, key=lambda found: found[0].span.end)
-    return _refused(entry, units, account.book.resets(entry.budget, now), now)
+    return _refused(entry, units, account.book.resets(entry), now)
 
 
 def _refused(entry: Entry, units: int | None, resets: dt.datetime, now: float) -> OverBudget:

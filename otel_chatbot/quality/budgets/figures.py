@@ -51,7 +51,10 @@ class BudgetFigures:
 
     def limits(self) -> Mapping[Key, float]:
         """In dollars or tokens."""
-        return {_Reading(entry, 0.0).key: entry.budget.amount(entry.budget.limit) for entry in self._entries()}
+        return {
+            _Reading(entry, 0.0).key: entry.budget.amount(entry.budget.limit)
+            for entry in self._account.book.running(self._clock())
+        }
 
     def forecasts(self) -> Mapping[Key, float]:
         """The spending at the end of the running period, at the rate since its beginning."""
@@ -61,7 +64,7 @@ class BudgetFigures:
     def reached(self) -> Mapping[Key, float]:
         """Users and conversations by how much of their limit they have reached."""
         found: dict[Key, float] = {}
-        for entry in self._entries():
+        for entry in self._account.book.running(self._clock()):
             budget = entry.budget
             if budget.scope in a.BUDGET_EACH:
                 try:
@@ -74,12 +77,8 @@ class BudgetFigures:
                 }
         return found
 
-    def _entries(self) -> list[Entry]:
-        book, now = self._account.book, self._clock()
-        return [Entry(budget, book.span(budget.period, now)) for budget in book.budgets]
-
     def _read(self) -> list[_Reading]:
-        entries = self._entries()
+        entries = self._account.book.running(self._clock())
         try:
             spent = self._account.of_all(entries)
         except LedgerUnavailable:
