@@ -45,11 +45,21 @@ class Addition(NamedTuple):
     expires: float
 
 
+class Tally(NamedTuple):
+    """Counts of the values that are put, by value: one that moves counts less where it was. A count expires after its last change."""
+
+    name: str
+    expires: float
+
+
 class Engine(Protocol):
     """Where the figures are. Any exception means that it is not available; each call ends within its patience, twice."""
 
-    def swap(self, key: str, value: str, expires: float) -> str | None:
-        """Put a value, atomically; the value that was there."""
+    def swap(self, key: str, value: str, expires: float, tally: Tally | None = None) -> str | None:
+        """Put a value and keep the tally, atomically; the value that was there."""
+
+    def tally(self, name: str) -> dict[str, int]:
+        """The counts of a tally by value."""
 
     def add(self, additions: Sequence[Addition]) -> list[int]:
         """Add all amounts or none; the new sums."""
@@ -79,13 +89,24 @@ class Ledger:
         self._retry_at = 0.0
         self._failed = False
 
-    def put_if_absent_or_move(self, key: str, value: str, expires: float) -> str | None:
+    def put_if_absent_or_move(self, key: str, value: str, expires: float, tally: Tally | None = None) -> str | None:
         """Put a value under a key for `expires` seconds. Returns the value that was there, or None; two callers never see the same.
+
+        In the same step the value counts one more in the tally, and the one that was there one less. So a caller that asks again
+        after a failure counts nothing twice.
 
         Raises:
             LedgerUnavailable: the value may have been put or not.
         """
-        return self._ask(lambda engine: engine.swap(key, value, expires))
+        return self._ask(lambda engine: engine.swap(key, value, expires, tally))
+
+    def tally(self, name: str) -> dict[str, int]:
+        """The counts of a tally by value, without those that are 0.
+
+        Raises:
+            LedgerUnavailable: nothing is known.
+        """
+        return {value: count for value, count in self._ask(lambda engine: engine.tally(name)).items() if count}
 
     def add(self, key: str, amount: int, expires: float) -> int:
         """Add to a sum, which expires so many seconds after its last addition. Returns the new sum; of a new key, the amount.

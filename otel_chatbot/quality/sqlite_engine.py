@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from .._clock import monotonic
-from .ledger import PATIENCE, Addition, LedgerUnavailable
+from .ledger import PATIENCE, Addition, LedgerUnavailable, Tally
 
 MOST_BYTES: Final = 256 * 1024 * 1024
 """Size at which the figures that expire first are given up."""
@@ -35,6 +35,7 @@ CREATE INDEX IF NOT EXISTS by_expiry ON figures (expires);
 # Milliseconds by the system's clock. "subsec" needs SQLite 3.42.
 _NOW: Final = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 _FIND: Final = "SELECT value FROM figures WHERE key = ? AND expires > " + _NOW
+_RANGE: Final = "SELECT key, value FROM figures WHERE key >= ? AND key < ? AND expires > " + _NOW
 _PUT: Final = "INSERT OR REPLACE INTO figures VALUES (?, ?, ? + " + _NOW + ")"
 _DROP: Final = "DELETE FROM figures WHERE key IN (SELECT key FROM figures {which} ORDER BY expires LIMIT ?)"
 _DROP_EXPIRED: Final = _DROP.format(which="WHERE expires <= " + _NOW)
@@ -80,22 +81,34 @@ class SqliteEngine:
                     raise LedgerUnavailable("the ledger is busy") from error
             time.sleep(_PAUSE)
 
-    def swap(self, key: str, value: str, expires: float) -> str | None:
+    def swap(self, key: str, value: str, expires: float, tally: Tally | None = None) -> str | None:
         """See `Engine`."""
         with self._transaction():
             found = self._connection.execute(_FIND, (key,)).fetchone()
             self._connection.execute(_PUT, (key, value, _milliseconds(expires)))
-        return str(found[0]) if found else None
+            before = str(found[0]) if found else None
+            if tally is not None and before != value:
+                self._add(_tallied(tally.name) + value, 1, tally.expires)
+                if before is not None:
+                    self._add(_tallied(tally.name) + before, -1, tally.expires)
+        return before
+
+    def tally(self, name: str) -> dict[str, int]:
+        """See `Engine`."""
+        first = _tallied(name)
+        rows = self._ask(_RANGE, (first, first[:-1] + chr(ord(first[-1]) + 1))).fetchall()
+        return {key[len(first) :]: int(count) for key, count in rows}
 
     def add(self, additions: Sequence[Addition]) -> list[int]:
         """See `Engine`."""
-        sums = []
         with self._transaction():
-            for key, amount, expires in additions:
-                found = self._connection.execute(_FIND, (key,)).fetchone()
-                sums.append(amount + (int(found[0]) if found else 0))
-                self._connection.execute(_PUT, (key, sums[-1], _milliseconds(expires)))
-        return sums
+            return [self._add(*addition) for addition in additions]
+
+    def _add(self, key: str, amount: int, expires: float) -> int:
+        found = self._connection.execute(_FIND, (key,)).fetchone()
+        total = amount + (int(found[0]) if found else 0)
+        self._connection.execute(_PUT, (key, total, _milliseconds(expires)))
+        return total
 
     def read(self, keys: Sequence[str]) -> list[int]:
         """See `Engine`."""
@@ -145,6 +158,11 @@ class SqliteEngine:
         )
         if (pages - free) * size > self._most_bytes:
             self._connection.execute(_DROP_FIRST, (_BATCH,))
+
+
+def _tallied(name: str) -> str:
+    """What the keys of a tally's counts begin with."""
+    return f"tally:{name}:"
 
 
 def _milliseconds(seconds: float) -> int:

@@ -27,4 +27,4 @@ def ledger(kind: str, place: str, *, patience: float = 30.0, pause: float = 5.0)
 
 def fresh(name: str) -> str:
     """A key that no test has used: the tests share one Redis."""
-    return f"{name}:{next(_number)}"
+    return f"{name}-{next(_number)}"

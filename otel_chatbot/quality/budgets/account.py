@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -46,7 +46,7 @@ class Account:
         """In a forked child: the parent adds what it has kept."""
         self._lock = threading.Lock()
         self._unsent: dict[Entry, int] = {}
-        self._highest: dict[Entry, int] = {}
+        self._highest: dict[str, tuple[int, int]] = {}
         self._away = False
 
     def charge(self, subject: Subject, dollars: Decimal | None, tokens: int, now: float) -> None:
@@ -58,7 +58,7 @@ class Account:
     def spent(self, entries: Sequence[Entry]) -> list[int]:
         """The figures before a call. LedgerUnavailable where nobody can tell."""
         if self._unsent:
-            self._add(())
+            self._add([])
         try:
             found = self._ledger.read([self._key(entry) for entry in entries])
         except LedgerUnavailable as error:
@@ -71,71 +71,67 @@ class Account:
     def of_all(self, entries: Sequence[Entry]) -> list[int]:
         """For the metrics: what was spent of each budget, or by the user or conversation that spent most."""
         return self._ledger.read([
-            self._highest_key(entry) if entry.budget.scope in a.BUDGET_EACH else self._key(entry) for entry in entries
+            f"{entry.name}:highest" if entry.budget.scope in a.BUDGET_EACH else entry.name for entry in entries
         ])  # fmt: skip
 
     def reached(self, entry: Entry) -> list[int]:
         """Of a budget for each user or conversation, how many have reached each of LEVELS."""
-        return self._ledger.read([self._level_key(entry, level) for level in LEVELS])
+        return self._ledger.read([f"{entry.name}:reached:{level}" for level in LEVELS])
 
-    def _add(self, due: Iterable[tuple[Entry, int]]) -> None:
-        together = self._take()
-        for entry, amount in due:
-            together[entry] = together.get(entry, 0) + amount
-        if not together:
-            return
+    def _add(self, due: list[tuple[Entry, int]]) -> None:
+        if self._unsent:
+            due = self._together(due)
         try:
-            totals = self._ledger.add_all(
-                [Addition(self._key(entry), amount, entry.expires) for entry, amount in together.items()]
-            )
+            totals = self._ledger.add_all([Addition(self._key(entry), amount, entry.expires) for entry, amount in due])
         except LedgerUnavailable as error:
-            self._keep(together)
+            self._keep(due)
             self._tell(a.LedgerUse.SPEND, error)
             return
         if self._away:
             self._back()
-        for (entry, amount), total in zip(together.items(), totals, strict=True):
+        for (entry, amount), total in zip(due, totals, strict=True):
             if entry.who:
                 self._among_many(entry, total - amount, total)
 
-    def _take(self) -> dict[Entry, int]:
-        if not self._unsent:
-            return {}
+    def _together(self, due: list[tuple[Entry, int]]) -> list[tuple[Entry, int]]:
+        """The amounts that are due now, and those that wait."""
         with self._lock:
-            taken, self._unsent = self._unsent, {}
-        return taken
+            waiting, self._unsent = self._unsent, {}
+        for entry, amount in due:
+            waiting[entry] = waiting.get(entry, 0) + amount
+        return list(waiting.items())
 
-    def _keep(self, unsent: dict[Entry, int]) -> None:
+    def _keep(self, due: list[tuple[Entry, int]]) -> None:
         with self._lock:
-            for entry, amount in unsent.items():
+            for entry, amount in due:
                 if entry in self._unsent or len(self._unsent) < _MOST_UNSENT:
                     self._unsent[entry] = self._unsent.get(entry, 0) + amount
 
     def _among_many(self, entry: Entry, before: int, total: int) -> None:
         """Note whether one of many users or conversations is now the one that spent most, and whether it has reached a level."""
-        each = entry._replace(who="")
-        reached = [level for level in LEVELS if before * 100 < entry.budget.limit * level <= total * 100]
+        limit, each = entry.budget.limit, entry.name
+        reached = [level for level in LEVELS if before * 100 < limit * level <= total * 100]
+        known, highest = self._highest.get(each, (0, 0))
         try:
-            if reached or total - self._highest.get(each, 0) > entry.budget.limit * _FINE:
-                self._ledger.raise_to(self._highest_key(each), total, entry.expires)
-                self._highest = {known: most for known, most in self._highest.items() if known.span.end > entry.span.begin}
-                self._highest[each] = total
+            if reached or total - highest > limit * _FINE:
+                self._ledger.raise_to(f"{each}:highest", total, entry.expires)
+                self._highest[each] = entry.span.end, max(total, highest)
+                if not known:  # the first one of a period
+                    self._forget(entry.span.begin)
             if reached:
-                self._ledger.add_all([Addition(self._level_key(each, level), 1, entry.expires) for level in reached])
+                self._ledger.add_all([Addition(f"{each}:reached:{level}", 1, entry.expires) for level in reached])
         except LedgerUnavailable as error:
             self._tell(a.LedgerUse.SPEND, error)
+
+    def _forget(self, begin: int) -> None:
+        """Forget the highest figures of periods that ended before this moment."""
+        self._highest = {name: found for name, found in list(self._highest.items()) if found[0] > begin}
 
     def _key(self, entry: Entry) -> str:
         if entry.who and not self._secret:
             made = secrets.token_hex(32)
             self._secret = bytes.fromhex(self._ledger.first(_SECRET, made, _YEARS))
         return key(entry, self._secret)
-
-    def _highest_key(self, entry: Entry) -> str:
-        return f"{self._key(entry)}:highest"
-
-    def _level_key(self, entry: Entry, level: int) -> str:
-        return f"{self._key(entry)}:reached:{level}"
 
     def _tell(self, use: a.LedgerUse, error: LedgerUnavailable) -> None:
         record.count(m.LEDGER_UNAVAILABLE, 1.0, {a.LEDGER_USE: use.value})

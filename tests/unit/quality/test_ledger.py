@@ -16,7 +16,7 @@ from support.ledgers import fresh
 from support.process import wait_for
 from support.servers import RedisServer
 
-from otel_chatbot.quality.ledger import Addition, Ledger, LedgerUnavailable, key_of
+from otel_chatbot.quality.ledger import Addition, Ledger, LedgerUnavailable, Tally, key_of
 
 WEEK = 7 * 86400.0
 
@@ -45,6 +45,42 @@ def test_a_value_is_put_once_and_then_moved(ledger: Ledger) -> None:
     assert ledger.put_if_absent_or_move(key, "down", WEEK) == "up"
     assert ledger.put_if_absent_or_move(key, "up", WEEK) == "down"
     assert ledger.put_if_absent_or_move(other, "up", WEEK) is None
+
+
+def test_a_tally_counts_each_key_once_where_its_value_is_now(ledger: Ledger, kind: str, place: str) -> None:
+    name, other = fresh("ratings"), fresh("ratings")
+    tally = Tally(name, WEEK)
+    keys = [fresh("who") for _ in range(10)]
+    for key in keys:
+        ledger.put_if_absent_or_move(key, "up:ü", WEEK, tally)
+        ledger.put_if_absent_or_move(key, "up:ü", WEEK, tally)
+    for key in keys[:3]:
+        ledger.put_if_absent_or_move(key, "down", WEEK, tally)
+    ledger.put_if_absent_or_move(keys[0], "down", WEEK, Tally(other, WEEK))
+    assert ledger.tally(name) == {"up:ü": 7, "down": 3}
+    assert ledger.tally(other) == {}
+    later = ledgers.ledger(kind, place)
+    for key in keys:
+        later.put_if_absent_or_move(key, "down", WEEK, tally)
+    assert later.tally(name) == ledger.tally(name) == {"down": 10}
+    later.close()
+
+
+def test_many_who_change_one_value_together_leave_it_counted_once(ledger: Ledger, kind: str, place: str) -> None:
+    tally, key = Tally(fresh("ratings"), WEEK), fresh("who")
+    opened = [ledgers.ledger(kind, place) for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda number: opened[number % 3].put_if_absent_or_move(key, str(number % 5), WEEK, tally), range(60)))
+    assert list(ledger.tally(tally.name).values()) == [1]
+    for each in opened:
+        each.close()
+
+
+def test_the_counts_of_a_tally_expire(ledger: Ledger) -> None:
+    name = fresh("ratings")
+    ledger.put_if_absent_or_move(fresh("who"), "short", WEEK, Tally(name, 0.05))
+    ledger.put_if_absent_or_move(fresh("who"), "long", WEEK, Tally(name, WEEK))
+    wait_for(lambda: ledger.tally(name) == {"long": 1}, "the short one to expire")
 
 
 def test_amounts_are_added_exactly_and_read_together(ledger: Ledger) -> None:
@@ -199,7 +235,10 @@ class Dead:
     asked = 0
     alive = False
 
-    def swap(self, key: str, value: str, expires: float) -> str | None:
+    def swap(self, key: str, value: str, expires: float, tally: Tally | None = None) -> str | None:
+        raise AssertionError
+
+    def tally(self, name: str) -> dict[str, int]:
         raise AssertionError
 
     def add(self, additions: object) -> list[int]:

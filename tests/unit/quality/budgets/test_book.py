@@ -51,7 +51,7 @@ def test_the_next_period_has_another_key_from_its_first_second_on() -> None:
     assert before.span.end == after.span.begin == end
     assert key(before, b"") != key(after, b"")
     assert berlin.entries(Subject(), end - 1)[0] == before  # a call that is late by its worker's clock
-    assert berlin.resets(after.budget, end).isoformat() == "2026-12-01T00:00:00+01:00"
+    assert berlin.resets(after).isoformat() == "2026-12-01T00:00:00+01:00"
 
 
 def test_a_figure_outlives_its_period() -> None:
