@@ -26,8 +26,6 @@ PAUSE: Final = 5.0
 """Seconds for which nobody asks an engine that has failed: a dead Redis must not slow each request."""
 PATIENCE: Final = 0.25
 """Seconds that an engine may take to connect, and again to answer; and for which a thread waits for another one."""
-FILE_PATIENCE: Final = 2.0
-"""The same of a file, which all workers of a machine write in turn: on a busy machine the turn may be long in coming."""
 
 _Result = TypeVar("_Result")
 _logger = logging.getLogger(PACKAGE_LOGGER)
@@ -226,16 +224,16 @@ def _kind(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _engine() -> Engine:
+def _engine(patience: float) -> Engine:
     """The engine that the settings name; imported here, so that an app without feedback does not import it."""
     settings = config.current()
     if settings.redis_url:
         from .redis_engine import RedisEngine
 
-        return RedisEngine(settings.redis_url, _app())
+        return RedisEngine(settings.redis_url, _app(), patience=patience)
     from .sqlite_engine import SqliteEngine
 
-    return SqliteEngine(Path(settings.ledger_path), patience=FILE_PATIENCE)
+    return SqliteEngine(Path(settings.ledger_path), patience=patience)
 
 
 def _app() -> str:
@@ -245,7 +243,13 @@ def _app() -> str:
     return "/".join(str(attributes.get(name, "")) for name in (a.SERVICE_NAMESPACE, a.SERVICE_NAME))
 
 
-LEDGER: Final = Ledger(_engine, patience=FILE_PATIENCE)
-"""The ledger of this process."""
+def _of_process(patience: float) -> Ledger:
+    made = Ledger(lambda: _engine(patience), patience=patience)
+    at_fork(__name__, before=made.before_fork, in_parent=made.after_fork, in_child=made.renew)
+    return made
 
-at_fork(__name__, before=LEDGER.before_fork, in_parent=LEDGER.after_fork, in_child=LEDGER.renew)
+
+LEDGER: Final = _of_process(PATIENCE)
+"""The ledger of this process, for what is asked on the way to an answer."""
+PATIENT: Final = _of_process(2.0)
+"""The same figures, for what nobody's answer waits for: a rating that fails would have to be given again."""

@@ -248,7 +248,7 @@ def _stuck(signal: a.Signal) -> Alert:
     delivered = scope.over("10m").rate(c.SENT[signal])
     return Alert(
         "CollectorExportFailing",
-        f"({scope.or_zero(f'min by ({scope.labels()}) ({waiting})')}) > 0\nunless on ({scope.labels()}) {delivered} > 0",
+        f"min by ({scope.labels()}) ({waiting}) > 0\nunless on ({scope.labels()}) {delivered} > 0",
         "5m",
         o.TICKET,
         f"Nothing for users: {signal.value} do not reach their store, and wait",
@@ -262,7 +262,7 @@ def _given_up(signal: a.Signal) -> Alert:
     scope = COLLECTORS.split(c.EXPORTER).over("10m")
     return Alert(
         "CollectorTelemetryDropped",
-        f"({scope.or_zero(scope.events(c.SEND_FAILED[signal]))}) > 0",
+        f"{scope.events(c.SEND_FAILED[signal])} > 0",
         "0s",
         o.TICKET,
         f"Nothing for users: the collector has given up some {signal.value}, which are lost",
@@ -277,7 +277,7 @@ def _refusing(signal: a.Signal) -> Alert:
     scope = COLLECTORS.split(c.RECEIVER).over("10m")
     return Alert(
         "CollectorRefusing",
-        f"({scope.or_zero(scope.events(c.REFUSED[signal]))}) > 0",
+        f"{scope.events(c.REFUSED[signal])} > 0",
         "15m",
         o.TICKET,
         f"Nothing for users yet: the collector takes no {signal.value}, apps must keep them",
@@ -291,7 +291,7 @@ _FULL = COLLECTORS.split(c.EXPORTER, c.DATA_TYPE)
 _COLLECTOR_ALERTS = (
     Alert(
         "CollectorQueueFilling",
-        f"({_FULL.or_zero(ratio(_FULL.value(c.QUEUE_SIZE, how='max'), _FULL.value(c.QUEUE_CAPACITY, how='max')))}) > 0.8",
+        f"{ratio(_FULL.value(c.QUEUE_SIZE, how='max'), _FULL.value(c.QUEUE_CAPACITY, how='max'))} > 0.8",
         "10m",
         o.TICKET,
         "Nothing for users yet: the collector's queue of {data_type} is nearly full",

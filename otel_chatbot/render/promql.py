@@ -1,7 +1,7 @@
 """PromQL from the table of metrics: expressions are made of the rows of metrics and the names of attributes.
 
-Fed by `semconv`; feeds `render.rules` and the dashboards. No name of a metric is typed here. A question about something that
-did not happen is answered with 0 (`Scope.or_zero`), so that an empty panel always means missing telemetry.
+Fed by `semconv`; feeds `render.rules` and the dashboards. No name of a metric is typed here. Rules answer with 0 for something
+that did not happen (`Scope.or_zero`). Dashboards never do: an empty panel means that nothing was recorded.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 from ..semconv import metrics as m
 from ..semconv import prometheus as p
-from ..semconv.attributes import DEPLOYMENT_ENVIRONMENT_NAME
+from ..semconv.attributes import DEPLOYMENT_ENVIRONMENT_NAME, GEN_AI_REQUEST_MODEL, HTTP_ROUTE
 from ..semconv.spec import Kind, MetricSpec, label_name
 
 
-def eq(attribute: str, value: object) -> str:
-    """A matcher: the attribute has this value (empty: has none)."""
+def eq(attribute: str, value: object = "") -> str:
+    """A matcher: the attribute has this value; without `value`, it has none."""
     return f'{label_name(attribute)}="{value}"'
 
 
@@ -39,13 +39,13 @@ def unlike(attribute: str, pattern: str) -> str:
 class Scope:
     """Of which series a question is asked: `matchers` limit them, `by` keeps labels apart, `window` is the time looked at.
 
-    `zero` is what answers for something that did not happen.
+    `zero` is what answers for something that did not happen: 0 for each app that is there.
     """
 
     matchers: tuple[str, ...] = ()
     by: tuple[str, ...] = ()
     window: str = "5m"
-    zero: str = "on () vector(0)"
+    zero: str = ""
 
     def over(self, window: str) -> Scope:
         """The same for another time."""
@@ -54,6 +54,13 @@ class Scope:
     def split(self, *attributes: str) -> Scope:
         """The same with these attributes kept apart."""
         return replace(self, by=self.by + attributes)
+
+    def each(self, *attributes: str) -> Scope:
+        """The same with these attributes kept apart, for the series that have them.
+
+        A public metric has a series without attributes, which is 0 from the start. It is no value of an attribute.
+        """
+        return self.split(*attributes).only(*map(ne, attributes))
 
     def only(self, *matchers: str) -> Scope:
         """The same for fewer series."""
@@ -88,6 +95,10 @@ class Scope:
         series = self.series(spec, *matchers)
         return self._aggregate("sum", f"({series} unless {series} offset {self.window}) or increase({series}[{self.window}])")
 
+    def buckets(self, spec: MetricSpec) -> str:
+        """How many observations fell into each bucket of a histogram, per edge."""
+        return self.split(p.EDGE).increase(spec, part="_bucket")
+
     def within(self, spec: MetricSpec, edge: float) -> str:
         """How many observations per second were at most `edge`, which is one of the histogram's edges."""
         if edge not in spec.buckets:
@@ -104,7 +115,12 @@ class Scope:
         return ratio(self.rate(spec, *matchers, part="_sum"), self.rate(spec, *matchers, part="_count"))
 
     def or_zero(self, expression: str) -> str:
-        """The expression, and 0 where it has no answer because nothing happened."""
+        """The expression, and 0 where it has no answer because nothing happened.
+
+        Raises ValueError for a scope without `zero`.
+        """
+        if not self.zero:
+            raise ValueError("this scope does not know which apps are there: use APPS, or a scope made from it")
         return f"{expression} or {self.zero}"
 
     def _aggregate(self, how: str, expression: str) -> str:
@@ -147,3 +163,9 @@ CHOSEN = Scope(
     window="$__rate_interval",
 )
 """What is chosen at the top of a dashboard, all of it together."""
+
+CHOSEN_ROUTES = CHOSEN.only(like(HTTP_ROUTE, "$route"))
+"""The chosen routes of it, for metrics of requests."""
+
+CHOSEN_MODELS = CHOSEN.only(like(GEN_AI_REQUEST_MODEL, "$model"))
+"""The chosen models of it, for metrics of AI calls."""

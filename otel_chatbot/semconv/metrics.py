@@ -140,6 +140,15 @@ AI_COST_SAVED = _counter(
     "chatbot.ai.cost.saved", "{USD}", "Cost that cached answers saved", (a.GEN_AI_PROVIDER, a.GEN_AI_REQUEST_MODEL)
 )
 AI_UNPRICED = _counter("chatbot.ai.unpriced", "{call}", "AI calls of models without a price", (a.GEN_AI_REQUEST_MODEL,))
+FEEDBACK = _gauge(
+    "chatbot.feedback",
+    "{answer}",
+    "Answers that users have rated, each once per user by the present rating; the same in every process and after a restart",
+    (a.RATING, a.GEN_AI_REQUEST_MODEL, a.RELEASE),
+)
+FEEDBACK_REFUSED = _counter(
+    "chatbot.feedback.refused", "{rating}", "Ratings that were not taken, by reason", (a.FEEDBACK_REASON,)
+)
 TURN_TIME = _histogram("chatbot.turn.time", "s", "Where the time of a chat turn went", (a.PHASE,), SLOW_EDGES)
 _BUDGET = (a.BUDGET_NAME, a.BUDGET_SCOPE, a.BUDGET_UNIT)
 BUDGET_SPENT = _gauge(

@@ -34,6 +34,7 @@ class Question:
     kind: str
     where: str
     expr: str
+    legend: str = ""
 
 
 def dashboards() -> dict[str, dict[str, Any]]:
@@ -59,7 +60,7 @@ def rules() -> Iterator[dict[str, Any]]:
 def questions() -> list[Question]:
     """Every expression of a panel or a rule, as it stands there."""
     found = [
-        Question("panel", f"{uid} / {panel['id']} {panel['title']} / {target['refId']}", target["expr"])
+        Question("panel", f"{uid} / {panel['id']} {panel['title']} / {target['refId']}", target["expr"], target["legendFormat"])
         for uid, board in dashboards().items()
         for panel in panels(board)
         for target in panel["targets"]
@@ -73,7 +74,7 @@ def questions() -> list[Question]:
 
 def substituted(expr: str, **variables: str) -> str:
     """As Grafana would send it: macros, and variables whose choice is All (`.*`) unless they are given."""
-    chosen = {"__rate_interval": RATE_INTERVAL, "__range": "5m", **variables}
+    chosen = {"__rate_interval": RATE_INTERVAL, "__range": "5m", "__range_s": "300", **variables}
     return re.sub(r"\$\{?(\w+)\}?", lambda match: chosen.get(match[1], ".*"), expr)
 
 

@@ -16,7 +16,7 @@ from ... import _wiring, config
 from ..._fork import at_fork
 from ..._guard import never_raise
 from ...metrics import deduplication
-from ..ledger import LEDGER
+from ..ledger import LEDGER, PATIENT
 from .account import Account
 from .book import Book, Subject
 from .periods import zone_of
@@ -34,7 +34,10 @@ class Budgets:
         """What they are held against; None if there are none."""
         settings = config.current()
         budgets = load(settings.budgets) if settings.budgets else ()
-        return Account(Book(budgets, zone_of(settings.budget_zone)), LEDGER) if budgets else None
+        if not budgets:
+            return None
+        # Workers write a file in turn: on a busy machine the turn may be long in coming. A Redis answers at once, or it is away.
+        return Account(Book(budgets, zone_of(settings.budget_zone)), LEDGER if settings.redis_url else PATIENT)
 
     def renew(self) -> None:
         """In a forked child."""

@@ -8,16 +8,18 @@ from __future__ import annotations
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from .. import objectives as o
-from ..dashboard import Dashboard
+from ..dashboard import MODELS, Dashboard
 from ..panels import Panel, Query, Row, rising, stat
 from ..promql import CHOSEN as Q
-from ..promql import ne, ratio
+from ..promql import CHOSEN_MODELS, eq, ne, ratio
 
 _RANGE = Q.over("$__range")
+_MODELS = CHOSEN_MODELS.over("$__range")
+_SPENT = _MODELS.increase(m.AI_COST)
 _MODEL = f"{{{a.GEN_AI_REQUEST_MODEL}}}"
 _TYPE = f"{{{a.GEN_AI_TOKEN_TYPE}}}"
-_BY_MODEL = Q.split(a.GEN_AI_REQUEST_MODEL)
-_BY_TYPE = Q.split(a.GEN_AI_TOKEN_TYPE)
+_BY_MODEL = CHOSEN_MODELS.split(a.GEN_AI_REQUEST_MODEL)
+_BY_TYPE = CHOSEN_MODELS.split(a.GEN_AI_TOKEN_TYPE)
 
 BOARD = Dashboard(
     "chatbot-ai",
@@ -27,7 +29,7 @@ BOARD = Dashboard(
         Row(
             "In the time that is shown",
             [
-                stat(title, "short", description, Q.or_zero(_RANGE.increase(spec)), width=4)
+                stat(title, "short", description, _RANGE.increase(spec), width=4)
                 for title, spec, description in (
                     ("Conversations", m.CONVERSATIONS_CREATED, "Conversations created."),
                     ("Messages sent", m.MESSAGES_SENT, "Messages of users."),
@@ -39,23 +41,22 @@ BOARD = Dashboard(
                     "Cost",
                     "currencyUSD",
                     "Cost of AI calls, by a dated price table.",
-                    Q.or_zero(_RANGE.increase(m.AI_COST)),
+                    _SPENT,
                     width=4,
                 ),
                 stat(
                     "Cost of an answer",
                     "currencyUSD",
                     "Cost of AI calls for each message of the assistant, cached ones too.",
-                    Q.or_zero(ratio(_RANGE.increase(m.AI_COST), _RANGE.increase(m.MESSAGES_RECEIVED))),
+                    ratio(_SPENT, _RANGE.increase(m.MESSAGES_RECEIVED)),
                     width=4,
                 ),
                 stat(
                     "Failed AI calls",
                     "percentunit",
                     "The share of AI calls that failed.",
-                    Q.or_zero(
-                        ratio(_RANGE.increase(m.AI_RESPONSE_TIME, ne(a.ERROR_TYPE)), _RANGE.increase(m.AI_RESPONSE_TIME))
-                    ),
+                    "1 - "
+                    + ratio(_MODELS.increase(m.AI_RESPONSE_TIME, eq(a.ERROR_TYPE)), _MODELS.increase(m.AI_RESPONSE_TIME)),
                     rising(0.01, 0.05),
                     width=4,
                 ),
@@ -69,9 +70,9 @@ BOARD = Dashboard(
                     "ops",
                     "Per second: conversations created, messages sent by users, messages received from the assistant.",
                     [
-                        Query(Q.or_zero(Q.rate(m.CONVERSATIONS_CREATED)), "conversations"),
-                        Query(Q.or_zero(Q.rate(m.MESSAGES_SENT)), "sent"),
-                        Query(Q.or_zero(Q.rate(m.MESSAGES_RECEIVED)), "received"),
+                        Query(Q.rate(m.CONVERSATIONS_CREATED), "conversations"),
+                        Query(Q.rate(m.MESSAGES_SENT), "sent"),
+                        Query(Q.rate(m.MESSAGES_RECEIVED), "received"),
                     ],
                     width=12,
                 ),
@@ -80,8 +81,8 @@ BOARD = Dashboard(
                     "short",
                     "Distinct users and conversations in the sliding window.",
                     [
-                        Query(Q.or_zero(Q.value(m.ACTIVE_USERS, how="max")), "users"),
-                        Query(Q.or_zero(Q.value(m.ACTIVE_CONVERSATIONS, how="max")), "conversations"),
+                        Query(Q.value(m.ACTIVE_USERS, how="max"), "users"),
+                        Query(Q.value(m.ACTIVE_CONVERSATIONS, how="max"), "conversations"),
                     ],
                     width=12,
                 ),
@@ -96,7 +97,7 @@ BOARD = Dashboard(
                     "Mean time of each part of a turn: history, cache, waiting for the first chunk, the rest of the answer.",
                     [
                         Query(
-                            Q.or_zero(Q.split(a.PHASE).mean(m.TURN_TIME, ne(a.PHASE, a.Phase.TOTAL.value))),
+                            Q.split(a.PHASE).mean(m.TURN_TIME, ne(a.PHASE, a.Phase.TOTAL.value)),
                             f"{{{a.PHASE}}}",
                         )
                     ],
@@ -107,14 +108,14 @@ BOARD = Dashboard(
                     "Until the first chunk",
                     "s",
                     f"Time until a streamed answer begins. The promise: {o.LATENCY.promise}.",
-                    [Query(Q.or_zero(Q.quantile(q, m.GEN_AI_FIRST_CHUNK)), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99)],
+                    [Query(CHOSEN_MODELS.quantile(q, m.GEN_AI_FIRST_CHUNK), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99)],
                     rising(o.FIRST_CHUNK_WITHIN, 2 * o.FIRST_CHUNK_WITHIN),
                 ),
                 Panel(
                     "Between chunks, p95",
                     "s",
                     "Time from one chunk of a streamed answer to the next, by model.",
-                    [Query(Q.or_zero(_BY_MODEL.quantile(0.95, m.GEN_AI_CHUNK)), _MODEL)],
+                    [Query(_BY_MODEL.quantile(0.95, m.GEN_AI_CHUNK), _MODEL)],
                     rising(0.3, 1),
                 ),
             ],
@@ -126,20 +127,20 @@ BOARD = Dashboard(
                     "Calls by model",
                     "reqps",
                     "AI calls per second, failed ones included.",
-                    [Query(Q.or_zero(_BY_MODEL.rate(m.AI_RESPONSE_TIME)), _MODEL)],
+                    [Query(CHOSEN_MODELS.each(a.GEN_AI_REQUEST_MODEL).rate(m.AI_RESPONSE_TIME), _MODEL)],
                 ),
                 Panel(
                     "Time by model, p95",
                     "s",
                     "95 of 100 AI calls take no longer, streamed ones to their end. A dot leads to its trace.",
-                    [Query(Q.or_zero(_BY_MODEL.quantile(0.95, m.AI_RESPONSE_TIME)), _MODEL)],
+                    [Query(_BY_MODEL.quantile(0.95, m.AI_RESPONSE_TIME), _MODEL)],
                     rising(10, 30),
                 ),
                 Panel(
                     "Failed calls by kind",
                     "ops",
                     "Failed AI calls per second, by the kind of error.",
-                    [Query(Q.or_zero(Q.split(a.ERROR_TYPE).rate(m.AI_RESPONSE_TIME, ne(a.ERROR_TYPE))), f"{{{a.ERROR_TYPE}}}")],
+                    [Query(CHOSEN_MODELS.each(a.ERROR_TYPE).rate(m.AI_RESPONSE_TIME), f"{{{a.ERROR_TYPE}}}")],
                     rising(0.05, 0.5),
                 ),
             ],
@@ -147,42 +148,55 @@ BOARD = Dashboard(
         Row(
             "Tokens and cost",
             [
+                stat("Cost today", "currencyUSD", "Cost of AI calls since midnight.", _SPENT, width=8, since="now/d"),
+                stat(
+                    "Cost this month", "currencyUSD", "Cost of AI calls since the month began.", _SPENT, width=8, since="now/M"
+                ),
+                stat(
+                    "Cost of the whole month",
+                    "currencyUSD",
+                    "What this month will have cost if it goes on as it has since it began.",
+                    f"{_SPENT} / $__range_s * 86400 * days_in_month()",
+                    width=8,
+                    since="now/M",
+                ),
                 Panel(
                     "Tokens by type",
                     "short",
                     "Tokens per second, into the model and out of it.",
-                    [Query(Q.or_zero(_BY_TYPE.rate(m.GEN_AI_TOKENS, part="_sum")), _TYPE)],
+                    [Query(_BY_TYPE.rate(m.GEN_AI_TOKENS, part="_sum"), _TYPE)],
                 ),
                 Panel(
                     "Tokens of a call",
                     "short",
                     "Mean number of tokens of an AI call. Input that grows is history that nobody cuts.",
-                    [Query(Q.or_zero(_BY_TYPE.mean(m.GEN_AI_TOKENS)), _TYPE)],
+                    [Query(_BY_TYPE.mean(m.GEN_AI_TOKENS), _TYPE)],
                 ),
                 Panel(
                     "Cost per hour by model",
                     "currencyUSD",
                     "What an hour costs at the present rate.",
-                    [Query(Q.or_zero(f"3600 * {_BY_MODEL.rate(m.AI_COST)}"), _MODEL)],
+                    [Query(f"3600 * {_BY_MODEL.rate(m.AI_COST)}", _MODEL)],
                     rising(10, 100),
                 ),
                 Panel(
                     "Saved per hour by the cache",
                     "currencyUSD",
                     "How much more an hour would have cost without cached answers.",
-                    [Query(Q.or_zero(f"3600 * {_BY_MODEL.rate(m.AI_COST_SAVED)}"), _MODEL)],
+                    [Query(f"3600 * {_BY_MODEL.rate(m.AI_COST_SAVED)}", _MODEL)],
                     width=12,
                 ),
                 Panel(
                     "Calls without a price",
                     "ops",
                     "AI calls of models that the price table does not know: their cost is missing above.",
-                    [Query(Q.or_zero(_BY_MODEL.rate(m.AI_UNPRICED)), _MODEL)],
+                    [Query(_BY_MODEL.rate(m.AI_UNPRICED), _MODEL)],
                     rising(0.001, 1),
                     width=12,
                 ),
             ],
         ),
     ],
+    (MODELS,),
 )
 """Chats and AI."""

@@ -9,10 +9,10 @@ from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ...semconv import prometheus as p
 from .. import objectives as o
-from ..dashboard import Dashboard
+from ..dashboard import ROUTES, Dashboard
 from ..panels import PLAIN, Panel, Query, Row, falling, rising, stat
 from ..promql import CHOSEN as Q
-from ..promql import eq, ne, ratio
+from ..promql import CHOSEN_ROUTES, eq, ne, ratio
 
 _CHOSEN_SERVICES = Q.matchers[:2]
 """Recorded figures belong to a service in an environment, not to one instance."""
@@ -23,14 +23,14 @@ def _recorded(window: str, slo: o.Objective) -> str:
 
 
 def _kept(slo: o.Objective) -> str:
-    return f"1 - ({Q.or_zero(_recorded('3d', slo))})"
+    return f"1 - {_recorded('3d', slo)}"
 
 
 def _quantiles(scope_by: str = "") -> list[Query]:
-    scope = Q.split(scope_by) if scope_by else Q
+    scope = CHOSEN_ROUTES.each(scope_by) if scope_by else CHOSEN_ROUTES
     shares = (0.95,) if scope_by else (0.5, 0.95, 0.99)
     return [
-        Query(Q.or_zero(scope.quantile(share, m.RESPONSE_TIME)), f"{{{scope_by}}}" if scope_by else f"p{share * 100:g}")
+        Query(scope.quantile(share, m.RESPONSE_TIME), f"{{{scope_by}}}" if scope_by else f"p{share * 100:g}")
         for share in shares
     ]
 
@@ -53,27 +53,27 @@ BOARD = Dashboard(
             "Now",
             [
                 stat(
-                    "Requests", "reqps", "Requests per second, probes and scrapes left out.", Q.or_zero(Q.rate(m.API_REQUESTS))
+                    "Requests", "reqps", "Requests per second, probes and scrapes left out.", CHOSEN_ROUTES.rate(m.API_REQUESTS)
                 ),
                 stat(
                     "Errors",
                     "percentunit",
                     "Unhandled exceptions, 5xx answers and failed AI calls, as a share of the requests.",
-                    Q.or_zero(ratio(Q.rate(m.ERRORS), Q.rate(m.API_REQUESTS))),
+                    ratio(Q.rate(m.ERRORS), Q.rate(m.API_REQUESTS)),
                     rising(0.01, 0.05),
                 ),
                 stat(
                     "Response time, p95",
                     "s",
                     "95 of 100 requests take no longer, streamed answers to their last byte.",
-                    Q.or_zero(Q.quantile(0.95, m.RESPONSE_TIME)),
+                    CHOSEN_ROUTES.quantile(0.95, m.RESPONSE_TIME),
                     rising(5, 10),
                 ),
                 stat(
                     "Active users",
                     "short",
                     "Distinct users in the sliding window. Instances that share a Redis say the same: the largest is shown.",
-                    Q.or_zero(Q.value(m.ACTIVE_USERS, how="max")),
+                    Q.value(m.ACTIVE_USERS, how="max"),
                 ),
                 stat(
                     "Available, 3 days",
@@ -101,8 +101,9 @@ BOARD = Dashboard(
                     "Alerts firing",
                     "short",
                     "Alerts that fire now; their pages are in docs/runbooks.",
-                    Q.or_zero(f'count ({p.ALERTS.prometheus}{{alertstate="firing"}})'),
+                    f'count ({p.ALERTS.prometheus}{{alertstate="firing"}})',
                     rising(1, 3),
+                    empty="none",
                 ),
             ],
         ),
@@ -112,22 +113,25 @@ BOARD = Dashboard(
                 Panel(
                     "Requests by route",
                     "reqps",
-                    "Requests per second by route.",
-                    [Query(Q.or_zero(Q.split(a.HTTP_ROUTE).rate(m.API_REQUESTS)), f"{{{a.HTTP_ROUTE}}}")],
+                    "Requests per second by route. Those without a route asked for a path that the app does not have.",
+                    [
+                        Query(CHOSEN_ROUTES.each(a.HTTP_ROUTE).rate(m.API_REQUESTS), f"{{{a.HTTP_ROUTE}}}"),
+                        Query(CHOSEN_ROUTES.rate(m.API_REQUESTS, eq(a.HTTP_ROUTE), ne(a.HTTP_METHOD)), "no route"),
+                    ],
                     stacked=True,
                 ),
                 Panel(
                     "Answers by status",
                     "reqps",
                     "Answers per second by HTTP status.",
-                    [Query(Q.or_zero(Q.split(a.HTTP_STATUS).rate(m.API_REQUESTS)), f"{{{a.HTTP_STATUS}}}")],
+                    [Query(CHOSEN_ROUTES.each(a.HTTP_STATUS).rate(m.API_REQUESTS), f"{{{a.HTTP_STATUS}}}")],
                     stacked=True,
                 ),
                 Panel(
                     "Errors by kind",
                     "ops",
                     "Errors per second by kind: at most one per request, and one for each failed AI call.",
-                    [Query(Q.or_zero(Q.split(a.ERROR_TYPE).rate(m.ERRORS)), f"{{{a.ERROR_TYPE}}}")],
+                    [Query(Q.each(a.ERROR_TYPE).rate(m.ERRORS), f"{{{a.ERROR_TYPE}}}")],
                     rising(0.1, 1),
                 ),
                 Panel(
@@ -136,6 +140,7 @@ BOARD = Dashboard(
                     "Until the last byte of an answer. A dot is one request: it leads to its trace.",
                     _quantiles(),
                     rising(5, 10),
+                    width=12,
                 ),
                 Panel(
                     "Response time by route, p95",
@@ -143,13 +148,23 @@ BOARD = Dashboard(
                     "95 of 100 requests take no longer.",
                     _quantiles(a.HTTP_ROUTE),
                     rising(5, 10),
+                    width=12,
+                ),
+                Panel(
+                    "Response times",
+                    "short",
+                    "How many requests took how long. Two bands are two kinds of requests, such as cached answers and new ones.",
+                    [Query(CHOSEN_ROUTES.buckets(m.RESPONSE_TIME), f"{{{p.EDGE}}}")],
+                    kind="heatmap",
+                    width=12,
                 ),
                 Panel(
                     "Requests under way",
                     "short",
                     "Requests that have not ended, streams included.",
-                    [Query(Q.or_zero(Q.value(m.HTTP_SERVER_ACTIVE)), "under way")],
+                    [Query(Q.value(m.HTTP_SERVER_ACTIVE), "under way")],
                     rising(50, 200),
+                    width=12,
                 ),
             ],
         ),
@@ -161,10 +176,7 @@ BOARD = Dashboard(
                     "none",
                     f"How many times too fast the budget of 30 days is used up. The promise: {slo.promise}."
                     " Somebody is paged at 14.4 over an hour, or 6 over six hours.",
-                    [
-                        Query(f"({Q.or_zero(_recorded(window, slo))}) / {slo.budget:g}", window)
-                        for window in ("5m", "1h", "6h", "3d")
-                    ],
+                    [Query(f"{_recorded(window, slo)} / {slo.budget:g}", window) for window in ("5m", "1h", "6h", "3d")],
                     rising(1, 6),
                     width=12,
                 )
@@ -187,7 +199,7 @@ BOARD = Dashboard(
                     "Time of health checks, p95",
                     "s",
                     "95 of 100 runs of a check take no longer; its budget is one second.",
-                    [Query(Q.or_zero(Q.split(a.CHECK).quantile(0.95, m.HEALTH_CHECK_DURATION)), f"{{{a.CHECK}}}")],
+                    [Query(Q.split(a.CHECK).quantile(0.95, m.HEALTH_CHECK_DURATION), f"{{{a.CHECK}}}")],
                     rising(0.5, 1),
                 ),
                 Panel(
@@ -202,5 +214,6 @@ BOARD = Dashboard(
             ],
         ),
     ],
+    (ROUTES,),
 )
 """The overview."""

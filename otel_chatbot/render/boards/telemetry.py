@@ -26,7 +26,7 @@ _ALL_SERIES = f'{{{", ".join(Q.matchers)}, {p.NAME}!=""}}'
 
 def _signals(title: str, description: str, specs: Mapping[a.Signal, MetricSpec], attribute: str, steps: Steps) -> Panel:
     scope = _COLLECTOR.split(attribute)
-    queries = [Query(_COLLECTOR.or_zero(scope.rate(spec)), f"{signal.value} {{{attribute}}}") for signal, spec in specs.items()]
+    queries = [Query(scope.rate(spec), f"{signal.value} {{{attribute}}}") for signal, spec in specs.items()]
     return Panel(title, "ops", description, queries, steps, width=6)
 
 
@@ -44,7 +44,7 @@ BOARD = Dashboard(
                     "Dropped",
                     "short",
                     "Items of telemetry that were not kept, in the time that is shown.",
-                    Q.or_zero(_RANGE.increase(m.TELEMETRY_DROPPED)),
+                    _RANGE.increase(m.TELEMETRY_DROPPED),
                     rising(1, 1000),
                     width=6,
                 ),
@@ -52,7 +52,7 @@ BOARD = Dashboard(
                     "Waiting on disk",
                     "bytes",
                     "Telemetry in the apps' spools that waits for the collector.",
-                    Q.or_zero(Q.value(m.SPOOL_SIZE)),
+                    Q.value(m.SPOOL_SIZE),
                     rising(32 * 1024 * 1024, 128 * 1024 * 1024),
                     width=6,
                 ),
@@ -60,7 +60,7 @@ BOARD = Dashboard(
                     "Series",
                     "short",
                     "Series of the chosen apps.",
-                    Q.or_zero(f"count ({_ALL_SERIES})"),
+                    f"count ({_ALL_SERIES})",
                     rising(10_000, 50_000),
                     width=6,
                 ),
@@ -76,21 +76,21 @@ BOARD = Dashboard(
                     "Dropped by reason",
                     "ops",
                     "Items of telemetry per second that were not kept.",
-                    [Query(Q.or_zero(Q.split(a.SIGNAL, a.REASON).rate(m.TELEMETRY_DROPPED)), f"{{{a.SIGNAL}}} {{{a.REASON}}}")],
+                    [Query(Q.split(a.SIGNAL, a.REASON).rate(m.TELEMETRY_DROPPED), f"{{{a.SIGNAL}}} {{{a.REASON}}}")],
                     _NEVER,
                 ),
                 Panel(
                     "Waiting on disk",
                     "bytes",
                     "Telemetry in the spool of each instance. It grows while the collector is away, and empties afterwards.",
-                    [Query(Q.or_zero(Q.split(p.INSTANCE).value(m.SPOOL_SIZE, how="max")), _INSTANCE)],
+                    [Query(Q.split(p.INSTANCE).value(m.SPOOL_SIZE, how="max"), _INSTANCE)],
                     rising(32 * 1024 * 1024, 128 * 1024 * 1024),
                 ),
                 Panel(
                     "Series by metric",
                     "short",
                     "The ten metrics with the most series. A metric of an app has at most 2,000 before they are merged.",
-                    [Query(Q.or_zero(f"topk(10, count by ({p.NAME}) ({_ALL_SERIES}))"), f"{{{p.NAME}}}")],
+                    [Query(f"topk(10, count by ({p.NAME}) ({_ALL_SERIES}))", f"{{{p.NAME}}}")],
                     rising(1000, 2000),
                 ),
             ],
@@ -118,7 +118,7 @@ BOARD = Dashboard(
                     "How full the queues are. A full one means that the store behind it does not answer.",
                     [
                         Query(
-                            _COLLECTOR.or_zero(ratio(_BY_EXPORTER.value(c.QUEUE_SIZE), _BY_EXPORTER.value(c.QUEUE_CAPACITY))),
+                            ratio(_BY_EXPORTER.value(c.QUEUE_SIZE), _BY_EXPORTER.value(c.QUEUE_CAPACITY)),
                             f"{{{c.EXPORTER}}} {{{c.DATA_TYPE}}}",
                         )
                     ],
@@ -130,7 +130,7 @@ BOARD = Dashboard(
                     "Memory",
                     "bytes",
                     "Memory of the collector's process; its limiter refuses at 80 % of the container's.",
-                    [Query(_COLLECTOR.or_zero(_COLLECTOR.split(p.INSTANCE).value(c.MEMORY)), _INSTANCE)],
+                    [Query(_COLLECTOR.split(p.INSTANCE).value(c.MEMORY), _INSTANCE)],
                     rising(512 * 1024 * 1024, 1024 * 1024 * 1024),
                     width=6,
                 ),
@@ -138,7 +138,7 @@ BOARD = Dashboard(
                     "Processor",
                     "percentunit",
                     "Cores that the collector uses: 100 % is one.",
-                    [Query(_COLLECTOR.or_zero(_COLLECTOR.split(p.INSTANCE).rate(c.CPU_TIME)), _INSTANCE)],
+                    [Query(_COLLECTOR.split(p.INSTANCE).rate(c.CPU_TIME), _INSTANCE)],
                     rising(0.8, 2),
                     width=6,
                 ),
@@ -146,7 +146,7 @@ BOARD = Dashboard(
                     "Age of the process",
                     "s",
                     "Time since the collector started. It falls to 0 at each restart.",
-                    [Query(_COLLECTOR.or_zero(f"max by ({p.INSTANCE}) ({_COLLECTOR.series(c.UPTIME)})"), _INSTANCE)],
+                    [Query(f"max by ({p.INSTANCE}) ({_COLLECTOR.series(c.UPTIME)})", _INSTANCE)],
                     width=6,
                 ),
             ],

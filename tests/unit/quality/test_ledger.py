@@ -208,7 +208,7 @@ import os, sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from support import ledgers
 from otel_chatbot.quality import ledger as module
-module.LEDGER._make = lambda: ledgers.engine({kind!r}, {place!r})
+module.LEDGER._make, module.LEDGER._patience = lambda: ledgers.engine({kind!r}, {place!r}), 30.0
 key = {fresh("sum")!r}
 assert module.LEDGER.add(key, 1, 60.0) == 1
 children = []

@@ -32,9 +32,20 @@ def test_a_scope_limits_groups_and_dates_what_is_asked() -> None:
 
 
 def test_what_did_not_happen_is_zero_by_one_rule() -> None:
-    assert CHOSEN.or_zero("x") == "x or on () vector(0)"
-    parsed = pp.parse(CHOSEN.or_zero(ratio("sum (a)", "sum (b)")))
+    parsed = pp.parse(APPS.or_zero(ratio("sum (a)", "sum (b)")))
     assert (str(parsed.op), str(parsed.lhs.op)) == ("or", "/")
+    assert parsed.rhs.prettify().split() == pp.parse(APPS.zero).prettify().split()
+
+
+def test_a_dashboard_has_no_zero_to_put_in_place_of_nothing() -> None:
+    with pytest.raises(ValueError, match="use APPS"):
+        CHOSEN.or_zero("x")
+
+
+def test_each_value_of_an_attribute_is_asked_for_without_the_series_that_has_none() -> None:
+    assert Scope().each("http.route").rate(m.API_REQUESTS) == (
+        'sum by (http_route) (rate(chatbot_api_requests_total{http_route!=""}[5m]))'
+    )
 
 
 def test_a_bound_that_is_no_edge_of_the_histogram_is_refused() -> None:

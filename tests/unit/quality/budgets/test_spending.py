@@ -127,7 +127,7 @@ def test_an_app_without_budgets_imports_nothing_of_them(tmp_path: Path) -> None:
     code = (
         "import sys, otel_chatbot; otel_chatbot.instrument()\n"
         "with otel_chatbot.chat_completion('openai', 'gpt-4o') as call: call.usage(1, 1)\n"
-        "print([name for name in sys.modules if 'otel_chatbot.quality' in name])"
+        "print([name for name in sys.modules if 'quality.budgets' in name])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -33,9 +33,7 @@ def test_every_metric_has_a_default_panel_with_its_unit_and_its_words(spec: Metr
 
 
 def test_every_metric_is_there_once_and_the_chatbots_come_first() -> None:
-    shown = [
-        name for panel in panels(everything.BOARD.json()) for name in names(panel["targets"][0]["expr"].partition(" or ")[0])
-    ]
+    shown = [name for panel in panels(everything.BOARD.json()) for name in names(panel["targets"][0]["expr"])]
     assert len(shown) == len(m.ALL)
     assert len({*shown}) == len(shown)
     assert everything.BOARD.rows[0].title == "The chatbot's metrics"
@@ -69,8 +67,22 @@ def test_a_panel_asks_for_a_metric_by_its_kind_and_its_first_attributes(
     spec: MetricSpec, title: str, expr: str, legend: str | None
 ) -> None:
     panel = everything.panel(spec).json(1, 0, 0)
-    [target] = panel["targets"]
+    target = panel["targets"][0]
     assert panel["title"] == title
     assert target["expr"].startswith(expr)
-    assert target["expr"].endswith("or on () vector(0)")
     assert legend in (None, target["legendFormat"])
+
+
+def test_the_series_that_is_0_from_the_start_is_asked_for_by_itself_and_shown_unless_it_is_0() -> None:
+    both = [(target["expr"], target["legendFormat"]) for target in everything.panel(m.CACHE_HITS).json(1, 0, 0)["targets"]]
+    [(by_attribute, _), (without, legend)] = both
+    assert 'db_system_name!=""' in by_attribute
+    assert 'db_system_name=""' in without
+    assert without.endswith(" > 0")
+    assert legend == "without attributes"
+
+
+@pytest.mark.parametrize("spec", [m.MESSAGES_SENT, m.AI_COST, m.RESPONSE_TIME], ids=lambda spec: spec.name)
+def test_a_metric_without_such_a_series_has_one_question(spec: MetricSpec) -> None:
+    [target] = everything.panel(spec).json(1, 0, 0)["targets"]
+    assert '!=""' not in target["expr"]

@@ -10,7 +10,6 @@ from support.promql import labels, names, panels
 from otel_chatbot.render import objectives as o
 from otel_chatbot.render import rules
 from otel_chatbot.render.boards import overview
-from otel_chatbot.semconv import metrics as m
 
 PANELS = {panel["title"]: panel for panel in panels(overview.BOARD.json())}
 EXPRESSIONS = [target["expr"] for panel in PANELS.values() for target in panel["targets"]]
@@ -47,16 +46,23 @@ def test_health_is_the_worst_state_with_its_name_and_never_0_by_silence() -> Non
     for title in ("Health", "Health checks"):
         [target] = PANELS[title]["targets"]
         assert target["expr"].startswith("min")
-        assert "vector(0)" not in target["expr"], "0 would be unhealthy"
         names_of_values = PANELS[title]["fieldConfig"]["defaults"]["mappings"][0]["options"]
         assert {value: one["text"] for value, one in names_of_values.items()} == {
             "0": "unhealthy", "0.5": "degraded", "1": "healthy",
         }  # fmt: skip
 
 
-def test_other_questions_answer_0_where_nothing_happened() -> None:
-    without = {expression for expression in EXPRESSIONS if "vector(0)" not in expression}
-    assert {name for expression in without for name in names(expression)} == {m.HEALTH_STATUS.prometheus, "target_info"}
+def test_requests_to_paths_that_the_app_does_not_have_are_shown_beside_the_routes() -> None:
+    routes, others = PANELS["Requests by route"]["targets"]
+    assert 'http_route!=""' in routes["expr"]
+    assert 'http_route=""' in others["expr"]
+    assert 'http_request_method!=""' in others["expr"], "the series that is 0 from the start has no method"
+    assert others["legendFormat"] == "no route"
+
+
+def test_no_firing_alert_is_said_in_words() -> None:
+    said = {title: panel["fieldConfig"]["defaults"].get("noValue") for title, panel in PANELS.items()}
+    assert {title: words for title, words in said.items() if words} == {"Alerts firing": "none"}
 
 
 def test_versions_are_a_table_of_what_runs() -> None:
