@@ -14,6 +14,7 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
@@ -66,11 +67,14 @@ def chat_view() -> Any:
     from redis import Redis
 
     database = MongoClient(os.environ["MONGODB_URI"])[f"bench_{os.getpid()}"]
-    redis = Redis.from_url(os.environ["REDIS_URL"], decode_responses=True)
+    redis = Redis.from_url(os.environ.get("APPS_REDIS") or os.environ["REDIS_URL"], decode_responses=True)
     model = OpenAI(api_key="local", max_retries=0)
     conversation = database.conversations.insert_one({"user_id": "ada", "title": "Bench"}).inserted_id
 
+    allowed = budget_check()
+
     def chat() -> Response:
+        allowed()
         text = request.get_json()["message"]
         database.messages.insert_one({"conversation_id": conversation, "role": "user", "content": text})
         history = list(database.messages.find({"conversation_id": conversation}).limit(3))
@@ -85,6 +89,15 @@ def chat_view() -> Any:
         return jsonify(response=answer)
 
     return chat
+
+
+def budget_check() -> Callable[[], object]:
+    """What the view asks before a model is asked, where CHECKS says that it asks."""
+    if not os.environ.get("CHECKS"):
+        return lambda: None
+    from otel_chatbot import over_budget
+
+    return lambda: over_budget(user="ada")
 
 
 def model_call(*, stream: bool) -> Any:

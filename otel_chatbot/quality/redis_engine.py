@@ -84,7 +84,7 @@ class RedisEngine:
             with own_traffic():
                 client = client_class(connection_pool=self._client.connection_pool, single_connection_client=True)
             connection = self._reading = client.connection
-        elif connection.can_read():  # nothing was asked, so the server has closed it; the client's pool looks in the same way
+        elif _is_closed(connection):
             with own_traffic():
                 connection.disconnect()
                 connection.connect()
@@ -115,6 +115,17 @@ class RedisEngine:
     def close(self) -> None:
         """See `Engine`."""
         self._client.close()
+
+
+def _is_closed(connection: Any) -> bool:
+    """Whether the server has closed a connection meanwhile. Nothing was asked, so nothing else can have come.
+
+    Each version of redis-py says so in one of two ways; its pool looks in the same way (redis/connection.py, get_connection).
+    """
+    try:
+        return bool(connection.can_read())
+    except (redis.ConnectionError, OSError):
+        return True
 
 
 def _text(found: bytes | str | None) -> str | None:

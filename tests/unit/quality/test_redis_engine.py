@@ -8,6 +8,7 @@ import redis
 from support.process import wait_for
 from support.servers import RedisServer
 
+from otel_chatbot.quality import redis_engine
 from otel_chatbot.quality.ledger import Addition, key_of
 from otel_chatbot.quality.redis_engine import RedisEngine
 
@@ -37,6 +38,6 @@ def test_a_connection_that_the_server_has_closed_meanwhile_is_made_anew(tmp_path
         engine.add([Addition("sum", 7, 3600.0)])
         assert engine.read(["sum"]) == [7]
         other.client_kill_filter(_type="normal", skipme=True)
-        wait_for(lambda: engine._reading.can_read(), "the end of the connection to arrive")
+        wait_for(lambda: redis_engine._is_closed(engine._reading), "the end of the connection to arrive")
         assert engine.read(["sum"]) == [7]
         engine.close()
