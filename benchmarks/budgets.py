@@ -1,9 +1,10 @@
-"""What budgets add to a chat turn, beside what the package adds to it without any: instructions of the processor.
+"""What budgets cost, beside what the package adds to a chat turn: instructions of the processor.
 
-    python benchmarks/budgets.py [--requests 20]
+    python benchmarks/budgets.py [--requests 10]
 
-The turn is that of `instructions.py`; two budgets are set, one of the app and one of each user. The check is what the view asks before
-a model is asked; spending is what is written down when the model has answered. Needs valgrind. Feeds `run.py`.
+The turn is that of `instructions.py`; two budgets are set, one of the app and one of each user. A check is what a view asks before a
+model is asked; spending is what is written down when the model has answered. Both are small beside a turn, so a request of their
+own asks for many of them. Needs valgrind. Feeds `run.py`.
 """
 
 from __future__ import annotations
@@ -22,23 +23,29 @@ from instructions import per_request
 from request_cost import servers, sink
 
 BUDGETS = {"CHATBOT_OTEL_BUDGETS": "app day 1000 USD; user day 100000000 tokens"}
-CHECKS = {"CHECKS": "true"}
+TIMES = 20
+"""As in `apps/driven.py`."""
 GOAL = 0.05
 
 
-def rows(requests: int = 20) -> list[Row]:
-    """What is added, by where the ledger is: a file, or Redis."""
+def rows(requests: int = 10) -> list[Row]:
+    """What a check and a call's spending cost, by where the ledger is: a file, or Redis."""
     found = []
     with ExitStack() as stack:
         addresses = stack.enter_context(servers(Path(stack.enter_context(TemporaryDirectory()))))
         endpoint = stack.enter_context(sink())
-        bare = per_request(e.BARE, "chat", requests, endpoint, addresses)
-        for ledger, env in (("a file", {"APPS_REDIS": addresses["REDIS_URL"], "REDIS_URL": ""}), ("Redis", {})):
-            added = [
-                per_request(_with(more), "chat", requests, endpoint, {**addresses, **env}) - bare
-                for more in ({}, BUDGETS, BUDGETS | CHECKS)
+
+        def cost(side: e.Side, view: str, **env: str) -> float:
+            return per_request(side, view, requests, endpoint, addresses | env) / 1000
+
+        turn = cost(e.OURS_WITH_LOGS, "chat") - cost(e.BARE, "chat")
+        for ledger, env in (("a file", {"REDIS_URL": ""}), ("Redis", {})):
+            check = cost(_with(BUDGETS), "check", **env) - cost(_with(BUDGETS), "hello", **env)
+            spending = cost(_with(BUDGETS), "tell", **env) - cost(_with({}), "tell", **env)
+            found += [
+                _row(f"a budget check, the ledger in {ledger}", check / TIMES, turn, GOAL),
+                _row(f"writing down what a call has cost, the ledger in {ledger}", spending / TIMES, turn, None),
             ]
-            found += _rows(ledger, [one / 1000 for one in added])
     return found
 
 
@@ -46,23 +53,14 @@ def _with(more: Mapping[str, str]) -> e.Side:
     return replace(e.OURS_WITH_LOGS, env={**e.OURS_WITH_LOGS.env, **more})
 
 
-def _rows(ledger: str, added: list[float]) -> list[Row]:
-    without, spending, checked = added
-    found = [
-        row(what, "thousand instructions added", "a chat turn's telemetry", [(more, without)], goal)
-        for what, more, goal in (
-            (f"a budget check, the ledger in {ledger}", checked - spending, GOAL),
-            (f"writing down what a call has cost, the ledger in {ledger}", spending - without, None),
-        )
-    ]
-    for one in found:
-        print(f"{one.what:90} {one.ours:9.0f} {one.peer:9.0f} k  {one.ratio:.3f}", file=sys.stderr, flush=True)
-    return found
+def _row(what: str, cost: float, turn: float, goal: float | None) -> Row:
+    print(f"{what:70} {cost:7.0f} of {turn:7.0f} k  {cost / turn:.3f}", file=sys.stderr, flush=True)
+    return row(what, "thousand instructions added", "a chat turn's telemetry", [(cost, turn)], goal)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--requests", type=int, default=20)
+    parser.add_argument("--requests", type=int, default=10)
     chosen = parser.parse_args()
     e.prepare()
     rows(chosen.requests)

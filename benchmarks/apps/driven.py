@@ -14,7 +14,6 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
@@ -67,14 +66,11 @@ def chat_view() -> Any:
     from redis import Redis
 
     database = MongoClient(os.environ["MONGODB_URI"])[f"bench_{os.getpid()}"]
-    redis = Redis.from_url(os.environ.get("APPS_REDIS") or os.environ["REDIS_URL"], decode_responses=True)
+    redis = Redis.from_url(os.environ["REDIS_URL"], decode_responses=True)
     model = OpenAI(api_key="local", max_retries=0)
     conversation = database.conversations.insert_one({"user_id": "ada", "title": "Bench"}).inserted_id
 
-    allowed = budget_check()
-
     def chat() -> Response:
-        allowed()
         text = request.get_json()["message"]
         database.messages.insert_one({"conversation_id": conversation, "role": "user", "content": text})
         history = list(database.messages.find({"conversation_id": conversation}).limit(3))
@@ -91,13 +87,34 @@ def chat_view() -> Any:
     return chat
 
 
-def budget_check() -> Callable[[], object]:
-    """What the view asks before a model is asked, where CHECKS says that it asks."""
-    if not os.environ.get("CHECKS"):
-        return lambda: None
+TIMES = 20
+"""How often one request asks for what is cheap."""
+
+
+def budget_checks() -> Any:
+    """The view that asks again and again whether a model may be asked."""
     from otel_chatbot import over_budget
 
-    return lambda: over_budget(user="ada")
+    def check_budgets() -> Response:
+        for _ in range(TIMES):
+            over_budget(user="ada")
+        return hello()
+
+    return check_budgets
+
+
+def told_calls() -> Any:
+    """The view that tells again and again of a model call of its own."""
+    from otel_chatbot import chat_completion, over_budget
+
+    def tell() -> Response:
+        over_budget(user="ada")
+        for _ in range(TIMES):
+            with chat_completion("openai", "gpt-4o-mini") as call:
+                call.usage(900, 200)
+        return hello()
+
+    return tell
 
 
 def model_call(*, stream: bool) -> Any:

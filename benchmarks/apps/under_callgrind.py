@@ -1,7 +1,7 @@
 """Runs requests of one view under callgrind: N of them, then 2 N, each with all that is exported of them, each written down.
 
 Run by `instructions.py` under each side. VIEW says which view is asked: `hello`, `line` (it logs one line), `chat`, `model` (it
-asks a model) or `stream` (it reads a model's stream); N how many; CALLGRIND where the library made of `callgrind.c` stands.
+asks a model), `check` (it asks for budgets), `tell` (it tells of model calls) or `stream` (it reads a model's stream); N how many; CALLGRIND where the library made of `callgrind.c` stands.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from counted import BODY
-from driven import app, ask, chat_view, check, hello, model_call, one_line
+from driven import app, ask, budget_checks, chat_view, check, hello, model_call, one_line, told_calls
 
 WARM = 12
 QUIET_SECONDS = 2.0
@@ -34,6 +34,9 @@ def arguments(view: str) -> tuple[Any, ...]:
     if view == "chat":
         app.post("/chat")(chat_view())
         return "/chat", "POST", BODY
+    if view in ("check", "tell"):
+        app.get(f"/{view}")(budget_checks() if view == "check" else told_calls())
+        return (f"/{view}",)
     views = {"line": one_line, "hello": hello}
     app.get(f"/{view}")(views[view] if view in views else model_call(stream=view == "stream"))
     return (f"/{view}",)
