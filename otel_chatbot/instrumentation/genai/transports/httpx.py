@@ -11,7 +11,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
-from ...._guard import never_raise
+from ...._guard import report
 from ...common.patching import Method, Patches
 from .. import runs
 from ..recognise import Place, asks_none, may_ask
@@ -65,14 +65,17 @@ def _sending_async(original: Method, followed: Callable[..., Any], unset: Any) -
     return send
 
 
-@never_raise
 def _begin(request: Any) -> WireCall | None:
-    url = request.url
-    path, host = url.raw_path.decode("ascii"), url.host
-    if asks_none(path, host) or not may_ask(path, host, looks=True):
+    try:
+        url = request.url
+        path, host = url.raw_path.decode("ascii"), url.host
+        if asks_none(path, host) or not may_ask(path, host, looks=True):
+            return None
+        place = Place(host, url.port, path, url.scheme)
+        return begin(place, lambda: _body(request))
+    except Exception as fault:
+        report("looking at a request of httpx", fault)
         return None
-    place = Place(host, url.port, path, url.scheme)
-    return begin(place, lambda: _body(request))
 
 
 def _body(request: Any) -> bytes | None:
@@ -81,15 +84,14 @@ def _body(request: Any) -> bytes | None:
     return content if isinstance(content, bytes) else None
 
 
-@never_raise
 def _follow(wire_call: WireCall | runs.Poll, response: Any, stream: Callable[..., Any]) -> None:
-    whole = response.is_closed
-    if not wire_call.responded(response.status_code, response.headers.get, decoded=whole):
-        return
-    if whole:
-        wire_call.whole(response.content)
-    else:
-        response.stream = stream(response.stream, wire_call)
+    try:
+        if response.is_closed:
+            wire_call.answered(response.status_code, response.headers.get, response.content)
+        elif wire_call.responded(response.status_code, response.headers.get, decoded=False):
+            response.stream = stream(response.stream, wire_call)
+    except Exception as fault:
+        report("following an answer of httpx", fault)
 
 
 class _Followed:
