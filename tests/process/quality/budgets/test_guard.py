@@ -122,7 +122,7 @@ def test_a_killed_worker_takes_no_completed_call_with_it_and_a_restart_none_at_a
     with ModelServer(tmp_path, delay=0.02) as model:
         with Budgeted(tmp_path, model, f"app month {limit} tokens") as app, ThreadPoolExecutor(1) as beside:
             running = beside.submit(app.many, streams, 100)
-            wait_for(lambda: len(model._lines()) >= 12, "a dozen calls", timeout=60)
+            wait_for(lambda: model.log.exists() and model.log.read_text().count("\n") >= 12, "a dozen calls", timeout=60)
             os.kill(children(app.pid)[0], signal.SIGKILL)
             answers = running.result(timeout=120)
         before = in_ledger(app)
