@@ -192,8 +192,11 @@ def test_a_metric_says_what_the_ledger_says_series_by_series(page: Page, viewer:
     expect(row.first).to_be_visible()
     counts = [int(cells(each)[0].replace(",", "")) for each in row.all()]
     assert sum(counts) == said.requests
-    page.locator(".exemplars a").first.click()
-    expect(page.locator(".waterfall")).to_be_visible()
+    for observation in (".exemplars a", ".chart a"):
+        page.locator(observation).first.click()
+        expect(page.locator(".waterfall")).to_be_visible()
+        page.go_back()
+        expect(row.first).to_be_visible()
 
 
 SERIES = """() => [...document.querySelectorAll('tbody tr')].map((row) => [
