@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from . import bounds
-from .queries import conversations, figures, logs, traces, turns
+from .queries import conversations, figures, logs, now, traces, turns
 from .queries.common import Json
 from .store import Store
 
@@ -31,7 +31,7 @@ class Api:
             "traces": _traces,
             "logs": _logs,
             "errors": lambda db, _asked: logs.problems(db),
-            "now": lambda db, asked: figures.now(db, _number(asked, "window", 3600.0)),
+            "now": lambda db, asked: now.now(db, _number(asked, "window", 3600.0)),
             "metrics": lambda db, _asked: figures.metrics(db),
             "turns": lambda db, _asked: turns.turns(db),
             "routes": lambda db, _asked: {"routes": traces.routes(db)},

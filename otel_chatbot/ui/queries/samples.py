@@ -1,6 +1,6 @@
 """Samples of series: what a figure was at a moment, how much it grew, and quantiles of what was observed.
 
-Fed by `ui.store`; feeds `ui.queries.figures`. A series is sampled when it changes; between two samples it is what the earlier
+Fed by `ui.store`; feeds `ui.queries.figures` and `ui.queries.now`. A series is sampled when it changes; between two samples it is what the earlier
 one says. Each question is one step in an index.
 """
 
