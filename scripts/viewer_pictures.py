@@ -117,7 +117,7 @@ def pictures(browser: Browser, url: str, talk: str, to: Path) -> None:
         if name == "trace":
             page.locator(".waterfall .mongodb .row").nth(1).click()
         page.mouse.move(5, 5)
-        page.screenshot(path=to / f"viewer-{name}.png")
+        page.screenshot(path=to / f"viewer-{name}.png", full_page=name == "now")
     page.set_viewport_size(size(PHONE))
     half_way(page, f"{url}/conversations/{talk}")
     page.screenshot(path=to / "viewer-phone.png")

@@ -35,8 +35,8 @@ export function chart(shown) {
     times.length ? [s("text", { class: "axis", x: LEFT, y: HEIGHT - 4 }, format.moment(times[0])), s("text", { class: "axis", x: width - 4, y: HEIGHT - 4, "text-anchor": "end" }, format.moment(times[times.length - 1]))] : [],
     values.map((line, place) => s("path", { class: `line line-${place % 6}`, d: path(line.points, x, y) })),
     values.flatMap((line, place) => dots(line.points).map((at) => s("circle", { class: `line-${place % 6}`, cx: x(at), cy: y(/** @type {number} */ (line.points[at])), r: 2.5 }))),
-    marks.map((mark) =>
-      s("a", { href: `/traces/${mark.trace}`, "data-link": true, "aria-label": `The trace of ${format.figure(mark.value, unit)} at ${format.clock(mark.at)}` },
+    marks.map((mark, place) =>
+      s("a", { id: `mark-${place}`, href: `/traces/${mark.trace}`, "data-link": true, "aria-label": `The trace of ${format.figure(mark.value, unit)} at ${format.clock(mark.at)}` },
         s("circle", { class: "mark", cx: x((times.length - 1) * ((mark.at - first) / Math.max(1, last - first))), cy: y(mark.value), r: 4 }))),
     cursor,
   );

@@ -80,7 +80,7 @@ function table(series, unit, kind) {
 function traces(series, unit) {
   const found = exemplars(series);
   return found.length
-    ? h("section", {}, h("h2", {}, "Observations that name their trace"), h("ul", { class: "exemplars" }, found.map((each) => h("li", {}, link(`/traces/${each.trace}`, {}, format.figure(each.value, unit)), h("span", {}, format.moment(each.at))))))
+    ? h("section", {}, h("h2", {}, "Observations that name their trace"), h("ul", { class: "exemplars" }, found.map((each, place) => h("li", {}, link(`/traces/${each.trace}`, { id: `exemplar-${place}` }, format.figure(each.value, unit)), h("span", {}, format.moment(each.at))))))
     : null;
 }
 
