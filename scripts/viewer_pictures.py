@@ -26,7 +26,7 @@ from support.terminal import Terminal  # noqa: E402
 
 SCALE = 2
 """Pixels a point: sharp on today's screens."""
-DESK, PHONE = (1180, 820), (390, 780)
+DESK, TALL, PHONE = (1180, 820), (1180, 970), (390, 780)
 COLUMNS, LINES = 112, 34
 """Of the terminal."""
 TALKS = {
@@ -112,12 +112,13 @@ def pictures(browser: Browser, url: str, talk: str, to: Path) -> None:
         ("trace", f"/traces/{last['trace']}", ".waterfall .model"),  # type: ignore[index]
         ("metric", "/metrics/chatbot.ai.response.time?window=300", "tbody tr"),
     ):
+        page.set_viewport_size(size(TALL if name == "now" else DESK))
         page.goto(url + path)
         page.locator(shown).first.wait_for()
         if name == "trace":
             page.locator(".waterfall .mongodb .row").nth(1).click()
         page.mouse.move(5, 5)
-        page.screenshot(path=to / f"viewer-{name}.png", full_page=name == "now")
+        page.screenshot(path=to / f"viewer-{name}.png")
     page.set_viewport_size(size(PHONE))
     half_way(page, f"{url}/conversations/{talk}")
     page.screenshot(path=to / "viewer-phone.png")
