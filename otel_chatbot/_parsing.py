@@ -45,6 +45,20 @@ def flag_or(other: str) -> Callable[[str], str]:
     return parse
 
 
+def key(value: str) -> str:
+    """A key to sign with: long enough that nobody guesses it."""
+    if len(value.strip()) < 16:
+        raise ValueError("expected at least 16 characters, such as those of `openssl rand -hex 32`")
+    return value.strip()
+
+
+def header(value: str) -> str:
+    """The name of an HTTP header (RFC 9110, 5.1)."""
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", value.strip()):
+        raise ValueError("expected the name of a header, such as X-Answer-Id")
+    return value.strip()
+
+
 def items(value: str) -> tuple[str, ...]:
     """The items between commas, without empty ones."""
     return tuple(item.strip() for item in value.split(",") if item.strip())

@@ -55,6 +55,9 @@ _CONVERSATION_PLACES = (
 )
 
 
+_CAPTURING = frozenset({"span_only", "span_and_event", "true"})
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """Every setting of the package; see each field's brief. Standard `OTEL_*` variables are read by OpenTelemetry itself."""
@@ -119,6 +122,14 @@ class Settings:
         (), "further addresses of models: `host[:port][/path]=provider[:protocol]`, several separated by commas", _parsing.items
     )
     server_timing: bool = setting(False, "tell the browser the trace of each answer in a Server-Timing header", _parsing.flag)
+    feedback_key: str = setting(
+        "", "key that signs the ids of answers, the same for all machines; empty: a key of the run, so that ids end with it",
+        _parsing.key, secret=True,
+    )  # fmt: skip
+    feedback_lifetime: float = setting(90 * 86400.0, "time for which an answer can be rated, in seconds", _parsing.seconds)
+    feedback_header: str = setting(
+        "", "header of an answer that tells its id, such as X-Answer-Id; empty: none", _parsing.header
+    )
     redact_keys: tuple[str, ...] = setting((), "further key names whose values are masked", _parsing.items)
     redact_patterns: tuple[str, ...] = setting(
         (), "further regular expressions whose matches are masked, separated by ;;", _parsing.patterns
@@ -182,6 +193,11 @@ class Settings:
     def production(self) -> bool:
         """Whether ENVIRONMENT is production."""
         return self.environment == "production"
+
+    @property
+    def captures(self) -> bool:
+        """Whether what people write may be kept: prompts and answers on spans, comments on events."""
+        return self.message_content.lower() in _CAPTURING if self.message_content else self.capture_content
 
     @property
     def trace_path(self) -> str:

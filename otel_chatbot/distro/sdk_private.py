@@ -11,7 +11,6 @@ import os
 import sys
 import threading
 import weakref
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -33,6 +32,7 @@ from opentelemetry.sdk.util import BoundedList
 from .._clock import monotonic
 from .._fork import at_fork, come_after_upstream
 from ..semconv.attributes import PROCESS_PID
+from .batch_queue import Awaken, CountingQueue
 from .process.servers import in_greenlets
 
 Provider = TracerProvider | MeterProvider | LoggerProvider
@@ -247,36 +247,13 @@ def abandon(processor: Batch) -> None:
     begin_shutdown(processor)
 
 
-class CountingQueue(deque[Any]):
-    """A batch processor's queue that tells of every item which it pushes out when it is full; exact under threads."""
-
-    def __init__(self, limit: int, on_pushed_out: Callable[[], None]) -> None:
-        super().__init__(maxlen=limit)
-        self._on_pushed_out = on_pushed_out
-        self.renew()
-
-    def renew(self) -> None:
-        """In a forked child, a fresh lock."""
-        self._lock = threading.RLock()  # reentrant: a signal handler may log
-
-    def appendleft(self, item: Any) -> None:
-        """Put an item in; the oldest goes when there is no room."""
-        with self._lock:
-            full = len(self) == self.maxlen
-            super().appendleft(item)
-        if full:
-            self._on_pushed_out()
-
-    def pop(self) -> Any:  # type: ignore[override]
-        """Take the oldest out."""
-        with self._lock:
-            return super().pop()
-
-
 def count_pushed_out(processor: Batch, on_pushed_out: Callable[[], None]) -> CountingQueue:
-    """Have a batch processor that was just made tell of every item that its full queue drops, instead of logging so."""
+    """Have a batch processor that was just made tell of every item that its full queue drops, and sleep while it is empty."""
     batch = processor._batch_processor
     queue = CountingQueue(batch._max_queue_size, on_pushed_out)
     batch._queue = queue
     batch._max_queue_size = sys.maxsize  # only asked before it warns
+    if not in_greenlets():
+        waiting, batch._worker_awaken = batch._worker_awaken, Awaken(queue)
+        waiting.set()  # the thread has just begun to wait with the other one
     return queue

@@ -135,6 +135,11 @@ def metrics_export(setup: DistroState) -> None:
         setup.export.start()
 
 
+def ratings(_: DistroState) -> None:
+    """Every process shows how answers were rated, whichever took the ratings."""
+    from ..quality import feedback  # noqa: F401 - who is imported looks whether there are ratings at each view
+
+
 def metrics_provider(setup: DistroState) -> None:
     """A meter provider, ours or the one that is there, whose instruments are mirrored."""
     if setup.plan.disabled:
@@ -267,6 +272,7 @@ AUTOMATIC = (
     log_files,
     log_export,
     metrics_export,
+    ratings,
     metrics_provider,
     instrumentations,
     endpoints,
@@ -276,5 +282,5 @@ AUTOMATIC = (
     quiet_parent,
 )
 """For an app that is started with `opentelemetry-instrument`, or that calls `otel_chatbot.instrument()`."""
-PRIVATE = (defaults, private_log_export, metrics_export, endpoints, ending)
+PRIVATE = (defaults, private_log_export, metrics_export, ratings, endpoints, ending)
 """For a plain `python app.py` that uses the public API: no global provider is set, nothing is instrumented."""

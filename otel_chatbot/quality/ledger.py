@@ -93,12 +93,12 @@ class Ledger:
         return self._ask(lambda engine: engine.swap(key, value, expires, tally))
 
     def tally(self, name: str) -> dict[str, int]:
-        """The counts of a tally by value, without those that are 0.
+        """The counts of a tally by value; 0 for a value from which all have moved away.
 
         Raises:
             LedgerUnavailable: nothing is known.
         """
-        return {value: count for value, count in self._ask(lambda engine: engine.tally(name)).items() if count}
+        return self._ask(lambda engine: engine.tally(name))
 
     def add(self, key: str, amount: int, expires: float) -> int:
         """Add to a sum, which expires so many seconds after its last addition. Returns the new sum; of a new key, the amount.
@@ -202,16 +202,16 @@ def _kind(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _engine() -> Engine:
+def _engine(patience: float) -> Engine:
     """The engine that the settings name; imported here, so that an app without feedback does not import it."""
     settings = config.current()
     if settings.redis_url:
         from .redis_engine import RedisEngine
 
-        return RedisEngine(settings.redis_url, _app())
+        return RedisEngine(settings.redis_url, _app(), patience=patience)
     from .sqlite_engine import SqliteEngine
 
-    return SqliteEngine(Path(settings.ledger_path))
+    return SqliteEngine(Path(settings.ledger_path), patience=patience)
 
 
 def _app() -> str:
@@ -221,7 +221,13 @@ def _app() -> str:
     return "/".join(str(attributes.get(name, "")) for name in (a.SERVICE_NAMESPACE, a.SERVICE_NAME))
 
 
-LEDGER: Final = Ledger(_engine)
-"""The ledger of this process."""
+def _of_process(patience: float) -> Ledger:
+    made = Ledger(lambda: _engine(patience), patience=patience)
+    at_fork(__name__, before=made.before_fork, in_parent=made.after_fork, in_child=made.renew)
+    return made
 
-at_fork(__name__, before=LEDGER.before_fork, in_parent=LEDGER.after_fork, in_child=LEDGER.renew)
+
+LEDGER: Final = _of_process(PATIENCE)
+"""The ledger of this process, for what is asked on the way to an answer."""
+PATIENT: Final = _of_process(2.0)
+"""The same figures, for what nobody's answer waits for: a rating that fails would have to be given again."""

@@ -164,6 +164,15 @@ AI_COST_SAVED = _counter(
     "chatbot.ai.cost.saved", "{USD}", "Cost that cached answers saved", (a.GEN_AI_PROVIDER, a.GEN_AI_REQUEST_MODEL)
 )
 AI_UNPRICED = _counter("chatbot.ai.unpriced", "{call}", "AI calls of models without a price", (a.GEN_AI_REQUEST_MODEL,))
+FEEDBACK = _gauge(
+    "chatbot.feedback",
+    "{answer}",
+    "Answers that users have rated, each once per user by the present rating; the same in every process and after a restart",
+    (a.RATING, a.GEN_AI_REQUEST_MODEL, a.RELEASE),
+)
+FEEDBACK_REFUSED = _counter(
+    "chatbot.feedback.refused", "{rating}", "Ratings that were not taken, by reason", (a.FEEDBACK_REASON,)
+)
 TURN_TIME = _histogram("chatbot.turn.time", "s", "Where the time of a chat turn went", (a.PHASE,), SLOW_EDGES)
 HEALTH_CHECK_DURATION = _histogram("chatbot.health.check.duration", "s", "Time of health checks", (a.CHECK,), FAST_EDGES)
 HEALTH_STATUS = _gauge("chatbot.health.status", "{status}", "Health checks: 1 healthy, 0.5 degraded, 0 unhealthy", (a.CHECK,))

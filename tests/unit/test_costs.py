@@ -5,7 +5,6 @@ The bounds are what was counted, and some room for other versions of Python. Tim
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import logging
 import uuid
@@ -19,24 +18,18 @@ from opentelemetry import context, trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
-from pymongo.monitoring import (
-    CommandStartedEvent,
-    CommandSucceededEvent,
-    ConnectionCheckedInEvent,
-    ConnectionCheckedOutEvent,
-    ConnectionCheckOutStartedEvent,
-    ConnectionCreatedEvent,
-)
+from pymongo.monitoring import ConnectionCreatedEvent
 from support.calls import calls
 from support.databases import undisturbed
 from support.flask_hooks import hooked
 from support.logging_state import sink_into
 
-from otel_chatbot import Counter, Gauge, Histogram
+from otel_chatbot import Counter, Gauge, Histogram, answer_id
 from otel_chatbot.distro.providers import light_maker  # noqa: F401 - as in an app, it makes the spans
 from otel_chatbot.distro.providers.lazy_processors import LazySpanProcessor
 from otel_chatbot.distro.providers.probe_traces import ProbeTraceProcessor
 from otel_chatbot.distro.providers.redacting_exporters import redact_span
+from otel_chatbot.instrumentation.common import chat_turn
 from otel_chatbot.instrumentation.common.span_maker import maker_of
 from otel_chatbot.instrumentation.genai import recognise
 from otel_chatbot.instrumentation.genai import spans as genai_spans
@@ -118,6 +111,14 @@ def test_counting_by_hand(in_a_sampled_span: None) -> None:
     at_most(8, calls(lambda: wait.observe(0.3)))
 
 
+def test_the_id_of_an_answer() -> None:
+    with deduplication.request_scope() as scope:
+        turn = chat_turn.running(scope)
+        assert turn is not None
+        turn.answer = chat_turn.ModelAnswer(SPAN.get_span_context(), "gpt-4o-mini")
+        at_most(24, calls(answer_id))
+
+
 def test_a_log_line(tmp_path: Path, in_a_sampled_span: None) -> None:
     extra = {"event": "message_sent", "conversation_id": "c1", "role": "user", "message_length": 42}
     record = logging.getLogger("costs").makeRecord("costs", 20, __file__, 1, "Sent by %s", ("user",), None, "f", extra)
@@ -155,17 +156,15 @@ COMMANDS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
 
 
 @pytest.mark.usefixtures("spans")
-@pytest.mark.parametrize(("name", "bound"), [("find", 92), ("insert", 100), ("update", 112)])
+@pytest.mark.parametrize(("name", "bound"), [("find", 88), ("insert", 96), ("update", 108)])
 def test_a_mongodb_command(monkeypatch: pytest.MonkeyPatch, name: str, bound: int) -> None:
     monkeypatch.setattr(CommandFigures, "enabled", True)  # tests that switch MongoDB's figures off leave them so
     figures, address = CommandFigures(), ("db.example", 27017)
     asked, replied = COMMANDS[name]
-    began = CommandStartedEvent(asked, "chat", 1, address, 0)
-    ended = CommandSucceededEvent(dt.timedelta(0), replied, name, 1, address, 0, database_name="chat")
 
     def command() -> None:
-        figures.started(began)
-        figures.succeeded(ended)
+        figures.begin(name, asked, "chat", 1, address)
+        figures.succeed(replied, name, 1, address, "chat")
 
     at_most(bound, calls(command))
 
@@ -174,17 +173,15 @@ def test_a_connection_of_mongodb_that_is_taken_and_given_back(monkeypatch: pytes
     monkeypatch.setattr(PoolFigures, "enabled", True)
     pools, address = PoolFigures(), ("db.example", 27017)
     pools.connection_created(ConnectionCreatedEvent(address, 1))
-    started = ConnectionCheckOutStartedEvent(address)
-    taken, back = ConnectionCheckedOutEvent(address, 1, 0.001), ConnectionCheckedInEvent(address, 1)
 
     def use() -> None:
-        pools.connection_check_out_started(started)
-        pools.connection_checked_out(taken)
-        pools.connection_checked_in(back)
+        pools.asked(address)
+        pools.taken(address, 1, 0.001)
+        pools.returned(address, 1)
 
     with undisturbed():
         record.activate(m.DB_CONNECTIONS)
-        at_most(23, calls(use))
+        at_most(22, calls(use))
     pools.give_back()
 
 

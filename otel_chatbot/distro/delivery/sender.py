@@ -29,11 +29,11 @@ from .otlp import Answer, Target, Verdict, count_items
 from .sender_lock import SenderLock
 from .spool import CorruptError, Payload, Spool, UnknownFormatError, signal_of
 
-_POLL_SECONDS: Final = 0.25
-"""How often the sender looks for what other processes wrote: its own wakes it."""
-_IDLE_POLL_SECONDS: Final = 2.0
-"""The same, once nobody has written anything for a while."""
+_POLL_SECONDS: Final = 0.25  # how often the sender looks for what other processes wrote: its own wakes it
+_IDLE_POLL_SECONDS: Final = 3.0
+"""The same, once no other process has written anything for `_IDLE_AFTER`."""
 _IDLE_AFTER: Final = 30.0
+_FULL_LOOK_SECONDS: Final = 10.0  # of an idle sender, even if the folder's time says that no file has come or gone
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 60.0
 _WARN_EVERY: Final = 300.0
@@ -90,8 +90,10 @@ class Sender:
         self._left_alone: set[str] = set()
         """Files that are there but not ours to send, or sent already: by name."""
         self._next_look = self._next_sweep = 0.0
-        self._worked = monotonic()
-        """When there was something to send last, by the clock of `monotonic`."""
+        self._worked = monotonic() - _IDLE_AFTER
+        """When another process had something to send last, by the clock of `monotonic`."""
+        self._stamp = 0
+        """The spool's `stamp` before it was listed last."""
         self._lock.release()
 
     def prepare(self) -> None:
@@ -166,11 +168,17 @@ class Sender:
         never_raise(self.prepare)()
         while self._deadline is None:
             self._guarded_round()
-            if wake.wait(self._pause()):
-                self._worked = monotonic()
-            wake.clear()
+            self._wait(wake)
         self._end(self._deadline)
         ended.set()
+
+    def _wait(self, wake: threading.Event) -> None:
+        """Wait until there may be something to send: a look at the folder's time is cheap, a round is not."""
+        pause = self._pause()
+        full_look = monotonic() + (_FULL_LOOK_SECONDS if self._lock.held and pause == _IDLE_POLL_SECONDS else pause)
+        while not wake.wait(pause) and monotonic() < full_look and self._stamp and self._spool.stamp() == self._stamp:
+            pass
+        wake.clear()
 
     def _pause(self) -> float:
         """How long to wait for work: longer once there was none for a while, and nothing waits to be tried again."""
@@ -216,12 +224,13 @@ class Sender:
     def _look(self) -> list[Path]:
         """The files to send. After a long outage there are many: listing them takes a small part of the time."""
         began = monotonic()
+        self._stamp = self._spool.stamp()
         found = self._spool.files()
         ended = monotonic()
         self._next_look = ended + _LOOK_SHARE * (ended - began)
         self._left_alone.intersection_update(path.name for path in found)
         ours = [path for path in found if path.name not in self._left_alone]
-        if ours:
+        if any(not self._spool.is_mine(path) for path in ours):
             self._worked = ended
         return ours
 

@@ -30,6 +30,8 @@ _ASIDE: Final = "corrupt"
 _BLOCK: Final = 4096
 """What a small file takes on most disks."""
 _STALE_SECONDS: Final = 60.0
+_SETTLED: Final = 2_000_000_000
+"""Nanoseconds after which each further change gives a folder another time: the clocks of file systems go in steps."""
 _MOST_ASIDE: Final = 20
 _SHARE: Final = 16
 """The part of the limit (one of so many) that each of these may take: files set aside; what is freed beyond need when full."""
@@ -140,8 +142,19 @@ class Spool:
 
     def mine(self) -> list[Path]:
         """The files that this process wrote."""
-        own = f"-{os.getpid()}-"
-        return [path for path in self.files() if own in path.name]
+        return [path for path in self.files() if self.is_mine(path)]
+
+    def is_mine(self, path: Path) -> bool:
+        """Whether this process wrote the file."""
+        return f"-{os.getpid()}-" in path.name
+
+    def stamp(self) -> int:
+        """When a file last came or went, in nanoseconds, to compare; 0 if that was just now: more may follow at the same time."""
+        try:
+            changed = os.stat(self.folder).st_mtime_ns
+        except OSError:
+            return 0
+        return changed if time.time_ns() - changed > _SETTLED else 0
 
     def used(self) -> int:
         """Bytes that the payloads take on disk, counted now or a moment ago: the more there are, the longer ago."""

@@ -25,14 +25,18 @@ from ..process.servers import in_greenlets, is_master, too_early
 from .leader import Leader
 
 MIRROR_SECONDS: Final = 1.0
+"""How often other libraries' figures are copied."""
+_IDLE_MIRROR_SECONDS: Final = 5.0
+"""How often the mirror looks whether there are any, if there have been none for a while: each look wakes an idle process."""
+_IDLE_AFTER: Final = 60.0
 _HANDOVER_SECONDS: Final = 1.0
 
 
 class Mirror(Protocol):
     """Copies other libraries' figures into the store."""
 
-    def refresh(self) -> None:
-        """Copy them now; cheap when there are none."""
+    def refresh(self) -> bool:
+        """Copy them now; False when there are none."""
 
 
 class MetricsExport:
@@ -123,8 +127,12 @@ class MetricsExport:
             never_raise(call)()
         attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
         due = monotonic() + self._interval
-        while not stop.wait(min(MIRROR_SECONDS, max(0.0, due - monotonic()))):
-            self._refresh()
+        idle_at = monotonic() + _IDLE_AFTER
+        pause = MIRROR_SECONDS
+        while not stop.wait(min(pause, max(0.0, due - monotonic()))):
+            if self._refresh():
+                idle_at = monotonic() + _IDLE_AFTER
+            pause = MIRROR_SECONDS if monotonic() < idle_at else _IDLE_MIRROR_SECONDS
             if monotonic() >= due:
                 due = monotonic() + self._interval
                 self.export()
@@ -132,12 +140,15 @@ class MetricsExport:
         self._last_export()
         ended.set()
 
-    def _refresh(self) -> None:
-        if self._mirror is not None:
-            try:
-                self._mirror.refresh()
-            except Exception as error:
-                report("mirroring metrics", error)
+    def _refresh(self) -> bool:
+        """Copy other libraries' figures; False when there are none."""
+        if self._mirror is None:
+            return False
+        try:
+            return self._mirror.refresh()
+        except Exception as error:
+            report("mirroring metrics", error)
+            return True
 
     def _last_export(self) -> None:
         end = monotonic() + _HANDOVER_SECONDS

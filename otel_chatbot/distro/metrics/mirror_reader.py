@@ -61,11 +61,12 @@ class MirrorReader(MetricReader):
         """Copy the figures of another reader, on a provider of its own, along with these."""
         self._parts.append(other)
 
-    def refresh(self) -> None:
-        """Copy the figures now; cheap while no other library has an instrument."""
+    def refresh(self) -> bool:
+        """Copy the figures now; False, and cheap, while no other library has an instrument."""
         used = sum(part.read() for part in self._parts)
         if used:
             mirror([found for part in self._parts for found in part._found])
+        return bool(used)
 
     def read(self) -> bool:
         """Read this reader's own provider; False when nothing is measured with it."""

@@ -25,6 +25,7 @@ from ..._fork import at_fork
 from ...metrics.record import dropped
 from ...semconv.attributes import DropReason, Signal
 from .. import sdk_private, sdk_shortcuts
+from ..batch_queue import CountingQueue
 from ..process.fork_safety import forget_lock, late_lock
 from ..process.servers import in_greenlets, too_early
 
@@ -48,7 +49,7 @@ class LazyBatch(Generic[_B]):
         self._made: _B | None = None
         self.emit: Callable[[Any], None] = _to_nobody
         """What puts an item into the queue of the processor that was made."""
-        self._queue: sdk_private.CountingQueue | None = None
+        self._queue: CountingQueue | None = None
         self._closed = False
         self._silent = False
         self._warned = -_WARN_EVERY

@@ -119,7 +119,8 @@ class LightSpan(Span):
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Add an attribute, in the place of one of that name."""
-        if type(value) in PLAIN and type(key) is str and key:
+        plain = type(value) in PLAIN or (type(value) is tuple and _TEXT.issuperset(map(type, value)))
+        if plain and type(key) is str and key:
             told = self.told
             with self._lock:
                 if self._end_time is None and (key in told or len(told) < self._made.most):

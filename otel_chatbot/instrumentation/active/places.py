@@ -151,7 +151,9 @@ def _opened_session() -> object:
     # https://flask.palletsprojects.com/en/stable/changes/#version-3-1-3
     kept = vars(_context._get_current_object())  # type: ignore[attr-defined]
     session = kept.get("_session", kept.get("session"))
-    if isinstance(session, dict) or getattr(session, "accessed", True):
+    if isinstance(session, dict):
+        return session if dict.__len__(session) else None  # most are empty, and each place would be looked up in it
+    if getattr(session, "accessed", True):
         return session
     return None  # it is no dictionary: the first read may load it from its store, and the app has not read it
 

@@ -36,9 +36,8 @@ class WantedModel(NamedTuple):
     model: str | None
 
 
-@never_raise
 def cost_of(model: Model, dollars: Decimal) -> None:
-    """A call of this model has ended, whole, and cost so much."""
+    """A call of this model has ended, whole, and cost so much. The caller is guarded."""
     NOTES.put(_cost(model), str(dollars))
 
 

@@ -30,6 +30,7 @@ KEPT: Final = 60.0
 """Seconds within which a thread is expected to store what a request has left to it."""
 _MOST: Final = 1000
 _MESSAGES: Final = (m.MESSAGES_SENT, m.MESSAGES_RECEIVED)
+_NAMES: Final = (m.MESSAGES_SENT.name, m.MESSAGES_RECEIVED.name)
 
 
 class HandedToThreads:
@@ -88,10 +89,10 @@ def tell(scope: Scope, turn: ChatTurn, turns: int) -> None:
     """A request that models have answered is over: count so many messages and answers, unless it has stored some itself."""
     if turn.stores or turn.told or not turn.well or not turns or m.MESSAGES_FROM_MODEL in config.current().auto_off:
         return
-    tallies = [scope.tallies.get(spec.name) for spec in _MESSAGES]
-    if any(tally is not None and tally.auto for tally in tallies):
+    sent, received = map(scope.tallies.get, _NAMES)
+    if (sent is not None and sent.auto) or (received is not None and received.auto):
         return
-    for spec, tally in zip(_MESSAGES, tallies, strict=True):
+    for spec, tally in zip(_MESSAGES, (sent, received), strict=True):
         if tally is not None and tally.hand:
             continue
         if scope.entrusted and ENTRUSTED.was_stored(spec.name, scope.entrusted):

@@ -131,6 +131,27 @@ def test_the_thread_mirrors_and_exports_every_interval_and_a_last_time_and_start
     assert refreshed.is_set()
 
 
+@pytest.mark.parametrize(("others", "pause"), [(False, 5.0), (True, 1.0)], ids=["nobody else counts", "others count"])
+def test_the_mirror_is_asked_each_second_and_less_often_once_nobody_else_has_counted_for_a_minute(
+    others: bool, pause: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, waits = [1000.0], []
+    monkeypatch.setattr("otel_chatbot.distro.metrics.export.monotonic", lambda: now[0])
+    monkeypatch.setattr("otel_chatbot.distro.metrics.export.await_imports", lambda: None)
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.append(timeout)
+            now[0] += timeout or 0.0
+            return now[0] > 1100.0
+
+    export = export_to(Kept())
+    export.mirror(type("Mirror", (), {"refresh": lambda _: others})())
+    export._run(Stop(), threading.Event())
+    assert waits[:60] == [1.0] * 60
+    assert set(waits[62:]) == {pause}
+
+
 def test_what_has_ended_before_it_began_does_not_begin() -> None:
     export = export_to(Kept())
     export.begin_shutdown()
