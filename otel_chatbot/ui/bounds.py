@@ -41,8 +41,8 @@ class Limits:
 
     @property
     def file_bytes(self) -> int:
-        """What is left for the file, with room for what a transaction adds before the oldest go."""
-        return self.max_bytes - self.log_bytes - self.log_bytes // 2
+        """What is left for the file, with room for what a transaction adds, to it and to the log, before the oldest go."""
+        return self.max_bytes - self.log_bytes - 3 * self.log_bytes // 4
 
 
 def used(db: sqlite3.Connection) -> int:
