@@ -30,7 +30,7 @@ _CPU_OF_PROCESS = 2
 
 
 class Idle:
-    """The app under one side, which has answered some requests and is asked nothing more."""
+    """The app under one side; it has answered some requests and gets no more."""
 
     def __init__(self, side: e.Side, endpoint: str, folder: Path) -> None:
         port = free_port()
@@ -70,7 +70,7 @@ def windows(rounds: int, seconds: float) -> dict[str, list[float]]:
 
 
 def rows(rounds: int, seconds: float = 60.0) -> list[Row]:
-    """What ours adds to the bare app, beside what stock adds."""
+    """The cost that ours adds to the bare app, compared with stock's."""
     found = windows(rounds, seconds)
     bare = found[e.BARE.name]
     added = [

@@ -25,10 +25,10 @@ from support.process import program, wait_for  # noqa: E402
 from support.terminal import Terminal  # noqa: E402
 
 SCALE = 2
-"""Pixels a point: sharp on today's screens."""
+"""Pixels per point: sharp on today's screens."""
 DESK, TALL, PHONE = (1180, 820), (1180, 970), (390, 780)
 COLUMNS, LINES = 112, 34
-"""Of the terminal."""
+"""The size of the terminal."""
 TALKS = {
     "ada": ("What is a trace?", "And what is a span in it?", "Which of them shows a slow query?", "Thank you. /slow 1"),
     "grace": ("How do I find a slow request?", "When does a cache pay off?"),
@@ -38,7 +38,7 @@ TALKS = {
     "joan": ("Is the model well? /fail 429",),
     "edsger": ("Will this answer end? /cut",),
 }
-"""Who asks what. A question that somebody else has asked before is answered from the cache."""
+"""The users and their questions. A question that another user has asked before is answered from the cache."""
 INK, PAPER = "223;227;243", "27;29;34"
 TERMINAL = TerminalTheme(
     (27, 29, 34),
@@ -74,7 +74,7 @@ SCREEN = """<!doctype html><meta charset="utf-8"><style>
 
 def chat_for_a_while(client: ChatClient) -> str:
     """Hold the conversations of `TALKS`, streamed, in turn; the id of the longest."""
-    client.stream("hello", user_id="niels")  # who comes first waits while the app imports its clients
+    client.stream("hello", user_id="niels")  # the first request waits while the app imports its clients
     known: dict[str, str] = {}
     for place in range(max(map(len, TALKS.values()))):
         for user, questions in TALKS.items():
@@ -90,14 +90,14 @@ def chat_for_a_while(client: ChatClient) -> str:
 
 
 def ask(url: str, path: str) -> dict[str, object]:
-    """What the viewer answers."""
+    """The viewer's answer."""
     with urlopen(f"{url}/api/{path}", timeout=30) as answer:
         found: dict[str, object] = json.load(answer)
         return found
 
 
 def pictures(browser: Browser, url: str, talk: str, to: Path) -> None:
-    """All of them. `talk` is the conversation that is shown."""
+    """Take all pictures. `talk` is the conversation that is shown."""
     wait_for(lambda: len(ask(url, f"conversations/{talk}")["timeline"]) == len(TALKS["ada"]), "the conversation", 60)  # type: ignore[arg-type]
     [*_, last] = ask(url, f"conversations/{talk}")["timeline"]  # type: ignore[misc]
     for scheme, name in (("light", "viewer"), ("dark", "viewer-dark")):
@@ -126,7 +126,7 @@ def pictures(browser: Browser, url: str, talk: str, to: Path) -> None:
 
 
 def size(points: tuple[int, int]) -> dict[str, int]:
-    """As Playwright is told it."""
+    """The size in Playwright's form."""
     return dict(zip(("width", "height"), points, strict=True))
 
 

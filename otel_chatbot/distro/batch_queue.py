@@ -1,4 +1,4 @@
-"""The queue of a batch processor: it counts what it pushes out, and lets the processor's thread sleep while it is empty.
+"""The queue of a batch processor: it reports dropped items, and lets the processor's thread sleep while it is empty.
 
 Fed by the light spans and log records of `distro.providers`; feeds the SDK's batch processors (`distro.sdk_private` puts it there).
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class CountingQueue(deque[Any]):
-    """A batch processor's queue that tells of every item which it pushes out when it is full; exact under threads."""
+    """A batch processor's queue that reports every item that it drops because it is full; exact under threads."""
 
     def __init__(self, limit: int, on_pushed_out: Callable[[], None]) -> None:
         super().__init__(maxlen=limit)
@@ -24,7 +24,7 @@ class CountingQueue(deque[Any]):
         """In a forked child, a fresh lock, and no thread that waits."""
         self._lock = threading.RLock()  # reentrant: a signal handler may log
         self.filled: SimpleQueue[None] | None = None
-        """Gets an entry when the queue is no longer empty, where a thread waits for that. Its `put` is reentrant, too."""
+        """If a thread waits, it gets an entry when the queue is no longer empty. Its `put` is reentrant, too."""
 
     def appendleft(self, item: Any) -> None:
         """Put an item in; the oldest goes when there is no room."""
@@ -44,7 +44,7 @@ class CountingQueue(deque[Any]):
 
 
 class Awaken(threading.Event):
-    """What a batch processor's thread waits for. While the queue is empty, it sleeps until there is an item, however long.
+    """The event that a batch processor's thread waits for. While the queue is empty, the thread sleeps until there is an item.
 
     By itself the SDK's thread looks each second (for spans each five seconds), which an idle application pays for. A forked child
     gets the SDK's own event, and so looks that often.

@@ -40,6 +40,8 @@ class Entry(NamedTuple):
     """The span to which it belongs; None: the current one."""
     record: logging.LogRecord | None = None
     """The record that `logging` made of the event; None if it made none."""
+    extras: dict[str, Any] | None = None
+    """Those of the fields that are not `semconv.logs.FIELDS`, where the event's maker knows them."""
 
 
 Taker = Callable[[Entry], None]

@@ -13,6 +13,7 @@ import struct
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from time import time as _now
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -54,8 +55,30 @@ _LOW: Final = 0xFFFFFFFFFFFFFFFF
 _NO_SPAN: Final = INVALID_SPAN_CONTEXT
 SPAN_KEY: Final = next(iter(set_span_in_context(INVALID_SPAN, Context())))
 """The context's key of the current span. `get_current_span` reads it too, but spends 0.4 µs on a check of the result."""
-get_current: Final[Callable[[], Context]] = getattr(otel_context, "_RUNTIME_CONTEXT", otel_context).get_current
-"""Returns the current context: the function that OpenTelemetry's `get_current` calls, if it still has this name."""
+
+
+def _getter() -> Callable[[], Context]:
+    runtime: Any = getattr(otel_context, "_RUNTIME_CONTEXT", otel_context)
+    kept = getattr(runtime, "_current_context", None)
+    return kept.get if type(kept) is ContextVar else runtime.get_current
+
+
+get_current: Final[Callable[[], Context]] = _getter()
+"""Returns the current context: the variable that OpenTelemetry's `get_current` reads, or else that function."""
+
+
+class Shared:
+    """The lock of all series of this process: one event adds to several of them under one lock (`metrics.together`)."""
+
+    lock = threading.RLock()
+    generation = 0
+    """Raised when what is remembered of series is no longer true: after a fork, and when a gauge is withdrawn."""
+
+
+def renew_lock() -> None:
+    """In a forked child: a thread of the parent may hold the lock, and the cells are the parent's."""
+    Shared.lock = threading.RLock()
+    Shared.generation += 1
 
 
 class Series:
@@ -67,7 +90,7 @@ class Series:
         self.spec = spec
         self.key = key
         self._attach_to = attach
-        self._lock = threading.RLock()
+        self._lock = Shared.lock
         self._cells: Cells | None = None
 
     def _attach(self) -> Cells:
@@ -79,7 +102,7 @@ class Series:
 
     def detach(self) -> None:
         """Forget the figures: after a fork they are the parent's."""
-        self._lock = threading.RLock()
+        self._lock = Shared.lock
         self._cells = None
 
     @property
@@ -108,9 +131,7 @@ class CounterSeries(Series):
 
     def add(self, amount: float) -> None:
         """Add an amount, which the caller has checked to be finite and not negative."""
-        cells = self._cells
-        if cells is None:
-            cells = self._attach()
+        cells = self._cells or self._attach()
         lock = self._lock
         lock.acquire()
         try:
@@ -120,9 +141,7 @@ class CounterSeries(Series):
 
     def put(self, total: float) -> None:
         """Set the total: for figures that another library counts and we mirror."""
-        cells = self._cells
-        if cells is None:
-            cells = self._attach()
+        cells = self._cells or self._attach()
         with self._lock:
             cells[0] = total
 
@@ -165,9 +184,7 @@ class HistogramSeries(Series):
         """
         if value < 0.0:  # noqa: PLR1730 - without a call
             value = 0.0
-        cells = self._cells
-        if cells is None:
-            cells = self._attach()
+        cells = self._cells or self._attach()
         index = bisect_left(self._edges, value)
         if context is None:
             span: Any = get_current().get(SPAN_KEY)
@@ -198,9 +215,7 @@ class HistogramSeries(Series):
 
     def put(self, total: float, counts: Sequence[float], exemplars: Sequence[Exemplar | None] = ()) -> None:
         """Set the sum, the buckets and their exemplars: for figures that another library counts and we mirror."""
-        cells = self._cells
-        if cells is None:
-            cells = self._attach()
+        cells = self._cells or self._attach()
         with self._lock:
             cells[0] = total
             for index, count in enumerate(counts, 1):

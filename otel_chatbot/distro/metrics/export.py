@@ -1,4 +1,4 @@
-"""The metrics of the whole app leave from one process: the one that leads the run.
+"""Exports the metrics of the whole app from one process, the one that leads the run.
 
 Fed by `metrics.view.read()` and, through the mirror, by other libraries' instruments; feeds the metric exporters.
 The thread starts with a process's first figure, so that a server forks without it.
@@ -57,10 +57,10 @@ class MetricsExport:
         self._interval = interval
         self._mirror: Mirror | None = None
         self.at_start: list[Callable[[], None]] = []
-        """Called on the thread when it starts: what need not happen on the application's threads."""
+        """Functions that the thread calls at its start: their work need not happen on the application's threads."""
         self._closed = False
         self._turn = SimpleNamespace()
-        """Owns the lock under which exports leave one after the other."""
+        """Owns the lock that keeps two exports from running at the same time."""
         self._reset()
         at_fork(__name__, in_child=self._after_fork)
 
@@ -74,7 +74,7 @@ class MetricsExport:
     def _after_fork(self) -> None:
         ran = self._thread is not None
         self._reset()
-        if ran and not in_greenlets():  # then the child's first figure starts it
+        if ran and not in_greenlets():  # under gevent, the child's first figure starts it
             self.start()
 
     def mirror(self, mirror: Mirror) -> None:
@@ -82,12 +82,12 @@ class MetricsExport:
         self._mirror = mirror
 
     def also(self, exporter: MetricExporter, collect: Callable[[], MetricsData]) -> None:
-        """Export to this one too, what this `collect` builds."""
+        """Also export to this exporter the data that this `collect` builds."""
         self._exports.append((exporter, collect))
 
     @never_raise
     def start(self) -> None:
-        """Start this process's thread unless it runs, or the process is a server's master; does not wait for anything."""
+        """Start this process's thread, unless it runs or it is too early for one (a server's master). Waits for nothing."""
         if self._thread is None and not self._closed and not too_early():
             with late_lock(self):
                 if self._thread is None:
@@ -103,7 +103,7 @@ class MetricsExport:
             self.export()
 
     def begin_shutdown(self) -> None:
-        """Have the thread export a last time and end."""
+        """Tell the thread to export a last time and to end."""
         self._closed = True
         if self._stop is not None:
             self._lead.give_up()
@@ -119,11 +119,11 @@ class MetricsExport:
         if self._ended is not None:
             self._ended.wait(max(0.0, deadline - monotonic()))
         elif is_master():
-            self.export()  # the master, after its workers: what they counted last, also those that were killed
+            self.export()  # the master ends after its workers: it sends their last counts, killed workers' too
 
     def _run(self, stop: threading.Event, ended: threading.Event) -> None:
         await_imports()
-        for call in self.at_start:  # what these log is exported, too; from here on nothing is that this thread does
+        for call in self.at_start:  # their log records are exported; below, this thread's own spans and records are not
             never_raise(call)()
         attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
         due = monotonic() + self._interval
@@ -156,7 +156,7 @@ class MetricsExport:
             time.sleep(0.02)
 
     def export(self) -> bool:
-        """Export the merged view if this process leads; whether it does."""
+        """Export the merged view if this process leads; return False if another process does."""
         try:
             if not self._exports:
                 return True

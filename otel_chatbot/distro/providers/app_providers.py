@@ -1,16 +1,16 @@
-"""A provider that the application, or another tool in it, sets after ours is used: OpenTelemetry would refuse it.
+"""Accepts a provider that the application, or another tool in it, sets after ours. OpenTelemetry alone would refuse it.
 
-Fed by `opentelemetry.*.set_*_provider`, once ours is the global provider; feeds `distro.providers.global_providers`. Theirs becomes the
-global one. Spans: ours and theirs are one pipeline from then on, with their sampler, resource and processors, and with our
-exporters. Metrics: what is measured with theirs is mirrored as well. Logs: ours goes on beside theirs.
+Fed by `opentelemetry.*.set_*_provider`, while ours is the global provider; the new one becomes the global one. Spans: both
+are one pipeline from then on, with the new provider's sampler, resource and processors, and with our exporters. Metrics: the
+new provider's instruments are mirrored as well. Logs: ours goes on beside the new one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from opentelemetry import _logs, metrics, trace
+from opentelemetry import _logs, trace
 from opentelemetry._logs import _internal as logs_api
 from opentelemetry.context import Context
 from opentelemetry.metrics import _internal as metrics_api
@@ -25,10 +25,11 @@ from .lazy_processors import LazySpanProcessor
 from .probe_traces import ProbeTraceProcessor
 
 Setter = Callable[..., None]
+_P = TypeVar("_P", TracerProvider, MeterProvider)
 
 
 class LentProcessor(SpanProcessor):
-    """One of our processors in somebody else's provider: the end of theirs is not the end of ours, which comes later."""
+    """One of our processors in another provider: when that provider shuts down, our processor goes on until our own end."""
 
     only_reads: Final = True
     """See `providers.light_spans.ours_of`."""
@@ -53,9 +54,9 @@ class LentProcessor(SpanProcessor):
 
 
 def share_spans(ours: TracerProvider, theirs: TracerProvider, processors: Sequence[LazySpanProcessor]) -> None:
-    """Make one pipeline of ours and another provider: its sampler, resource and processors, and our exporters.
+    """Join our provider and another one into one pipeline: its sampler, resource and processors, and our exporters.
 
-    Ours that send what its own exporters send are left out, as where it was there first.
+    An exporter of ours is left out if one of the other provider sends the same; so it is if that provider came first.
     """
     there = sdk_private.span_exporters(theirs)
     for processor in processors:
@@ -66,30 +67,12 @@ def share_spans(ours: TracerProvider, theirs: TracerProvider, processors: Sequen
 
 def let_tracers_in(ours: TracerProvider, adopt: Callable[[TracerProvider], None]) -> None:
     """Let the next tracer provider that is set take the place of ours, and `adopt` it."""
-
-    def take(theirs: Any) -> bool:
-        inside = global_providers.inner(theirs, TracerProvider)
-        if trace.get_tracer_provider() is not ours or theirs is ours or not isinstance(inside, TracerProvider):
-            return False
-        trace._TRACER_PROVIDER = theirs
-        never_raise(adopt)(inside)
-        return True
-
-    _replace(trace, "_set_tracer_provider", take)
+    _let_in(trace, "tracer_provider", ours, TracerProvider, adopt)
 
 
 def let_meters_in(ours: MeterProvider, adopt: Callable[[MeterProvider], None]) -> None:
     """Let the next meter provider that is set take the place of ours, and `adopt` it."""
-
-    def take(theirs: Any) -> bool:
-        inside = global_providers.inner(theirs, MeterProvider)
-        if metrics.get_meter_provider() is not ours or theirs is ours or not isinstance(inside, MeterProvider):
-            return False
-        metrics_api._METER_PROVIDER = theirs
-        never_raise(adopt)(inside)
-        return True
-
-    _replace(metrics_api, "_set_meter_provider", take)
+    _let_in(metrics_api, "meter_provider", ours, MeterProvider, adopt)
 
 
 def let_loggers_in(ours: LoggerProvider) -> None:
@@ -104,8 +87,23 @@ def let_loggers_in(ours: LoggerProvider) -> None:
     _replace(logs_api, "_set_logger_provider", take)
 
 
+def _let_in(api: Any, name: str, ours: _P, kind: type[_P], adopt: Callable[[_P], None]) -> None:
+    """`api` keeps the provider as `_TRACER_PROVIDER` and sets it by `_set_tracer_provider`, and likewise the other names."""
+    slot = f"_{name.upper()}"
+
+    def take(theirs: Any) -> bool:
+        inside = global_providers.inner(theirs, kind)
+        if getattr(api, slot) is not ours or theirs is ours or not isinstance(inside, kind):
+            return False
+        setattr(api, slot, theirs)
+        never_raise(adopt)(inside)
+        return True
+
+    _replace(api, f"_set_{name}", take)
+
+
 def _replace(module: Any, name: str, take: Callable[[Any], bool]) -> None:
-    """Ask `take` first whenever a provider is set, by whichever way: the public functions all end in this private one."""
+    """Ask `take` first whenever a provider is set: all public functions call this private one."""
     original: Setter = getattr(module, name)
 
     def set_provider(provider: Any, log: bool) -> None:

@@ -1,12 +1,12 @@
-"""Who begins the spans of our hooks: `distro.providers.light_spans` where that is in the process, else the tracer itself.
+"""Chooses the maker of our hooks' spans: `distro.providers.light_maker` if it is imported, else the tracer itself.
 
 Fed by the hooks of Flask, the databases and the models, with a tracer; feeds the tracer's provider. This room does not know
-the SDK, so it asks whether somebody makes lighter spans than the tracer does.
+the SDK, so it asks through `_wiring` for a maker of lighter spans.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.trace import ProxyTracer, Span, SpanContext, SpanKind, Tracer
@@ -14,43 +14,22 @@ from opentelemetry.trace import ProxyTracer, Span, SpanContext, SpanKind, Tracer
 from ... import _wiring
 
 Decided = tuple[SpanContext, SpanContext | None]
-"""Who a span is to be, and who its parent is."""
+"""The context of a new span, and its parent's."""
 
 
-class SpanMaker(Protocol):
-    """Begins spans with one tracer. The attributes that it is given become the span's own."""
-
-    def drops(self, context: Context) -> bool:
-        """Whether it is known at once that a span under this context is not sampled, for its parent is not."""
-
-    def decide(self, context: Context) -> Decided | None:
-        """What a span under this context is to be, and its parent; None where only the tracer can say, with name and attributes at hand."""
-
-    def start(
-        self,
-        name: str,
-        context: Context,
-        kind: SpanKind,
-        attributes: dict[str, Any],
-        start_time: int | None = None,
-        decided: Decided | None = None,
-    ) -> Span:
-        """Begin a span: as `decide` has said, or else as the tracer decides now."""
-
-
-class PlainMaker:
-    """Begins spans with the tracer's own method."""
+class SpanMaker:
+    """Begins spans with one tracer, by the tracer's own method. The span keeps the attributes' dictionary itself, not a copy."""
 
     def __init__(self, tracer: Tracer, *, exceptions: bool) -> None:
         self._tracer = tracer
         self._exceptions = exceptions
 
-    def drops(self, _context: Context) -> bool:
-        """Only the tracer knows."""
+    def drops(self, context: Context) -> bool:  # noqa: ARG002 - only the tracer knows
+        """Always False: only the tracer knows."""
         return False
 
-    def decide(self, _context: Context) -> Decided | None:
-        """Nothing: the tracer decides."""
+    def decide(self, context: Context) -> Decided | None:  # noqa: ARG002
+        """Always None: the tracer decides."""
         return None
 
     def start(
@@ -60,9 +39,9 @@ class PlainMaker:
         kind: SpanKind,
         attributes: dict[str, Any],
         start_time: int | None = None,
-        decided: Decided | None = None,  # noqa: ARG002 - nothing was decided
+        decided: Decided | None = None,  # noqa: ARG002
     ) -> Span:
-        """Begin a span."""
+        """Begin a span: as `decide` has said, or else as the tracer decides now."""
         return self._tracer.start_span(
             name,
             context,
@@ -75,7 +54,7 @@ class PlainMaker:
 
 
 def maker_of(tracer: Tracer, *, exceptions: bool = False) -> SpanMaker:
-    """Who begins the spans of this tracer. `exceptions`: what leaves a `with` block of the span is told on it."""
+    """The maker of this tracer's spans. `exceptions`: an exception that leaves a `with` block of the span is recorded on it."""
     if isinstance(tracer, ProxyTracer):  # stands for one whose provider is not set yet
-        return PlainMaker(tracer, exceptions=exceptions)
-    return _wiring.LIGHT_SPANS(tracer, exceptions) or PlainMaker(tracer, exceptions=exceptions)
+        return SpanMaker(tracer, exceptions=exceptions)
+    return _wiring.LIGHT_SPANS(tracer, exceptions) or SpanMaker(tracer, exceptions=exceptions)

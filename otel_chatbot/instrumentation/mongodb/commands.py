@@ -19,7 +19,8 @@ from ..._guard import never_raise, report
 from ...metrics import deduplication, record
 from ...metrics.record import AutomaticCounter, AutomaticHistogram, keep
 from ...metrics.series import current_context
-from ...metrics.store import STORE, HistogramSeries
+from ...metrics.store import STORE
+from ...metrics.together import TimedEvents
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ..chats.current import count, current
@@ -207,19 +208,11 @@ def _collection(name: str, command: Mapping[str, Any]) -> str | None:
     return value if isinstance(value, str) else None
 
 
-class _Figures(NamedTuple):
-    """The series in which commands of one kind are counted."""
-
-    queries: AutomaticCounter
-    query_time: AutomaticHistogram
-    duration: HistogramSeries
-
-
 _Kind = tuple[str, str | None, str, str | None, str | None, str, int | None]
-_figures: Final[dict[_Kind, _Figures]] = {}
+_figures: Final[dict[_Kind, tuple[TimedEvents]]] = {}
 
 
-def _figures_of(kind: _Kind) -> _Figures:
+def _figures_of(kind: _Kind) -> tuple[TimedEvents]:
     operation, collection, database, code, error, host, port = kind
     command = {a.DB_OPERATION: operation, a.DB_COLLECTION: collection}
     queries = AutomaticCounter(m.DB_QUERIES, {**command, a.ERROR_TYPE: error})
@@ -235,18 +228,15 @@ def _figures_of(kind: _Kind) -> _Figures:
             a.SERVER_PORT: port,
         }
     )
-    return keep(_figures, kind, _Figures(queries, query_time, duration))
+    return keep(_figures, kind, (TimedEvents(query_time, duration, queries),))
 
 
 def _measure(kind: _Kind, span: Span | None, seconds: float) -> None:
-    figures = _figures[kind] if kind in _figures else _figures_of(kind)
-    context = current_context() if span is None else span.get_span_context()
+    (figures,) = _figures.get(kind) or _figures_of(kind)
     scope = deduplication.current()
-    figures.query_time.observe(seconds, context, scope)
+    figures.add(seconds, current_context() if span is None else span.get_span_context(), scope)
     if kind[0] in chat_turn.READS:
         chat_turn.spent(a.Phase.HISTORY, seconds, scope)
-    figures.queries.add(1.0, scope)
-    figures.duration.observe(seconds, context)
 
 
 def _settle(write: Write, reply: Mapping[str, Any], transaction: Mapping[str, Any] | None) -> None:

@@ -155,12 +155,13 @@ class PoolFigures(monitoring.ConnectionPoolListener):
             lock.acquire()
             try:
                 pool = self._pools.get(address) or self._pool(address)
-                series = pool.series
-                if connection_id in pool.connections:
+                series, known = pool.series, connection_id in pool.connections
+                if known:
                     pool.connections[connection_id] = perf_counter()
-                    series.takes()
-                else:
-                    series.move(0, 0, -1)
+                if known and PoolFigures.enabled:
+                    series.takes(duration or 0.0)
+                    return
+                series.move(-known, known, -1)
                 if PoolFigures.enabled:
                     series.waited(duration or 0.0)
             finally:
@@ -179,9 +180,10 @@ class PoolFigures(monitoring.ConnectionPoolListener):
                 if pool is None or since is None:
                     return
                 pool.connections[connection_id] = None
-                pool.series.returns()
                 if PoolFigures.enabled:
-                    pool.series.was_used(perf_counter() - since)
+                    pool.series.returns(perf_counter() - since)
+                else:
+                    pool.series.move(1, -1)
             finally:
                 lock.release()
         except Exception as error:

@@ -17,7 +17,7 @@ from .common import Json
 from .samples import Sample, Series, gauge, quantile, sample, series
 
 _STEPS: Final = 60
-"""Points of a line."""
+"""The number of points of a line."""
 _MOST_LINES: Final = 12
 
 
@@ -33,7 +33,7 @@ def _moments(start: int, until: int) -> list[int]:
 def _steps(db: sqlite3.Connection, one: Series, moments: list[int]) -> list[Sample]:
     """By how much a series grew from each moment to the next."""
     last = sample(db, one, moments[-1])
-    if last is None or last.at < moments[0]:  # it did not move in all this time
+    if last is None or last.at < moments[0]:  # it did not change in this time
         return [Sample(buckets=[0] * (len(one.edges) + 1))] * _STEPS
     known = sample(db, one, moments[0])
     found = []
@@ -75,7 +75,7 @@ def quantiles(db: sqlite3.Connection, spec: MetricSpec, start: int, until: int, 
 
 
 def _lines(moments: list[int], lines: dict[str, Any]) -> Json:
-    """Times in milliseconds and, by name, as many values."""
+    """Times in milliseconds, and for each name as many values."""
     named = sorted(lines.items())[:_MOST_LINES]
     return {
         "times": [moment / 1e6 for moment in moments[1:]],

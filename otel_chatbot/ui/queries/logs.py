@@ -1,4 +1,4 @@
-"""Log records and problems: the newest that are wanted, and what goes wrong grouped by kind and place.
+"""Log records and problems: the newest wanted records, and the errors grouped by kind and place.
 
 Fed by `ui.store` through `ui.api`; feeds the pages of logs and errors.
 """
@@ -11,27 +11,26 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final
 
-from .common import LOG, LOG_TEXT, LOOKED_AT, PAGE, Json, Match, hits, log, match, milliseconds, resources
+from .common import LOG, LOG_TEXT, LOOKED_AT, NEWEST, PAGE, Json, Match, hits, log, match, milliseconds, resources
 
 _ROWS: Final = 2 * PAGE
-_NEWEST: Final = 2**63 - 1
 _WARNING, _ERROR = 13, 17
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedLogs:
     """Which records: each field that is set narrows the list. `before` and `after` are numbers of records."""
 
     text: str = ""
     level: int = 0
     logger: str = ""
     trace: str = ""
-    before: int = _NEWEST
+    before: int = NEWEST
     after: int = 0
 
 
-def logs(db: sqlite3.Connection, wanted: Wanted) -> Json:
-    """The newest records that are wanted, newest first, and where to look on when there may be older ones."""
+def logs(db: sqlite3.Connection, wanted: WantedLogs) -> Json:
+    """The wanted records, newest first, and where the next page begins if there may be older ones."""
     words = match(db, wanted.text, LOG_TEXT)
     conditions, values = _conditions(wanted, words)
     query = f"SELECT {LOG} FROM log WHERE id = ? {conditions}"
@@ -52,8 +51,8 @@ def logs(db: sqlite3.Connection, wanted: Wanted) -> Json:
     }  # fmt: skip
 
 
-def _conditions(wanted: Wanted, words: Match | None) -> tuple[str, list[Any]]:
-    """What is asked of a record beyond what its index says."""
+def _conditions(wanted: WantedLogs, words: Match | None) -> tuple[str, list[Any]]:
+    """The conditions that the index does not check."""
     parts: list[str] = []
     values: list[Any] = []
     if wanted.level:
@@ -68,8 +67,8 @@ def _conditions(wanted: Wanted, words: Match | None) -> tuple[str, list[Any]]:
     return "".join(f" AND {part}" for part in parts), values
 
 
-def _candidates(db: sqlite3.Connection, wanted: Wanted, words: Match | None) -> Iterator[int]:
-    """Numbers of the newest records that may be wanted, from an index; who has enough asks for no more."""
+def _candidates(db: sqlite3.Connection, wanted: WantedLogs, words: Match | None) -> Iterator[int]:
+    """Numbers of the newest records that may be wanted, from an index, one by one, so that the caller can stop."""
     if words and not wanted.trace:
         return takewhile(lambda number: number > wanted.after, hits(db, LOG_TEXT, words.query, wanted.before))
     where, values = "", []
@@ -89,7 +88,7 @@ def _trace(text: str) -> bytes:
 
 
 def problems(db: sqlite3.Connection) -> Json:
-    """What went wrong, by kind and place, the latest first, with a trace as an example."""
+    """The errors by kind and place, the latest first, with one trace each as an example."""
     rows = db.execute(
         "SELECT kind, place, signal, count, first, last, hex(trace), service FROM problem"
         " LEFT JOIN resource ON resource.id = problem.resource ORDER BY last DESC LIMIT 500"

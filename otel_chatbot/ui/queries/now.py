@@ -39,12 +39,12 @@ class Window:
         return (self.until - self.since) / 1e9
 
     def grown(self, spec: MetricSpec, **labels: Any) -> Sample | None:
-        """By how much a metric grew; None when nobody has counted it."""
+        """By how much a metric grew; None if it has no series."""
         found = [one for one in series(self.db, spec.name, self.service) if _has(one, labels)]
         return increase(self.db, found, self.since, self.until) if found else None
 
     def gauges(self, spec: MetricSpec, labels: Mapping[str, Any] = NOTHING, instance: str = "") -> list[float]:
-        """What a gauge says, by series; only those with these attributes, and of this instance, where it is named."""
+        """The values of a gauge, one per series; only those with these attributes, and of this instance, where it is named."""
         found = (
             one for one in series(self.db, spec.name, self.service) if _has(one, labels) and instance in ("", one.instance)
         )
@@ -131,7 +131,7 @@ def _hit_ratio(window: Window) -> float | None:
 
 @dataclass(frozen=True)
 class Shown:
-    """A number on the page: its title and meaning, its unit, and what may be wrong where it is empty."""
+    """A number on the page: its title, meaning and unit, and the possible reasons if it is empty."""
 
     title: str
     unit: str

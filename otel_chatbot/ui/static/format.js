@@ -36,7 +36,7 @@ export function clock(ms, fraction = false) {
   return fraction ? `${text}.${String(date.getMilliseconds()).padStart(3, "0")}` : text;
 }
 
-/** A time of today as a time, an older one with its day. @param {number} ms */
+/** A moment as a time of day; with the date if it is not today. @param {number} ms */
 export function moment(ms) {
   const date = new Date(ms);
   const day = date.toDateString() === new Date().toDateString() ? "" : `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} `;

@@ -1,4 +1,4 @@
-/* Now: the figures of the dashboards' rows, for a time that one chooses, and why one is empty. */
+/* Now: the figures of the dashboards' rows for a chosen time, and the reasons why a figure may be empty. */
 
 import { chart } from "./chart.js";
 import { ask, h, show } from "./dom.js";
