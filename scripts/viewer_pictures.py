@@ -26,7 +26,7 @@ from support.terminal import Terminal  # noqa: E402
 
 SCALE = 2
 """Pixels per point: sharp on today's screens."""
-DESK, PHONE = (1180, 820), (390, 780)
+DESK, TALL, PHONE = (1180, 820), (1180, 970), (390, 780)
 COLUMNS, LINES = 112, 34
 """The size of the terminal."""
 TALKS = {
@@ -112,6 +112,7 @@ def pictures(browser: Browser, url: str, talk: str, to: Path) -> None:
         ("trace", f"/traces/{last['trace']}", ".waterfall .model"),  # type: ignore[index]
         ("metric", "/metrics/chatbot.ai.response.time?window=300", "tbody tr"),
     ):
+        page.set_viewport_size(size(TALL if name == "now" else DESK))
         page.goto(url + path)
         page.locator(shown).first.wait_for()
         if name == "trace":

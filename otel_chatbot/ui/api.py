@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import unquote
 
 from . import bounds
-from .queries import conversations, figures, logs, traces, turns
+from .queries import conversations, figures, logs, now, traces, turns
 from .queries.common import NEWEST, Json
 from .store import Store
 
@@ -34,7 +34,7 @@ class Api:
             "traces": lambda db, asked: traces.traces(db, _wanted(traces.WantedTraces, asked)),
             "logs": lambda db, asked: logs.logs(db, _wanted(logs.WantedLogs, asked)),
             "errors": lambda db, _asked: logs.problems(db),
-            "now": lambda db, asked: figures.now(db, _number(asked, "window", 3600.0)),
+            "now": lambda db, asked: now.now(db, _number(asked, "window", 3600.0)),
             "metrics": lambda db, _asked: figures.metrics(db),
             "turns": lambda db, _asked: turns.turns(db),
             "routes": lambda db, _asked: {"routes": traces.routes(db)},

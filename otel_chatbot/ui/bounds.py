@@ -41,8 +41,8 @@ class Limits:
 
     @property
     def file_bytes(self) -> int:
-        """The bytes that the file itself may take, with room for one transaction before the oldest rows are removed."""
-        return self.max_bytes - self.log_bytes - self.log_bytes // 2
+        """The bytes that the file itself may take, with room for what a transaction adds before the oldest rows are removed."""
+        return self.max_bytes - self.log_bytes - 3 * self.log_bytes // 4
 
 
 def used(db: sqlite3.Connection) -> int:

@@ -1,7 +1,7 @@
 """Samples of series: a figure's value at a moment, its growth, and quantiles of observations.
 
-Fed by `ui.store`; feeds `ui.queries.figures`. A series is sampled when it changes; between two samples it has the value of the
-earlier one. Each question is one step in an index.
+Fed by `ui.store`; feeds `ui.queries.figures` and `ui.queries.now`. A series is sampled when it changes; between two samples it
+has the value of the earlier one. Each question is one step in an index.
 """
 
 from __future__ import annotations

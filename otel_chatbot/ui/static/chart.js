@@ -11,12 +11,15 @@ const BOTTOM = 18;
 const TOP = 8;
 
 /**
- * @param {{title: string, unit: string, times: number[], values: {name: string, points: (number | null)[]}[]}} shown
+ * `marks` are single observations, each a link to its trace.
+ * @param {{title: string, unit: string, times: number[], values: {name: string, points: (number | null)[]}[], marks?: {value: number, at: number, trace: string}[]}} shown
  */
 export function chart(shown) {
   const { title, unit, times, values } = shown;
+  const [first, last] = [times[0], times[times.length - 1]];
+  const marks = (shown.marks ?? []).filter((mark) => mark.at >= first && mark.at <= last);
   const width = Math.max(240, Math.min(WIDEST, window.innerWidth - MARGIN)); // so that its words are as large on a phone
-  const most = Math.max(...values.flatMap((line) => line.points.map((point) => point ?? 0)), 0);
+  const most = Math.max(...values.flatMap((line) => line.points.map((point) => point ?? 0)), ...marks.map((mark) => mark.value), 0);
   const top = nice(most);
   const x = (/** @type {number} */ place) => LEFT + ((width - LEFT - 4) * place) / Math.max(1, times.length - 1);
   const y = (/** @type {number} */ value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - (top ? value / top : 0));
@@ -24,7 +27,7 @@ export function chart(shown) {
   const steps = times.length > 1 ? `steps of ${format.duration(times[1] - times[0])}` : "";
   const reading = h("p", { class: "reading", "aria-hidden": "true" }, steps);
   const svg = s(
-    "svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": described(shown) },
+    "svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: marks.length ? "group" : "img", "aria-label": described(shown) },
     [0, 0.5, 1].map((share) => [
       s("line", { class: "grid", x1: LEFT, x2: width - 4, y1: y(top * share), y2: y(top * share) }),
       s("text", { class: "axis", x: LEFT - 6, y: y(top * share) + 3.5, "text-anchor": "end" }, top * share ? format.figure(top * share, unit) : "0"),
@@ -32,6 +35,9 @@ export function chart(shown) {
     times.length ? [s("text", { class: "axis", x: LEFT, y: HEIGHT - 4 }, format.moment(times[0])), s("text", { class: "axis", x: width - 4, y: HEIGHT - 4, "text-anchor": "end" }, format.moment(times[times.length - 1]))] : [],
     values.map((line, place) => s("path", { class: `line line-${place % 6}`, d: path(line.points, x, y) })),
     values.flatMap((line, place) => dots(line.points).map((at) => s("circle", { class: `line-${place % 6}`, cx: x(at), cy: y(/** @type {number} */ (line.points[at])), r: 2.5 }))),
+    marks.map((mark, place) =>
+      s("a", { id: `mark-${place}`, href: `/traces/${mark.trace}`, "data-link": true, "aria-label": `The trace of ${format.figure(mark.value, unit)} at ${format.clock(mark.at)}` },
+        s("circle", { class: "mark", cx: x((times.length - 1) * ((mark.at - first) / Math.max(1, last - first))), cy: y(mark.value), r: 4 }))),
     cursor,
   );
   const read = (/** @type {PointerEvent} */ event) => {

@@ -89,9 +89,9 @@ async function look() {
 
 document.addEventListener("click", (event) => {
   const target = event.target instanceof Element ? event.target.closest("a[data-link]") : null;
-  if (!(target instanceof HTMLAnchorElement) || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  if (!target || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
-  history.pushState(null, "", target.href);
+  history.pushState(null, "", target.getAttribute("href")); // of an HTML link or of one in a chart
   open();
   main.focus({ preventScroll: true });
 });

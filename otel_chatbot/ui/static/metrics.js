@@ -42,7 +42,7 @@ function one(root, place) {
     const moving = named.filter((/** @type {any} */ each) => each.points.some((/** @type {number | null} */ point) => point));
     show(
       body,
-      h("div", { class: "charts one" }, chart({ title: label, unit, times: found.times, values: moving.slice(0, DRAWN) })),
+      h("div", { class: "charts one" }, chart({ title: label, unit, times: found.times, values: moving.slice(0, DRAWN), marks: exemplars(named) })),
       moving.length > DRAWN ? h("p", { class: "note" }, `The chart shows the largest ${DRAWN} of ${moving.length} series.`) : null,
       table(named, unit, kind),
       found.left_out ? h("p", { class: "note" }, `${found.left_out} series more are not shown.`) : null,
@@ -70,8 +70,11 @@ function table(series, unit, kind) {
 
 /** @param {any[]} series @param {string} unit */
 function traces(series, unit) {
-  const found = series.flatMap((each) => each.exemplars ?? []).sort((a, b) => b.at - a.at).slice(0, 20);
+  const found = exemplars(series);
   return found.length
-    ? h("section", {}, h("h2", {}, "Observations that name their trace"), h("ul", { class: "exemplars" }, found.map((each) => h("li", {}, link(`/traces/${each.trace}`, {}, format.figure(each.value, unit)), h("span", {}, format.moment(each.at))))))
+    ? h("section", {}, h("h2", {}, "Observations that name their trace"), h("ul", { class: "exemplars" }, found.map((each, place) => h("li", {}, link(`/traces/${each.trace}`, { id: `exemplar-${place}` }, format.figure(each.value, unit)), h("span", {}, format.moment(each.at))))))
     : null;
 }
+
+/** The latest observations that name their trace. @param {any[]} series */
+const exemplars = (series) => series.flatMap((each) => each.exemplars ?? []).sort((a, b) => b.at - a.at).slice(0, 20);

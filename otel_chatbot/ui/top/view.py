@@ -82,7 +82,7 @@ def _figure(one: Json) -> Text:
     value = one["value"]
     bad = value is not None and ((one["unit"] == "health" and value < 1) or (one["title"] == "Errors" and value > 0))
     style = "bold red" if bad else "dim" if value is None else "bold"
-    return Text.assemble((f"{safe(one['title']):<20}", "cyan"), (figure(value, one["unit"]), style))
+    return Text.assemble((f"{safe(one['title']):<19} ", "cyan"), (figure(value, one["unit"]), style))
 
 
 def _whys(figures: list[Json], lines: int) -> list[Text]:

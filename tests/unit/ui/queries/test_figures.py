@@ -1,25 +1,18 @@
-"""Figures over time: what the pages "Now" and "Metrics" make of samples."""
+"""Metrics over time: what the page "Metrics" makes of samples."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from support.sampler import Sampler
 from support.viewer import store
 
 from otel_chatbot.semconv import attributes as a
 from otel_chatbot.semconv import metrics as m
-from otel_chatbot.semconv.spec import Kind, MetricSpec
-from otel_chatbot.ui.figures import Figure, Recorder
 from otel_chatbot.ui.queries import figures
-from otel_chatbot.ui.rows import Batch
 from otel_chatbot.ui.store import Store
-
-SECOND = 10**9
-APP = {"service.name": "shop", "service.instance.id": "one"}
 
 
 @pytest.fixture
@@ -27,155 +20,6 @@ def kept(tmp_path: Path) -> Iterator[Store]:
     one = store(tmp_path)
     yield one
     one.close()
-
-
-class Sampler:
-    """Says figures of an app at moments, in seconds before now."""
-
-    def __init__(self, kept: Store) -> None:
-        self.kept = kept
-        self.recorder = Recorder()
-        self.now = time.time_ns()
-
-    def say(
-        self,
-        ago: float,
-        spec: MetricSpec,
-        value: float,
-        began: float = 10_000,
-        app: Any = APP,
-        *,
-        delta: bool = False,
-        **more: Any,
-    ) -> None:
-        batch = Batch()
-        at, start = (self.now - int(seconds * SECOND) for seconds in (ago, began))
-        attributes = more.pop("attributes", {})
-        figure = Figure(
-            spec.name, spec.kind, spec.unit, spec.description, attributes, start, at, value, edges=spec.buckets, **more
-        )
-        self.recorder.add(figure, batch.resource(app), batch, delta=delta)
-        if len(batch):
-            self.kept.write(batch)
-
-    def figure(self, title: str, window: float = 0) -> Any:
-        with self.kept.reading() as db:
-            [found] = [one for one in figures.now(db, window)["figures"] if one["title"] == title]
-        return found["value"]
-
-
-def test_growth_is_counted_from_the_window_on_and_ever(kept: Store) -> None:
-    sampler = Sampler(kept)
-    for ago, value in ((500, 100), (200, 130), (10, 150)):
-        sampler.say(ago, m.API_REQUESTS, value)
-    assert sampler.figure("Requests") == 150
-    assert sampler.figure("Requests", 300) == 50
-    assert sampler.figure("Requests", 100) == 20
-    assert sampler.figure("Requests", 5) == 0
-
-
-def test_a_series_that_begins_while_one_looks_has_grown_from_nothing(kept: Store) -> None:
-    sampler = Sampler(kept)
-    sampler.say(100, m.API_REQUESTS, 5, attributes={a.HTTP_STATUS: 200})
-    sampler.say(50, m.API_REQUESTS, 3, attributes={a.HTTP_STATUS: 500})
-    assert sampler.figure("Requests", 80) == 3
-    assert sampler.figure("Requests", 1000) == 3, "the first series was there before anybody looked"
-
-
-def test_a_restart_of_the_app_loses_nothing_and_two_apps_are_added(kept: Store) -> None:
-    sampler = Sampler(kept)
-    sampler.say(100, m.API_REQUESTS, 70, began=10_000)
-    sampler.say(50, m.API_REQUESTS, 4, began=60)
-    sampler.say(50, m.API_REQUESTS, 6, began=60, app={"service.name": "other"})
-    assert sampler.figure("Requests") == 80
-    assert sampler.figure("Requests", 90) == 10
-
-
-def test_differences_are_added_up(kept: Store) -> None:
-    sampler = Sampler(kept)
-    for ago in (30, 20, 10):
-        sampler.say(ago, m.API_REQUESTS, 7, began=ago + 10, delta=True)
-    assert sampler.figure("Requests") == 21
-
-
-def test_a_gauge_that_nobody_renews_is_nobodys(kept: Store) -> None:
-    sampler = Sampler(kept)
-    sampler.say(1000, m.ACTIVE_USERS, 8, app={"service.name": "ended"})
-    assert sampler.figure("Active users") is None
-    sampler.say(20, m.ACTIVE_USERS, 3)
-    sampler.say(20, m.ACTIVE_USERS, 5, app={"service.name": "other"})
-    assert sampler.figure("Active users") == 5
-
-
-def test_a_histogram_tells_its_quantiles_and_its_tokens(kept: Store) -> None:
-    sampler = Sampler(kept)
-    buckets = [0] * (len(m.RESPONSE_TIME.buckets) + 1)
-    buckets[5] = 10  # 0.1 to 0.25 s
-    sampler.say(10, m.RESPONSE_TIME, 2.0, count=10, buckets=buckets, exemplars=[(0.2, 1.0, "ab" * 16)])
-    assert sampler.figure("Response time, p50") == pytest.approx(0.175)
-    with kept.reading() as db:
-        found = figures.metric(db, m.RESPONSE_TIME.name, 100)
-        assert figures.metric(db, "nobody's", 100) is None
-    assert found is not None
-    [series] = found["series"]
-    assert (series["count"], series["value"], series["p50"]) == (10, 2.0, pytest.approx(0.175))
-    assert series["exemplars"] == [{"value": 0.2, "at": 1.0, "trace": "ab" * 16}]
-    for kind, tokens in (("input", 120), ("output", 30)):
-        sampler.say(10, m.GEN_AI_TOKENS, tokens, count=1, buckets=[1], attributes={a.GEN_AI_TOKEN_TYPE: kind})
-    assert (sampler.figure("Tokens in"), sampler.figure("Tokens out")) == (120, 30)
-
-
-def test_what_has_not_changed_is_not_written_again_but_a_gauge_once_a_minute(kept: Store) -> None:
-    sampler = Sampler(kept)
-    for ago in range(200, 0, -10):
-        sampler.say(ago, m.API_REQUESTS, 5)
-        sampler.say(ago, m.ACTIVE_USERS, 5)
-    with kept.reading() as db:
-        counts = dict(db.execute("SELECT name, count(*) FROM sample JOIN series ON series.id = sample.series GROUP BY name"))
-    assert counts == {m.API_REQUESTS.name: 1, m.ACTIVE_USERS.name: 4}
-
-
-def test_titles_and_meanings_are_those_of_the_dashboards() -> None:
-    shared = [one.title for one in figures.NOW if one.title in figures._PANELS]
-    assert {"Errors", "Response time, p95", "Active users", "Health", "Conversations", "Cost", "Failed AI calls"} <= set(shared)
-    assert all(one.meaning or one.title in figures._PANELS for one in figures.NOW)
-    assert {Kind.COUNTER, Kind.HISTOGRAM} <= {spec.kind for spec in m.CHATBOT}
-
-
-def test_a_share_is_of_all_that_was_counted_and_none_where_nothing_was(kept: Store) -> None:
-    sampler = Sampler(kept)
-    assert (sampler.figure("Errors"), sampler.figure("Failed AI calls"), sampler.figure("Cache hits")) == (None, None, None)
-    sampler.say(10, m.API_REQUESTS, 10)
-    assert sampler.figure("Errors") == 0
-    sampler.say(5, m.ERRORS, 2)
-    sampler.say(5, m.CACHE_MISSES, 3)
-    sampler.say(5, m.CACHE_HITS, 1)
-    buckets = [1] + [0] * len(m.AI_RESPONSE_TIME.buckets)
-    for attributes in ({}, {a.ERROR_TYPE: "timeout"}):
-        sampler.say(5, m.AI_RESPONSE_TIME, 1.0, count=1, buckets=buckets, attributes=attributes)
-    assert (sampler.figure("Errors"), sampler.figure("Failed AI calls"), sampler.figure("Cache hits")) == (0.2, 0.5, 0.25)
-
-
-def test_an_empty_figure_says_what_may_be_wrong_and_a_full_one_what_it_means(kept: Store) -> None:
-    Sampler(kept).say(10, m.API_REQUESTS, 10)
-    with kept.reading() as db:
-        shown = {one["title"]: one for one in figures.now(db, 0)["figures"]}
-    assert (shown["Requests"]["empty"], shown["Requests"]["meaning"][:13]) == ("", "HTTP requests")
-    assert "otel-chatbot[genai]" in shown["Cost"]["empty"]
-    assert all(one["empty"] or one["value"] is not None for one in shown.values())
-
-
-def test_lines_are_told_apart_by_their_attribute_and_other_services_are_left_out(kept: Store) -> None:
-    sampler = Sampler(kept)
-    for ago, value in ((90, 1), (50, 4)):
-        for status, app in ((200, APP), (500, APP), (404, {"service.name": "other"})):
-            sampler.say(ago, m.API_REQUESTS, value, app=app, attributes={a.HTTP_STATUS: status})
-    with kept.reading() as db:
-        page = figures.now(db, 80, "shop")
-    [line] = [one for one in page["lines"] if one["title"] == "Requests by status"]
-    assert {one["name"]: sum(one["points"]) for one in line["values"]} == {"200": 3.0, "500": 3.0}
-    assert len(line["times"]) == len(line["values"][0]["points"])
-    assert {*page["services"]} == {"shop", "other"}
 
 
 def test_every_metric_is_listed_with_its_series_the_chatbots_first(kept: Store) -> None:
@@ -192,3 +36,13 @@ def test_every_metric_is_listed_with_its_series_the_chatbots_first(kept: Store) 
     assert [(one["name"], one["series"]) for one in found] == [(m.API_REQUESTS.name, 2), (m.DB_CLIENT_DURATION.name, 1)]
     assert shown is not None
     assert (shown["metric"]["kind"], len(shown["series"]), shown["left_out"]) == ("counter", 2, 0)
+
+
+def test_what_has_not_changed_is_not_written_again_but_a_gauge_once_a_minute(kept: Store) -> None:
+    sampler = Sampler(kept)
+    for ago in range(200, 0, -10):
+        sampler.say(ago, m.API_REQUESTS, 5)
+        sampler.say(ago, m.ACTIVE_USERS, 5)
+    with kept.reading() as db:
+        counts = dict(db.execute("SELECT name, count(*) FROM sample JOIN series ON series.id = sample.series GROUP BY name"))
+    assert counts == {m.API_REQUESTS.name: 1, m.ACTIVE_USERS.name: 4}

@@ -48,6 +48,11 @@ def test_a_figure_that_is_empty_says_why_where_there_is_room() -> None:
     assert "Figure 1 \N{EN DASH} nothing came" in "\n".join(drawn(State(), Seen(FIGURES), height=50))
 
 
+def test_a_long_title_stays_apart_from_its_number() -> None:
+    one = {"title": "Waiting for a connection", "unit": "count", "value": 7, "empty": ""}
+    assert "Waiting for a connection 7" in "\n".join(drawn(State(), Seen([one])))
+
+
 def test_the_chosen_row_is_always_on_the_screen() -> None:
     state = State()
     for _ in range(25):
