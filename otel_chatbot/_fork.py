@@ -32,6 +32,7 @@ ORDER: Final = (
     "metrics.shared.compaction",
     "health.clients",
     "health.checker",
+    "quality.ledger",  # closed before the fork, and before log files are locked: it may have something to say
     "instrumentation.mongodb.commands",
     "instrumentation.mongodb.pool",
     "instrumentation.redis.pool",

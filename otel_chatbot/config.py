@@ -127,6 +127,10 @@ class Settings:
     multiproc_dir: str = setting("", "folder that the workers of one app share; empty: found by itself")
     spool_dir: str = setting("", "folder of the durable export; empty: <LOG_DIR>/spool")
     spool_max_bytes: int = setting(256 * MIB, "size of the spool, in bytes", _parsing.size)
+    ledger_file: str = setting(
+        "",
+        "file of what must survive a restart, such as who has rated what, if REDIS_URL is not set; empty: <LOG_DIR>/ledger.sqlite",
+    )
     shutdown_timeout: float = setting(5.0, "budget of the whole shutdown, in seconds", _parsing.seconds)
 
     runbooks: str = setting(
@@ -188,6 +192,11 @@ class Settings:
     def spool_path(self) -> str:
         """Folder of the durable export."""
         return self.spool_dir or os.path.join(self.log_dir, "spool")
+
+    @property
+    def ledger_path(self) -> str:
+        """Where figures that survive a restart are kept when there is no Redis."""
+        return self.ledger_file or os.path.join(self.log_dir, "ledger.sqlite")
 
     def changed(self) -> dict[str, str]:
         """The settings that differ from their defaults, by environment name, secrets masked."""

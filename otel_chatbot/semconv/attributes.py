@@ -103,6 +103,7 @@ OPENAI_RESPONSE_TIER = "openai.response.service_tier"
 OPENAI_API_TYPE = "openai.api.type"
 OPENAI_REQUEST_TIER = "openai.request.service_tier"
 
+SERVICE_NAMESPACE = "service.namespace"
 SERVICE_NAME = "service.name"
 SERVICE_VERSION = "service.version"
 SERVICE_INSTANCE_ID = "service.instance.id"

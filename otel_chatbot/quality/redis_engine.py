@@ -1,0 +1,93 @@
+"""The ledger's figures in a Redis, shared by all machines of an app.
+
+Fed by `quality.ledger`; feeds the Redis that REDIS_URL names. Keys begin with `otel_chatbot:ledger:` and the app, and always
+expire. What is written is written in one transaction of plain commands, which any version and any restricted user of Redis may run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+from redis.exceptions import WatchError
+
+from ..health.redis_connection import own_redis
+from ..metrics.record import own_traffic
+from .ledger import PATIENCE, Addition, Tally, key_of
+
+PREFIX: Final = "otel_chatbot:"
+_TRIES: Final = 20
+"""How often a swap is tried while others change the same key."""
+
+
+class RedisEngine:
+    """The figures of `app` in the Redis at `url`. It connects at the first question."""
+
+    def __init__(self, url: str, app: str, *, patience: float = PATIENCE) -> None:
+        self._client: Any = own_redis(None, url, patience)
+        self._prefix = PREFIX + key_of("ledger", app) + ":"
+
+    def swap(self, key: str, value: str, expires: float, tally: Tally | None = None) -> str | None:
+        """See `Engine`. If two callers swap one key at the same moment, one of them does it again: WATCH tells."""
+        place = self._prefix + key
+        with own_traffic(), self._client.pipeline(transaction=True) as both:
+            for _ in range(_TRIES):
+                try:
+                    both.watch(place)
+                    before = _text(both.get(place))
+                    both.multi()
+                    both.set(place, value, px=_milliseconds(expires))
+                    if tally is not None and before != value:
+                        self._count(both, tally, value, 1)
+                        if before is not None:
+                            self._count(both, tally, before, -1)
+                    both.execute()
+                except WatchError:
+                    continue
+                return before
+        raise WatchError(f"another caller has changed the key {_TRIES} times")
+
+    def _count(self, transaction: Any, tally: Tally, value: str, amount: int) -> None:
+        index, expires = self._prefix + f"tally:{tally.name}", _milliseconds(tally.expires)
+        transaction.incrby(f"{index}:{value}", amount)
+        transaction.pexpire(f"{index}:{value}", expires)
+        transaction.sadd(index, value)
+        transaction.pexpire(index, expires)
+
+    def tally(self, name: str) -> dict[str, int]:
+        """See `Engine`. Values whose counts have expired leave the index."""
+        index = self._prefix + f"tally:{name}"
+        with own_traffic():
+            values = sorted(filter(None, map(_text, self._client.smembers(index))))
+            counts = self._client.mget([f"{index}:{value}" for value in values]) if values else []
+            gone = [value for value, count in zip(values, counts, strict=True) if count is None]
+            if gone:
+                self._client.srem(index, *gone)
+        return {value: int(count) for value, count in zip(values, counts, strict=True) if count is not None}
+
+    def add(self, additions: Sequence[Addition]) -> list[int]:
+        """See `Engine`."""
+        with own_traffic(), self._client.pipeline(transaction=True) as all_of_them:
+            for key, amount, expires in additions:
+                all_of_them.incrby(self._prefix + key, amount)
+                all_of_them.pexpire(self._prefix + key, _milliseconds(expires))
+            return [int(answer) for answer in all_of_them.execute()[::2]]
+
+    def read(self, keys: Sequence[str]) -> list[int]:
+        """See `Engine`."""
+        with own_traffic():
+            return [int(found or 0) for found in self._client.mget([self._prefix + key for key in keys])]
+
+    def close(self) -> None:
+        """See `Engine`."""
+        self._client.close()
+
+
+def _text(found: bytes | str | None) -> str | None:
+    """An answer of Redis as text, whatever the address says of decoding."""
+    return found.decode() if isinstance(found, bytes) else found
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, math.ceil(seconds * 1000))
