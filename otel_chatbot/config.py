@@ -118,6 +118,10 @@ class Settings:
     ai_addresses: tuple[str, ...] = setting(
         (), "further addresses of models: `host[:port][/path]=provider[:protocol]`, several separated by commas", _parsing.items
     )
+    slow_answer: float = setting(20.0, "seconds after which an answer is slow for `left_after_slow`", _parsing.seconds)
+    left_after: float = setting(
+        600.0, "seconds without a further turn after which a conversation counts as left", _parsing.seconds
+    )
     server_timing: bool = setting(False, "tell the browser the trace of each answer in a Server-Timing header", _parsing.flag)
     redact_keys: tuple[str, ...] = setting((), "further key names whose values are masked", _parsing.items)
     redact_patterns: tuple[str, ...] = setting(

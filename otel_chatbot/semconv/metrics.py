@@ -164,6 +164,12 @@ AI_COST_SAVED = _counter(
     "chatbot.ai.cost.saved", "{USD}", "Cost that cached answers saved", (a.GEN_AI_PROVIDER, a.GEN_AI_REQUEST_MODEL)
 )
 AI_UNPRICED = _counter("chatbot.ai.unpriced", "{call}", "AI calls of models without a price", (a.GEN_AI_REQUEST_MODEL,))
+ANSWER_SIGNALS = _counter(
+    "chatbot.answer.signals",
+    "{signal}",
+    "Signs that an answer was not a good one, each at most once per answer",
+    (a.ANSWER_SIGNAL, a.GEN_AI_REQUEST_MODEL, a.RELEASE),
+)
 TURN_TIME = _histogram("chatbot.turn.time", "s", "Where the time of a chat turn went", (a.PHASE,), SLOW_EDGES)
 HEALTH_CHECK_DURATION = _histogram("chatbot.health.check.duration", "s", "Time of health checks", (a.CHECK,), FAST_EDGES)
 HEALTH_STATUS = _gauge("chatbot.health.status", "{status}", "Health checks: 1 healthy, 0.5 degraded, 0 unhealthy", (a.CHECK,))

@@ -54,6 +54,8 @@ class MetricsExport:
         self._mirror: Mirror | None = None
         self.at_start: list[Callable[[], None]] = []
         """Called on the thread when it starts: what need not happen on the application's threads."""
+        self.each_second: list[Callable[[], None]] = []
+        """Called on the thread of each process, each second: what becomes due without anything happening."""
         self._closed = False
         self._turn = SimpleNamespace()
         """Owns the lock under which exports leave one after the other."""
@@ -125,6 +127,8 @@ class MetricsExport:
         due = monotonic() + self._interval
         while not stop.wait(min(MIRROR_SECONDS, max(0.0, due - monotonic()))):
             self._refresh()
+            for call in self.each_second:
+                never_raise(call)()
             if monotonic() >= due:
                 due = monotonic() + self._interval
                 self.export()

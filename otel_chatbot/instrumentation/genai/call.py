@@ -26,7 +26,7 @@ from ...semconv import metrics as m
 from ...semconv.spec import Kind
 from ..common import chat_turn, savings, seen
 from ..common.savings import Model
-from . import cost, figures
+from . import cost, figures, signals
 from . import spans as genai_spans
 from .cost import Usage
 from .protocols.answer import Answer
@@ -191,8 +191,10 @@ class Call:
         self._measure(now - self.started)
         self._price(attributes)
         self._time_turn(now)
-        if not abandoned and self.failure is None and self.operation is not a.GenAiOperation.EMBEDDINGS:
-            self._reply(hearing)
+        if self.operation is not a.GenAiOperation.EMBEDDINGS:
+            signals.heard(self, self._turn, abandoned=abandoned)
+            if not abandoned and self.failure is None:
+                self._reply(hearing)
         genai_spans.end(self.span, self, attributes)
 
     def _estimate(self) -> bool:

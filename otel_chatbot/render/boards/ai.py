@@ -118,6 +118,27 @@ BOARD = Dashboard(
             ],
         ),
         Row(
+            "Signs of bad answers",
+            [
+                Panel(
+                    "Signs per hour by kind",
+                    "short",
+                    "Answers that were replaced, asked for in other words, refused, cut off, empty or left; tools that go in circles.",
+                    [Query(f"3600 * {Q.split(a.ANSWER_SIGNAL).rate(m.ANSWER_SIGNALS)}", f"{{{a.ANSWER_SIGNAL}}}")],
+                    stacked=True,
+                    width=12,
+                ),
+                Panel(
+                    "Signs per AI call by model",
+                    "percentunit",
+                    "How many signs there are for each AI call: a model with more of them gives worse answers, or has harder questions.",
+                    [Query(ratio(_BY_MODEL.rate(m.ANSWER_SIGNALS), _BY_MODEL.rate(m.AI_RESPONSE_TIME)), _MODEL)],
+                    rising(0.1, 0.3),
+                    width=12,
+                ),
+            ],
+        ),
+        Row(
             "Calls of the model",
             [
                 Panel(

@@ -24,6 +24,10 @@ _NUMBERS: Final = {
 }  # fmt: skip
 
 
+_NO_CONTENT: Final = frozenset({"text", "thought", "thoughtSignature", "functionCall"})
+"""What a part may hold that is no picture, no file, no run of code."""
+
+
 def _model(path: str) -> str:
     found = _MODEL.search(path)
     return found[1] if found else ""
@@ -75,6 +79,8 @@ def whole(found: dict[str, Any], answer: Answer) -> None:
         index = count_of(candidate.get("index")) or 0
         for number, part in enumerate(dicts_of(dict_of(candidate.get("content")).get("parts"))):
             answer.text(part.get("text"), index, "reasoning" if part.get("thought") else "text")
+            if not part.keys() <= _NO_CONTENT:
+                answer.said = True
             called = part.get("functionCall")
             if isinstance(called, dict):
                 key = (index, name_of(called.get("id")) or (len(answer.tools), number))

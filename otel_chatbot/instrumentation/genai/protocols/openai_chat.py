@@ -107,7 +107,9 @@ def _choice(choice: dict[str, Any], message: dict[str, Any], answer: Answer) -> 
             for thought in dicts_of(part.get("thinking")):
                 answer.text(thought.get("text"), index, "reasoning")
     answer.text(choice.get("text"), index)
-    answer.text(message.get("refusal"), index)
+    answer.refuses(message.get("refusal"), index)
+    if isinstance(message.get("audio"), dict):
+        answer.said = True
     answer.text(message.get("reasoning_content") or message.get("reasoning"), index, "reasoning")
     for tool in dicts_of(message.get("tool_calls")):
         called = dict_of(tool.get("function") or tool.get("custom"))

@@ -131,6 +131,19 @@ def test_the_thread_mirrors_and_exports_every_interval_and_a_last_time_and_start
     assert refreshed.is_set()
 
 
+def test_what_becomes_due_is_looked_for_each_second_also_in_a_process_that_does_not_lead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MIRROR_SECONDS", 0.01)
+    exporter, looks = Kept(), threading.Event()
+    exports = export_to(exporter, leads=lambda: False)
+    exports.each_second.append(looks.set)
+    exports.start()
+    assert looks.wait(60)
+    exports.begin_shutdown()
+    assert exporter.got == []
+
+
 def test_what_has_ended_before_it_began_does_not_begin() -> None:
     export = export_to(Kept())
     export.begin_shutdown()
