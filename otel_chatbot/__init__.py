@@ -45,12 +45,18 @@ if TYPE_CHECKING:
         response_time,
     )
     from .metrics.decorators import count_calls, track_errors, track_time
+    from .quality.answer_ids import answer_id
+    from .quality.budgets.check import OverBudget, over_budget
+    from .quality.budgets.guard import budget_guard
+    from .quality.feedback import FeedbackResult, feedback
+    from .quality.views import create_feedback_blueprint
 
 __all__ = [
     "ChatCompletion",
     "ChatbotLogger",
     "ColoredFormatter",
     "Counter",
+    "FeedbackResult",
     "Gauge",
     "HealthChecker",
     "HealthStatus",
@@ -59,16 +65,22 @@ __all__ = [
     "LogEvents",
     "LogOperation",
     "MetricsRegistry",
+    "OverBudget",
+    "answer_id",
+    "budget_guard",
     "cached_answer",
     "chat_completion",
     "count_calls",
+    "create_feedback_blueprint",
     "create_health_blueprint",
     "create_metrics_blueprint",
+    "feedback",
     "get_all_metrics",
     "get_health_checker",
     "get_logger",
     "get_prometheus_metrics",
     "instrument",
+    "over_budget",
     "registry",
     "require_healthy",
     "reset_all_metrics",
@@ -123,6 +135,11 @@ _ROOMS = {
     ),
     "metrics.blueprint": ("create_metrics_blueprint",),
     "metrics.decorators": ("count_calls", "track_errors", "track_time"),
+    "quality.budgets.check": ("OverBudget", "over_budget"),
+    "quality.budgets.guard": ("budget_guard",),
+    "quality.answer_ids": ("answer_id",),
+    "quality.feedback": ("FeedbackResult", "feedback"),
+    "quality.views": ("create_feedback_blueprint",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

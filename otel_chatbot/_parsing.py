@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from zoneinfo import ZoneInfo
 
 from .semconv import attributes as a
 from .variables import resource
@@ -43,6 +44,20 @@ def flag_or(other: str) -> Callable[[str], str]:
             raise ValueError(f"expected true, false or {other}") from None
 
     return parse
+
+
+def key(value: str) -> str:
+    """A key to sign with: long enough that nobody guesses it."""
+    if len(value.strip()) < 16:
+        raise ValueError("expected at least 16 characters, such as those of `openssl rand -hex 32`")
+    return value.strip()
+
+
+def header(value: str) -> str:
+    """The name of an HTTP header (RFC 9110, 5.1)."""
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", value.strip()):
+        raise ValueError("expected the name of a header, such as X-Answer-Id")
+    return value.strip()
 
 
 def items(value: str) -> tuple[str, ...]:
@@ -131,6 +146,17 @@ def choice(*allowed: str) -> Callable[[str], str]:
         raise ValueError(f"expected one of {', '.join(allowed)}")
 
     return parse
+
+
+def zone(value: str) -> str:
+    """The name of a time zone; UTC needs no database of zones."""
+    name = value.strip()
+    try:
+        if name.upper() != "UTC":
+            ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("expected the name of a time zone, such as UTC or Europe/Berlin") from None
+    return name
 
 
 def pairs(*sources: str) -> Callable[[str], tuple[str, ...]]:

@@ -42,6 +42,12 @@ CONVERSATION: Final = Question[str | None]("instrumentation.common.chat_turn", "
 """Log records ask for the id of the running request's conversation."""
 NAMED_CONVERSATION: Final = Question[str | None]("instrumentation.active.gauges", "named_conversation")
 """A chat turn asks for the conversation that the running request names; Flask's instrumentation knows the request."""
+NAMED_USER: Final = Question[str | None]("instrumentation.active.gauges", "named_user")
+"""Feedback and budgets without a user ask for the one that the running request names."""
+CALL_COST: Final = Question[None]("quality.budgets.spending", "spend")
+"""A model call tells what it has cost: its model's names, its price where it is known, its tokens."""
+ANSWER: Final = Question["tuple[Any, str, str] | None"]("instrumentation.common.chat_turn", "answer_to_rate")
+"""An answer's id asks for the running request's answer: its span's context, its model, its response's id."""
 END_ABANDONED_CALLS: Final = Question[None]("instrumentation.genai.call", "end_abandoned")
 """A request that ends has the model calls ended that it left unread."""
 LEAVE_ENDED_CALLS: Final = Question[object]("instrumentation.genai.call", "current")
@@ -60,6 +66,9 @@ SET_UP: Final = Question[None]("distro", "configure", imports=True)
 QUESTIONS: Final[tuple[Question[Any], ...]] = (
     CONVERSATION,
     NAMED_CONVERSATION,
+    NAMED_USER,
+    CALL_COST,
+    ANSWER,
     END_ABANDONED_CALLS,
     LEAVE_ENDED_CALLS,
     UNREAD_DOCUMENTS,

@@ -55,6 +55,9 @@ _CONVERSATION_PLACES = (
 )
 
 
+_CAPTURING = frozenset({"span_only", "span_and_event", "true"})
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """Every setting of the package; see each field's brief. Standard `OTEL_*` variables are read by OpenTelemetry itself."""
@@ -122,7 +125,25 @@ class Settings:
     left_after: float = setting(
         600.0, "seconds without a further turn after which a conversation counts as left", _parsing.seconds
     )
+    budgets: str = setting(
+        "",
+        "what may be spent: rows like `app day 20 USD; user hour 50000 tokens`, or a .json or .toml file of such rows",
+    )
+    budget_zone: str = setting("UTC", "time zone in which the budgets' hours, days and months begin", _parsing.zone)
+    budget_ledger_away: str = setting(
+        "open",
+        "what becomes of a call while nobody can tell what was spent: open lets it through, closed refuses it",
+        _parsing.choice("open", "closed"),
+    )
     server_timing: bool = setting(False, "tell the browser the trace of each answer in a Server-Timing header", _parsing.flag)
+    feedback_key: str = setting(
+        "", "key that signs the ids of answers, the same for all machines; empty: a key of the run, so that ids end with it",
+        _parsing.key, secret=True,
+    )  # fmt: skip
+    feedback_lifetime: float = setting(90 * 86400.0, "time for which an answer can be rated, in seconds", _parsing.seconds)
+    feedback_header: str = setting(
+        "", "header of an answer that tells its id, such as X-Answer-Id; empty: none", _parsing.header
+    )
     redact_keys: tuple[str, ...] = setting((), "further key names whose values are masked", _parsing.items)
     redact_patterns: tuple[str, ...] = setting(
         (), "further regular expressions whose matches are masked, separated by ;;", _parsing.patterns
@@ -186,6 +207,11 @@ class Settings:
     def production(self) -> bool:
         """Whether ENVIRONMENT is production."""
         return self.environment == "production"
+
+    @property
+    def captures(self) -> bool:
+        """Whether what people write may be kept: prompts and answers on spans, comments on events."""
+        return self.message_content.lower() in _CAPTURING if self.message_content else self.capture_content
 
     @property
     def trace_path(self) -> str:

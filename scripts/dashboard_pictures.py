@@ -57,10 +57,14 @@ class Api:
         self.start = self.end - 60 * minutes
         self.step = max(1, int(60 * minutes / 200))
 
-    def ask(self, expr: str, *, at_once: bool) -> list[dict[str, Any]]:
-        """Return the series of an expression: their labels, and points of time and value."""
+    def ask(self, expr: str, *, at_once: bool, since: str = "") -> list[dict[str, Any]]:
+        """Return the series of an expression: their labels, and points of time and value; `since` is `now/d` or `now/M`."""
         seconds = int(self.end - self.start)
-        text = promql.substituted(expr, __rate_interval=self.window, __range=f"{seconds}s")
+        if since:
+            now = time.localtime(self.end)
+            begun = time.mktime((now.tm_year, now.tm_mon, now.tm_mday if since == "now/d" else 1, 0, 0, 0, 0, 0, -1))
+            seconds = int(self.end - begun)
+        text = promql.substituted(expr, __rate_interval=self.window, __range=f"{seconds}s", __range_s=str(seconds))
         if at_once:
             found = self._get("query", query=text, time=self.end)
             return [{"metric": one["metric"], "values": [one["value"]]} for one in found]
@@ -105,8 +109,7 @@ def legend_of(target: dict[str, Any], metric: dict[str, str]) -> str:
     text = target["legendFormat"]
     for name, value in metric.items():
         text = text.replace(f"{{{{{name}}}}}", value)
-    text = " ".join(part for part in text.split() if not part.startswith("{{"))
-    return text or "none"
+    return " ".join(part for part in text.split() if not part.startswith("{{"))
 
 
 class Drawing:
@@ -120,19 +123,25 @@ class Drawing:
         self.series = [
             (legend_of(target, one["metric"]), one)
             for target in panel["targets"]
-            for one in api.ask(target["expr"], at_once=at_once)
+            for one in api.ask(target["expr"], at_once=at_once, since=panel.get("timeFrom", ""))
         ]
 
     def html(self) -> str:
         """Draw it by its kind."""
         kind = self.panel["type"]
-        draw = {"stat": self.stat, "table": self.table, "state-timeline": self.states, "timeseries": self.lines}[kind]
+        draw = {
+            "stat": self.stat,
+            "table": self.table,
+            "state-timeline": self.states,
+            "timeseries": self.lines,
+            "heatmap": self.heat,
+        }[kind]
         return f"<h2>{html.escape(self.panel['title'])}</h2>{draw()}"
 
     def stat(self) -> str:
         """Draw one number."""
         if not self.series:
-            return "<div class=big>No data</div>"
+            return f"<div class=big>{html.escape(self.defaults.get('noValue', 'No data'))}</div>"
         value = float(self.series[0][1]["values"][-1][1])
         text = self.name_of(value) or shown(value, self.unit)
         return f'<div class=big style="color:{color_of(value, self.steps)}">{html.escape(text)}</div>'
@@ -173,8 +182,41 @@ class Drawing:
                 fill = color_of(float(value), self.steps)
                 parts.append(f'<rect x="{x:.1f}" y="{y}" width="{wide:.1f}" height="{bar}" fill="{fill}" opacity="0.8"/>')
             last = self.name_of(float(one["values"][-1][1]))
-            parts.append(f'<text x="{left + 10}" y="{y + bar / 2 + 4}" style="fill:#111">{html.escape(last)}</text>')
+            begun = left + (one["values"][0][0] - self.api.start) / (self.api.end - self.api.start) * (width - left - 12)
+            parts.append(f'<text x="{begun + 10:.1f}" y="{y + bar / 2 + 4}" style="fill:#111">{html.escape(last)}</text>')
         return f'<svg width="{width}" height="{len(self.series) * 44 + 16}">{"".join(parts)}</svg>'
+
+    def heat(self) -> str:
+        """Draw a column of cells for each time: the fuller a bucket, the brighter its cell."""
+        width, height = self.size()
+        left, right, top, bottom = 76, 10, 6, 52
+        edges = sorted((float(one["metric"]["le"]), dict(one["values"])) for _, one in self.series)
+        cells: list[tuple[int, float, float]] = []
+        for at in sorted({at for _, values in edges for at in values}):
+            below = 0.0
+            for index, (_, values) in enumerate(edges):
+                until = float(values.get(at, below))
+                cells.append((index, at, max(0.0, until - below)))
+                below = max(below, until)
+        most = max((count for *_, count in cells), default=0.0) or 1.0
+        tall = (height - top - bottom) / max(1, len(edges))
+        wide = self.api.step / (self.api.end - self.api.start) * (width - left - right)
+        parts = []
+        for index, at, count in cells:
+            if count > 1e-9:
+                x = left + (at - self.api.start) / (self.api.end - self.api.start) * (width - left - right)
+                y = top + (len(edges) - 1 - index) * tall
+                shade = f'fill="#ff9830" opacity="{0.15 + 0.85 * math.sqrt(count / most):.2f}"'
+                parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{tall - 1:.1f}" {shade}/>')
+        for index, (edge, _) in enumerate(edges):
+            if index % 3 == 2 and math.isfinite(edge):
+                y = top + (len(edges) - 1 - index) * tall + 4
+                parts.append(f'<text x="{left - 6}" y="{y:.1f}" text-anchor="end">{shown(edge, "s")}</text>')
+        for part in range(4):
+            at = self.api.start + (self.api.end - self.api.start) * part / 4
+            x = left + (width - left - right) * part / 4
+            parts.append(f'<text x="{x}" y="{height - bottom + 16}">{time.strftime("%H:%M:%S", time.localtime(at))}</text>')
+        return f'<svg width="{width}" height="{height}">{"".join(parts)}</svg>' if cells else "<div class=big>No data</div>"
 
     def lines(self) -> str:
         """Draw lines over time, a legend below them."""

@@ -137,6 +137,11 @@ def metrics_export(setup: DistroState) -> None:
         setup.export.start()
 
 
+def ratings(_: DistroState) -> None:
+    """Every process shows how answers were rated, whichever took the ratings."""
+    from ..quality import feedback  # noqa: F401 - who is imported looks whether there are ratings at each view
+
+
 def metrics_provider(setup: DistroState) -> None:
     """A meter provider, ours or the one that is there, whose instruments are mirrored."""
     if setup.plan.disabled:
@@ -197,6 +202,14 @@ def instrumentations(setup: DistroState) -> None:
     """Our instrumentations, each when its library is imported; upstream's of the same libraries stay away."""
     INSTRUMENTATIONS.install(setup.plan)
     skip_in_other_distros()
+
+
+def budgets(setup: DistroState) -> None:
+    """What model calls cost is held against the budgets, if the settings name any; nothing is imported for it otherwise."""
+    if config.current().budgets and not setup.plan.disabled:
+        from ..quality.budgets.figures import install
+
+        install()
 
 
 def endpoints(setup: DistroState) -> None:
@@ -269,8 +282,10 @@ AUTOMATIC = (
     log_files,
     log_export,
     metrics_export,
+    ratings,
     metrics_provider,
     instrumentations,
+    budgets,
     endpoints,
     ending,
     start_line,
@@ -278,5 +293,5 @@ AUTOMATIC = (
     quiet_parent,
 )
 """For an app that is started with `opentelemetry-instrument`, or that calls `otel_chatbot.instrument()`."""
-PRIVATE = (defaults, private_log_export, metrics_export, endpoints, ending)
+PRIVATE = (defaults, private_log_export, metrics_export, ratings, budgets, endpoints, ending)
 """For a plain `python app.py` that uses the public API: no global provider is set, nothing is instrumented."""

@@ -15,7 +15,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 MOST_WAITING: Final = 1000
 """How many hand observations per metric wait for the end of one request; further ones are recorded at once."""
@@ -74,7 +77,7 @@ class Ending(Protocol):
 class Scope:
     """The tallies of a request, a thread or a task. `ends` says that `close` will be called."""
 
-    __slots__ = ("documents", "ends", "entrusted", "keys", "owner", "tallies", "turn")
+    __slots__ = ("documents", "ends", "entrusted", "keys", "owner", "span", "tallies", "turn")
 
     def __init__(self, *, ends: bool) -> None:
         self.ends = ends
@@ -86,6 +89,8 @@ class Scope:
         """The notes of MongoDB's instrumentation on documents that were read and written."""
         self.keys: Ending | None = None
         """The notes of Redis's instrumentation on keys that were read and written; it counts when the scope ends."""
+        self.span: Span | None = None
+        """The span of the request, once it has begun."""
         self.turn: object = None
         """The data of `instrumentation.common.chat_turn` about the request's chat turn."""
 

@@ -79,6 +79,27 @@ class RedisEngine:
         with own_traffic():
             return [int(found or 0) for found in self._client.mget([self._prefix + key for key in keys])]
 
+    def raise_to(self, addition: Addition) -> None:
+        """See `Engine`. It watches the key rather than runs a script, which many a Redis allows to nobody."""
+        name = self._prefix + addition.key
+
+        def raised(pipe: Any) -> None:
+            before = int(pipe.get(name) or 0)
+            pipe.multi()
+            if before < addition.amount:
+                pipe.set(name, addition.amount, px=_milliseconds(addition.expires))
+
+        with own_traffic():
+            self._client.transaction(raised, name)
+
+    def first(self, key: str, value: str, expires: float) -> str:
+        """See `Engine`."""
+        with own_traffic(), self._client.pipeline(transaction=True) as both:
+            both.set(self._prefix + key, value, px=_milliseconds(expires), nx=True)
+            both.get(self._prefix + key)
+            there = both.execute()[1]
+        return there.decode() if isinstance(there, bytes) else str(there)
+
     def close(self) -> None:
         """See `Engine`."""
         self._client.close()

@@ -11,13 +11,37 @@ from dataclasses import dataclass
 
 from ..semconv import metrics as m
 from ..semconv import prometheus as p
-from ..semconv.attributes import DEPLOYMENT_ENVIRONMENT_NAME
-from ..semconv.spec import label_name
+from ..semconv.attributes import (
+    DEPLOYMENT_ENVIRONMENT_NAME,
+    GEN_AI_REQUEST_MODEL,
+    HTTP_ROUTE,
+    SERVICE_VERSION,
+    TELEMETRY_DISTRO_VERSION,
+)
+from ..semconv.spec import Kind, MetricSpec, label_name
 from .panels import PROMETHEUS, Json, Row
-from .promql import like, selector
+from .promql import CHOSEN, like, ne, selector
 
 TAG = "otel-chatbot"
 _PAGE = 24
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A variable at the top of a dashboard: the values that an attribute of a metric has."""
+
+    name: str
+    spec: MetricSpec
+    attribute: str
+
+
+ROUTES = Choice("route", m.API_REQUESTS, HTTP_ROUTE)
+MODELS = Choice("model", m.AI_RESPONSE_TIME, GEN_AI_REQUEST_MODEL)
+_ALWAYS = (
+    Choice("service", m.API_REQUESTS, p.JOB),
+    Choice("environment", m.API_REQUESTS, DEPLOYMENT_ENVIRONMENT_NAME),
+    Choice("instance", m.API_REQUESTS, p.INSTANCE),
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +52,8 @@ class Dashboard:
     title: str
     description: str
     rows: Sequence[Row]
+    choices: Sequence[Choice] = ()
+    """What can be chosen beside service, environment and instance."""
 
     def text(self) -> str:
         """The file."""
@@ -50,9 +76,9 @@ class Dashboard:
             "refresh": "30s",
             "fiscalYearStartMonth": 0,
             "liveNow": False,
-            "annotations": {"list": []},
+            "annotations": {"list": [_NEW_VERSIONS]},
             "links": [_LINKS],
-            "templating": {"list": _variables()},
+            "templating": {"list": _variables(self.choices)},
             "panels": self._panels(),
         }
 
@@ -95,12 +121,28 @@ _LINKS = {
 }
 
 
-def _variables() -> list[Json]:
-    """Service, environment and instance, each from what the ones before it leave."""
+_STARTED = f"max by ({CHOSEN.labels(p.JOB, SERVICE_VERSION)}) ({CHOSEN.series(p.TARGET_INFO, ne(TELEMETRY_DISTRO_VERSION))}"
+_NEW_VERSIONS = {
+    "name": "New versions",
+    "datasource": PROMETHEUS,
+    "enable": True,
+    "hide": False,
+    "iconColor": "purple",
+    "expr": f"{_STARTED}) unless {_STARTED} offset 5m)",
+    "titleFormat": f"{{{{{label_name(p.JOB)}}}}} {{{{{label_name(SERVICE_VERSION)}}}}}",
+    "textFormat": "A version that did not run five minutes before",
+}
+"""A mark on every panel where a version of a service appears: a deployment or a rollback."""
+
+
+def _variables(more: Sequence[Choice]) -> list[Json]:
+    """Service, environment, instance and more, each from what the ones before it leave."""
     found: list[Json] = []
     matchers: tuple[str, ...] = ()
-    for name, label in (("service", p.JOB), ("environment", DEPLOYMENT_ENVIRONMENT_NAME), ("instance", p.INSTANCE)):
-        query = f"label_values({selector(m.API_REQUESTS, *matchers)}, {label_name(label)})"
+    for choice in (*_ALWAYS, *more):
+        name, label = choice.name, choice.attribute
+        part = "_count" if choice.spec.kind is Kind.HISTOGRAM else ""
+        query = f"label_values({selector(choice.spec, *matchers, part=part)}, {label_name(label)})"
         found.append(
             {
                 "name": name,

@@ -50,8 +50,8 @@ class Query:
             "legendFormat": _legend(self.legend),
             "instant": at_once,
             "range": not at_once,
-            "exemplar": kind == "timeseries" and "_bucket" in self.expr,
-            "format": "table" if kind == "table" else "time_series",
+            "exemplar": kind in ("timeseries", "heatmap") and "_bucket" in self.expr,
+            "format": {"table": "table", "heatmap": "heatmap"}.get(kind, "time_series"),
         }
 
 
@@ -78,6 +78,8 @@ class Panel:
     """What values are called."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """What a table's columns are called, by attribute, in order."""
+    since: str = ""
+    """The panel's own time, such as `now/M` for this month so far, in place of the dashboard's."""
     empty: str = ""
     """What is shown without an answer, where that is an answer too; otherwise Grafana shows "No data"."""
 
@@ -94,6 +96,7 @@ class Panel:
             "fieldConfig": {"defaults": self._defaults(), "overrides": []},
             "options": _OPTIONS[self.kind],
             "transformations": self._transformations(),
+            **({"timeFrom": self.since} if self.since else {}),
         }
 
     def _defaults(self) -> Json:
@@ -165,6 +168,26 @@ _OPTIONS: dict[str, Json] = {
         "rowHeight": 0.8,
         "showValue": "auto",
         "tooltip": {"mode": "single", "sort": "none"},
+    },
+    "heatmap": {
+        "calculate": False,
+        "cellGap": 1,
+        "color": {
+            "mode": "scheme",
+            "scheme": "Oranges",
+            "scale": "exponential",
+            "exponent": 0.5,
+            "steps": 64,
+            "reverse": False,
+            "fill": "orange",
+        },
+        "exemplars": {"color": "rgba(255,0,255,0.7)"},
+        "filterValues": {"le": 1e-9},
+        "legend": {"show": True},
+        "rowsFrame": {"layout": "auto"},
+        "showValue": "never",
+        "tooltip": {"mode": "single", "showColorScale": False, "yHistogram": True},
+        "yAxis": {"axisPlacement": "left", "reverse": False, "unit": "s"},
     },
     "table": {"cellHeight": "sm", "frameIndex": 0, "showHeader": True},
 }

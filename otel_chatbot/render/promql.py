@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from ..semconv import metrics as m
 from ..semconv import prometheus as p
-from ..semconv.attributes import DEPLOYMENT_ENVIRONMENT_NAME
+from ..semconv.attributes import DEPLOYMENT_ENVIRONMENT_NAME, GEN_AI_REQUEST_MODEL, HTTP_ROUTE
 from ..semconv.spec import Kind, MetricSpec, label_name
 
 
@@ -95,6 +95,10 @@ class Scope:
         series = self.series(spec, *matchers)
         return self._aggregate("sum", f"({series} unless {series} offset {self.window}) or increase({series}[{self.window}])")
 
+    def buckets(self, spec: MetricSpec) -> str:
+        """How many observations fell into each bucket of a histogram, per edge."""
+        return self.split(p.EDGE).increase(spec, part="_bucket")
+
     def within(self, spec: MetricSpec, edge: float) -> str:
         """How many observations per second were at most `edge`, which is one of the histogram's edges."""
         if edge not in spec.buckets:
@@ -159,3 +163,9 @@ CHOSEN = Scope(
     window="$__rate_interval",
 )
 """What is chosen at the top of a dashboard, all of it together."""
+
+CHOSEN_ROUTES = CHOSEN.only(like(HTTP_ROUTE, "$route"))
+"""The chosen routes of it, for metrics of requests."""
+
+CHOSEN_MODELS = CHOSEN.only(like(GEN_AI_REQUEST_MODEL, "$model"))
+"""The chosen models of it, for metrics of AI calls."""

@@ -98,6 +98,18 @@ ABANDONED = "chatbot.ai.abandoned"
 COST = "chatbot.ai.cost"
 """US dollars, on the span of an AI call and, summed, on that of the request."""
 
+GEN_AI_EVALUATION_NAME = "gen_ai.evaluation.name"
+GEN_AI_EVALUATION_SCORE = "gen_ai.evaluation.score.value"
+GEN_AI_EVALUATION_LABEL = "gen_ai.evaluation.score.label"
+GEN_AI_EVALUATION_EXPLANATION = "gen_ai.evaluation.explanation"
+RATING = "chatbot.feedback.rating"
+"""What a user thinks of an answer: `up` or `down`, `1` to `5` stars, or a fifth of the scale from 0 to 1."""
+RATING_BEFORE = "chatbot.feedback.before"
+"""The rating that the user has changed, on the event of the new one."""
+FEEDBACK_REASON = "chatbot.feedback.reason"
+RELEASE = "chatbot.release"
+"""The app's version that gave an answer; `service.version` is the one that tells of it, which may be a later one."""
+
 OPENAI_FINGERPRINT = "openai.response.system_fingerprint"
 OPENAI_RESPONSE_TIER = "openai.response.service_tier"
 OPENAI_API_TYPE = "openai.api.type"
@@ -129,10 +141,13 @@ CLIENT_DISCONNECTED = "chatbot.client_disconnected"
 CHECK = "chatbot.health.check"
 PHASE = "chatbot.phase"
 ANSWER_SIGNAL = "chatbot.answer.signal"
-RELEASE = "chatbot.release"
-"""The version of the application that gave an answer."""
 SIGNAL = "chatbot.telemetry.signal"
 REASON = "chatbot.telemetry.reason"
+BUDGET_NAME = "chatbot.budget.name"
+BUDGET_SCOPE = "chatbot.budget.scope"
+BUDGET_UNIT = "chatbot.budget.unit"
+BUDGET_LEVEL = "chatbot.budget.level"
+LEDGER_USE = "chatbot.ledger.use"
 OVERFLOW = "otel.metric.overflow"
 """Marks the series that holds what went beyond the series limit (metrics SDK specification, cardinality limits)."""
 
@@ -181,6 +196,33 @@ class AnswerSignal(str, Enum):
     CUT_OFF = "cut_off"
     EMPTY = "empty"
     TOOL_LOOP = "tool_loop"
+
+
+class BudgetScope(str, Enum):
+    """Values of `chatbot.budget.scope`: whose spending a budget limits."""
+
+    APP = "app"
+    MODEL = "model"
+    USER = "user"
+    CONVERSATION = "conversation"
+
+
+class BudgetUnit(str, Enum):
+    """Values of `chatbot.budget.unit`: what a budget is counted in."""
+
+    USD = "USD"
+    TOKENS = "tokens"
+
+
+BUDGET_EACH = frozenset({BudgetScope.USER, BudgetScope.CONVERSATION})
+"""The scopes of which there are many: each user, each conversation has its own figure."""
+
+
+class LedgerUse(str, Enum):
+    """Values of `chatbot.ledger.use`: what was wanted of the ledger that is away."""
+
+    CHECK = "check"
+    SPEND = "spend"
 
 
 class GenAiRun(str, Enum):

@@ -74,7 +74,7 @@ def questions() -> list[Question]:
 
 def substituted(expr: str, **variables: str) -> str:
     """As Grafana would send it: macros, and variables whose choice is All (`.*`) unless they are given."""
-    chosen = {"__rate_interval": RATE_INTERVAL, "__range": "5m", **variables}
+    chosen = {"__rate_interval": RATE_INTERVAL, "__range": "5m", "__range_s": "300", **variables}
     return re.sub(r"\$\{?(\w+)\}?", lambda match: chosen.get(match[1], ".*"), expr)
 
 

@@ -78,6 +78,12 @@ class ActiveWindows:
             return None
         return Sources(flask_request._get_current_object()).first(self._conversation_places)  # type: ignore[attr-defined]
 
+    def user(self) -> str | None:
+        """The user that the running request names; None outside of one."""
+        if not has_request_context():
+            return None
+        return Sources(flask_request._get_current_object()).first(self._user_places)  # type: ignore[attr-defined]
+
     def find(self, request: Request) -> Found:
         """The ids in a request, after its view has run."""
         sources = Sources(request)
@@ -135,6 +141,11 @@ ACTIVE: Final = ActiveWindows()
 def named_conversation() -> str | None:
     """The conversation that the running request of this process names."""
     return ACTIVE.conversation()
+
+
+def named_user() -> str | None:
+    """The user that the running request of this process names."""
+    return ACTIVE.user()
 
 
 at_fork(__name__, in_child=ACTIVE.renew)

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from ..._clock import monotonic
+from ...metrics.shared.notes import shared_key
 from ...metrics.shared.run import write_all
 from ...semconv.logs import PACKAGE_LOGGER
 
@@ -142,7 +143,7 @@ class ActiveIds:
         self._folder = self._find_folder()
         if self._folder is not None:
             try:
-                self._key = _shared_key(self._folder)
+                self._key = shared_key(self._folder, _KEY_FILE)
                 self._name = f"{self._kind}-{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
                 self._file = _Slots(self._folder / self._name)
             except OSError as error:
@@ -193,21 +194,6 @@ def published(folder: Path, kind: str, since: float) -> int:
 def _digests(data: bytes, since: float) -> set[bytes]:
     whole = len(data) - len(data) % _SLOT.size
     return {digest for digest, seen in _SLOT.iter_unpack(data[:whole]) if seen > max(since, 0.0)}
-
-
-def _shared_key(folder: Path) -> bytes:
-    """The key of a run: made by its first process, read by all."""
-    path = folder / _KEY_FILE
-    with contextlib.suppress(FileNotFoundError):
-        return path.read_bytes()
-    beside = folder / f"{_KEY_FILE}.{os.getpid()}-{secrets.token_hex(4)}"
-    beside.write_bytes(secrets.token_bytes(32))
-    try:
-        with contextlib.suppress(FileExistsError):
-            os.link(beside, path)
-    finally:
-        beside.unlink()
-    return path.read_bytes()
 
 
 def _lives(path: Path) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
+from opentelemetry import trace
 from opentelemetry.trace import SpanContext
 
 from ... import _wiring
@@ -31,17 +32,30 @@ READS: Final = frozenset({"find", "aggregate", "getMore", "count", "distinct"})
 """MongoDB's commands that read: before a model is asked, they fetch the history."""
 
 
+class ModelAnswer:
+    """What a user may rate: the span and the model of a call, and the answer's id as soon as it is known."""
+
+    __slots__ = ("context", "model", "response_id")
+
+    def __init__(self, context: SpanContext | None, model: str) -> None:
+        self.context = context
+        self.model = model
+        self.response_id = ""
+
+
 class ChatTurn:
     """What is known of one request so far; times in seconds."""
 
     __slots__ = (
-        "answered", "calls", "conversation", "cost", "course", "made", "model", "named", "phases", "questions", "replies", "stores", "told",
-        "unread", "well",
+        "answer", "answered", "calls", "conversation", "cost", "course", "made", "model", "named", "phases", "questions", "replies",
+        "stores", "told", "unread", "well",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.phases: dict[a.Phase, float] = {}
         self.calls = 0
+        self.answer: ModelAnswer | None = None
+        """The answer of the call that began last, which may still be under way."""
         self.answered = False
         """Whether the application said that its answer came from its cache."""
         self.replies = 0
@@ -117,6 +131,30 @@ def conversation_id() -> str | None:
     if turn.named is None:
         turn.named = _wiring.NAMED_CONVERSATION()
     return turn.named or turn.made
+
+
+def answer_to_rate() -> tuple[SpanContext, str, str] | None:
+    """The answer of the running request: its span, its model, its response's id. None outside of a request.
+
+    It is the model's call that began last. Where no model was asked, it is the request itself, as for answers from a cache.
+    """
+    scope = deduplication.current()
+    turn = running(scope)
+    if turn is None:
+        return None
+    answer = turn.answer
+    if answer is not None and answer.context is not None:
+        return answer.context, answer.model, answer.response_id
+    span = scope.span or trace.get_current_span()
+    return span.get_span_context(), answer.model if answer else "", answer.response_id if answer else ""
+
+
+def is_chat(scope: deduplication.Scope) -> bool:
+    """Whether a running request has an answer of a chat to rate: it has asked a model, or taken an answer from its cache."""
+    turn = scope.turn
+    if isinstance(turn, ChatTurn) and (turn.answer is not None or turn.answered):
+        return True
+    return m.CACHE_HITS.name in scope.tallies and _from_cache(scope)
 
 
 def replied(turn: ChatTurn, *, to_a_question: bool) -> None:

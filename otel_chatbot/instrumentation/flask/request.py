@@ -13,11 +13,13 @@ from typing import Any, Final
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanContext
 
+from ... import config
 from ..._clock import perf_counter
 from ..._guard import never_raise
 from ...logs.access import access_record
 from ...metrics import deduplication
 from ...metrics.gauge_series import GaugeSeries
+from ...quality.answer_ids import answer_id
 from ...semconv import attributes as a
 from ..active.gauges import ACTIVE, Found
 from ..common import chat_turn
@@ -75,15 +77,19 @@ class ServedRequest:
         self.shown = shown_path(self.shown, route)
         if not adopts:
             self.tracing.start(environ, self.method, route, endpoint, shown=self.shown, probe=self.probe)
+            self.scope.span = self.tracing.span
 
     def adopt(self, span: Span) -> None:
         """Take over the span of another Flask instrumentation."""
         self.tracing.adopt(span, self.shown, streamed=bool(self.answer.streamed))
+        self.scope.span = span
 
     def start_response(self, status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
         """The server's `start_response`, which tells us status and headers as the client gets them."""
         self.answer.begin(status, headers)
         self.tracing.answer(headers)
+        if config.current().feedback_header and not self.probe:
+            tell_answer_id(headers, self.scope)
         return self._start_response(status, headers, *more)
 
     def disconnect(self) -> None:
@@ -166,6 +172,17 @@ class ServedRequest:
             aborted=self.answer.disconnected,
             context=None if trace.get_current_span() is span else trace.set_span_in_context(span),
         )
+
+
+@never_raise
+def tell_answer_id(headers: list[tuple[str, str]], scope: deduplication.Scope) -> None:
+    """Tell the client the id of an answer that it may rate, unless the application has done so in the same header."""
+    name = config.current().feedback_header
+    if not chat_turn.is_chat(scope) or any(known.lower() == name.lower() for known, _ in headers):
+        return
+    token = answer_id()
+    if token is not None:
+        headers.append((name, token))
 
 
 def finish_abandoned() -> None:

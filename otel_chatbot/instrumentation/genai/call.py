@@ -17,6 +17,7 @@ from typing import Any, Final
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
+from ... import _wiring
 from ..._clock import perf_counter
 from ..._guard import never_raise
 from ...metrics import deduplication, record
@@ -72,11 +73,12 @@ class Call:
         """A failure that the answer itself tells of."""
         self._place = place
         self._turn = chat_turn.running()
+        self.span = genai_spans.start(provider, asked, place) if spans else None
+        self._rated = chat_turn.ModelAnswer(self._span_context() or genai_spans.theirs(), self.model)
         if self._turn is not None:
             self._turn.calls += 1
             if self.operation is not a.GenAiOperation.EMBEDDINGS:
-                self._turn.model = Model(provider, self.model)
-        self.span = genai_spans.start(provider, asked, place) if spans else None
+                self._turn.model, self._turn.answer = Model(provider, self.model), self._rated
         self._context = copy_context()  # the request's scope, also where a stream ends outside of it
         self._chunks = self._characters = 0
         self._first_chunk = self._last_chunk = 0.0
@@ -164,6 +166,7 @@ class Call:
     def _read(self, answer: Answer) -> None:
         self.response_model = answer.model or self.response_model
         self.usage = answer.usage or self.usage
+        self._rated.response_id = answer.id or ""
         if answer.failure is not None:
             self.failure = answer.failure
         elif answer.broken and self.failure is None:
@@ -181,9 +184,7 @@ class Call:
     @never_raise
     def _finish(self, now: float, hearing: chat_turn.ChatTurn | None, *, abandoned: bool) -> None:
         estimated = self.usage is None and self._estimate()
-        attributes: dict[str, Any] = {}
-        if estimated:
-            attributes[a.TOKENS_ESTIMATED] = True
+        attributes: dict[str, Any] = {a.TOKENS_ESTIMATED: True} if estimated else {}
         if abandoned:
             attributes[a.ABANDONED] = True
         if self._first_chunk:
@@ -235,6 +236,7 @@ class Call:
             return
         models = (self.response_model, self.model) if self.response_model else (self.model,)
         dollars = cost.cost(self.provider, "" if self._place is None else self._place.url, models, self.usage)
+        _wiring.CALL_COST(models, dollars, self.usage.input + self.usage.output)
         if dollars is None:
             record.count(m.AI_UNPRICED, 1.0, {a.GEN_AI_REQUEST_MODEL: self.model})
             return

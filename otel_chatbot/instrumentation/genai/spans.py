@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
-from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, StatusCode, TraceFlags, TracerProvider
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TracerProvider
 
 from ... import config
 from ..._guard import never_raise, report
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from .call import Call
     from .recognise import Place
 
-_ON_SPANS: Final = frozenset({"span_only", "span_and_event", "true"})
 _MODEL_CALLS: Final = frozenset({"chat", "text_completion", "completion", "embeddings", "generate_content"})
 
 
@@ -59,8 +58,7 @@ def off() -> None:
 
 def captures_content() -> bool:
     """Whether prompts and answers are put on spans."""
-    settings = config.current()
-    return settings.message_content.lower() in _ON_SPANS if settings.message_content else settings.capture_content
+    return config.current().captures
 
 
 def is_theirs(span: Any) -> bool:
@@ -77,6 +75,12 @@ def is_theirs(span: Any) -> bool:
     if kind is not None:
         return kind in ("LLM", "EMBEDDING")
     return a.GEN_AI_REQUEST_MODEL in told and (a.GEN_AI_SYSTEM in told or a.GEN_AI_PROVIDER in told)
+
+
+def theirs() -> SpanContext | None:
+    """The current span, if it is another tool's of a model call."""
+    span = trace.get_current_span()
+    return span.get_span_context() if is_theirs(span) else None
 
 
 def start(provider: str, asked: ModelRequest, place: Place | None) -> Span | None:

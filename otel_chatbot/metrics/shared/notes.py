@@ -1,14 +1,18 @@
 """Small facts that all processes of a run share, the latest of each: files in the run's folder.
 
-Written and read by `instrumentation.common.savings`. They outlive the process that wrote them, and end with the run.
+Written and read by `instrumentation.common.savings` and `quality`; keys also by `instrumentation.active`. They outlive the
+process that wrote them, and end with the run.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
+import secrets
 import threading
+from pathlib import Path
 from typing import Final
 
 from .run import RUN, Run
@@ -69,6 +73,21 @@ class Notes:
 def _file(name: str) -> str:
     """The file of a note."""
     return f"{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}.note"
+
+
+def shared_key(folder: Path, name: str) -> bytes:
+    """A random key of a run: made by the first process that asks for it, read by all. OSError where it cannot be kept."""
+    path = folder / name
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_bytes()
+    beside = folder / f"{name}.{os.getpid()}-{secrets.token_hex(4)}"
+    beside.write_bytes(secrets.token_bytes(32))
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(beside, path)
+    finally:
+        beside.unlink()
+    return path.read_bytes()
 
 
 NOTES: Final = Notes(RUN)

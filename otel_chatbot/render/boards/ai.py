@@ -1,4 +1,4 @@
-"""Chats and the model: conversations, where the time of an answer goes, calls, tokens, cost.
+"""Chats and the model: conversations, where the time of an answer goes, calls, tokens, cost, budgets.
 
 Fed by `render.promql`; feeds `render.dashboards`.
 """
@@ -8,16 +8,22 @@ from __future__ import annotations
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from .. import objectives as o
-from ..dashboard import Dashboard
+from ..dashboard import MODELS, Dashboard
 from ..panels import Panel, Query, Row, rising, stat
 from ..promql import CHOSEN as Q
-from ..promql import eq, ne, ratio
+from ..promql import CHOSEN_MODELS, eq, ne, ratio
 
 _RANGE = Q.over("$__range")
+_MODELS = CHOSEN_MODELS.over("$__range")
+_SPENT = _MODELS.increase(m.AI_COST)
 _MODEL = f"{{{a.GEN_AI_REQUEST_MODEL}}}"
 _TYPE = f"{{{a.GEN_AI_TOKEN_TYPE}}}"
-_BY_MODEL = Q.split(a.GEN_AI_REQUEST_MODEL)
-_BY_TYPE = Q.split(a.GEN_AI_TOKEN_TYPE)
+_BY_MODEL = CHOSEN_MODELS.split(a.GEN_AI_REQUEST_MODEL)
+_BUDGETS = Q.split(a.BUDGET_NAME)
+_LEVELS = Q.split(a.BUDGET_NAME, a.BUDGET_LEVEL)
+_LIMIT = _BUDGETS.value(m.BUDGET_LIMIT, how="max")
+_BUDGET = f"{{{a.BUDGET_NAME}}}"
+_BY_TYPE = CHOSEN_MODELS.split(a.GEN_AI_TOKEN_TYPE)
 
 BOARD = Dashboard(
     "chatbot-ai",
@@ -39,21 +45,22 @@ BOARD = Dashboard(
                     "Cost",
                     "currencyUSD",
                     "Cost of AI calls, by a dated price table.",
-                    _RANGE.increase(m.AI_COST),
+                    _SPENT,
                     width=4,
                 ),
                 stat(
                     "Cost of an answer",
                     "currencyUSD",
                     "Cost of AI calls for each message of the assistant, cached ones too.",
-                    ratio(_RANGE.increase(m.AI_COST), _RANGE.increase(m.MESSAGES_RECEIVED)),
+                    ratio(_SPENT, _RANGE.increase(m.MESSAGES_RECEIVED)),
                     width=4,
                 ),
                 stat(
                     "Failed AI calls",
                     "percentunit",
                     "The share of AI calls that failed.",
-                    "1 - " + ratio(_RANGE.increase(m.AI_RESPONSE_TIME, eq(a.ERROR_TYPE)), _RANGE.increase(m.AI_RESPONSE_TIME)),
+                    "1 - "
+                    + ratio(_MODELS.increase(m.AI_RESPONSE_TIME, eq(a.ERROR_TYPE)), _MODELS.increase(m.AI_RESPONSE_TIME)),
                     rising(0.01, 0.05),
                     width=4,
                 ),
@@ -105,7 +112,7 @@ BOARD = Dashboard(
                     "Until the first chunk",
                     "s",
                     f"Time until a streamed answer begins. The promise: {o.LATENCY.promise}.",
-                    [Query(Q.quantile(q, m.GEN_AI_FIRST_CHUNK), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99)],
+                    [Query(CHOSEN_MODELS.quantile(q, m.GEN_AI_FIRST_CHUNK), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99)],
                     rising(o.FIRST_CHUNK_WITHIN, 2 * o.FIRST_CHUNK_WITHIN),
                 ),
                 Panel(
@@ -145,7 +152,7 @@ BOARD = Dashboard(
                     "Calls by model",
                     "reqps",
                     "AI calls per second, failed ones included.",
-                    [Query(Q.each(a.GEN_AI_REQUEST_MODEL).rate(m.AI_RESPONSE_TIME), _MODEL)],
+                    [Query(CHOSEN_MODELS.each(a.GEN_AI_REQUEST_MODEL).rate(m.AI_RESPONSE_TIME), _MODEL)],
                 ),
                 Panel(
                     "Time by model, p95",
@@ -158,7 +165,7 @@ BOARD = Dashboard(
                     "Failed calls by kind",
                     "ops",
                     "Failed AI calls per second, by the kind of error.",
-                    [Query(Q.each(a.ERROR_TYPE).rate(m.AI_RESPONSE_TIME), f"{{{a.ERROR_TYPE}}}")],
+                    [Query(CHOSEN_MODELS.each(a.ERROR_TYPE).rate(m.AI_RESPONSE_TIME), f"{{{a.ERROR_TYPE}}}")],
                     rising(0.05, 0.5),
                 ),
             ],
@@ -166,6 +173,18 @@ BOARD = Dashboard(
         Row(
             "Tokens and cost",
             [
+                stat("Cost today", "currencyUSD", "Cost of AI calls since midnight.", _SPENT, width=8, since="now/d"),
+                stat(
+                    "Cost this month", "currencyUSD", "Cost of AI calls since the month began.", _SPENT, width=8, since="now/M"
+                ),
+                stat(
+                    "Cost of the whole month",
+                    "currencyUSD",
+                    "What this month will have cost if it goes on as it has since it began.",
+                    f"{_SPENT} / $__range_s * 86400 * days_in_month()",
+                    width=8,
+                    since="now/M",
+                ),
                 Panel(
                     "Tokens by type",
                     "short",
@@ -202,6 +221,44 @@ BOARD = Dashboard(
                 ),
             ],
         ),
+        Row(
+            "Budgets",
+            [
+                Panel(
+                    "Spent of each budget",
+                    "percentunit",
+                    "The share of each budget that is spent in its period. Of users and conversations: the one that spent most. "
+                    "Empty where no budget is set.",
+                    [Query(ratio(_BUDGETS.value(m.BUDGET_SPENT, how="max"), _LIMIT), _BUDGET)],
+                    rising(0.8, 1),
+                    width=12,
+                ),
+                Panel(
+                    "Forecast of each budget",
+                    "percentunit",
+                    "The share that will be spent at the end of the period, at the rate since its beginning.",
+                    [Query(ratio(_BUDGETS.value(m.BUDGET_FORECAST, how="max"), _LIMIT), _BUDGET)],
+                    rising(1, 1.5),
+                    width=12,
+                ),
+                Panel(
+                    "Users and conversations near their limit",
+                    "short",
+                    "How many have spent 80 % and 100 % of what each of them may spend.",
+                    [Query(_LEVELS.value(m.BUDGET_REACHED, how="max"), f"{_BUDGET}, {{{a.BUDGET_LEVEL}}} %")],
+                    width=12,
+                ),
+                Panel(
+                    "Refused by a budget",
+                    "ops",
+                    "Model calls per second that a budget has forbidden.",
+                    [Query(_BUDGETS.rate(m.BUDGET_REFUSED), _BUDGET)],
+                    rising(0.001, 1),
+                    width=12,
+                ),
+            ],
+        ),
     ],
+    (MODELS,),
 )
 """Chats and AI."""

@@ -9,10 +9,10 @@ from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ...semconv import prometheus as p
 from .. import objectives as o
-from ..dashboard import Dashboard
+from ..dashboard import ROUTES, Dashboard
 from ..panels import PLAIN, Panel, Query, Row, falling, rising, stat
 from ..promql import CHOSEN as Q
-from ..promql import eq, ne, ratio
+from ..promql import CHOSEN_ROUTES, eq, ne, ratio
 
 _CHOSEN_SERVICES = Q.matchers[:2]
 """Recorded figures belong to a service in an environment, not to one instance."""
@@ -27,7 +27,7 @@ def _kept(slo: o.Objective) -> str:
 
 
 def _quantiles(scope_by: str = "") -> list[Query]:
-    scope = Q.each(scope_by) if scope_by else Q
+    scope = CHOSEN_ROUTES.each(scope_by) if scope_by else CHOSEN_ROUTES
     shares = (0.95,) if scope_by else (0.5, 0.95, 0.99)
     return [
         Query(scope.quantile(share, m.RESPONSE_TIME), f"{{{scope_by}}}" if scope_by else f"p{share * 100:g}")
@@ -52,7 +52,9 @@ BOARD = Dashboard(
         Row(
             "Now",
             [
-                stat("Requests", "reqps", "Requests per second, probes and scrapes left out.", Q.rate(m.API_REQUESTS)),
+                stat(
+                    "Requests", "reqps", "Requests per second, probes and scrapes left out.", CHOSEN_ROUTES.rate(m.API_REQUESTS)
+                ),
                 stat(
                     "Errors",
                     "percentunit",
@@ -64,7 +66,7 @@ BOARD = Dashboard(
                     "Response time, p95",
                     "s",
                     "95 of 100 requests take no longer, streamed answers to their last byte.",
-                    Q.quantile(0.95, m.RESPONSE_TIME),
+                    CHOSEN_ROUTES.quantile(0.95, m.RESPONSE_TIME),
                     rising(5, 10),
                 ),
                 stat(
@@ -113,8 +115,8 @@ BOARD = Dashboard(
                     "reqps",
                     "Requests per second by route. Those without a route asked for a path that the app does not have.",
                     [
-                        Query(Q.each(a.HTTP_ROUTE).rate(m.API_REQUESTS), f"{{{a.HTTP_ROUTE}}}"),
-                        Query(Q.rate(m.API_REQUESTS, eq(a.HTTP_ROUTE), ne(a.HTTP_METHOD)), "no route"),
+                        Query(CHOSEN_ROUTES.each(a.HTTP_ROUTE).rate(m.API_REQUESTS), f"{{{a.HTTP_ROUTE}}}"),
+                        Query(CHOSEN_ROUTES.rate(m.API_REQUESTS, eq(a.HTTP_ROUTE), ne(a.HTTP_METHOD)), "no route"),
                     ],
                     stacked=True,
                 ),
@@ -122,7 +124,7 @@ BOARD = Dashboard(
                     "Answers by status",
                     "reqps",
                     "Answers per second by HTTP status.",
-                    [Query(Q.each(a.HTTP_STATUS).rate(m.API_REQUESTS), f"{{{a.HTTP_STATUS}}}")],
+                    [Query(CHOSEN_ROUTES.each(a.HTTP_STATUS).rate(m.API_REQUESTS), f"{{{a.HTTP_STATUS}}}")],
                     stacked=True,
                 ),
                 Panel(
@@ -138,6 +140,7 @@ BOARD = Dashboard(
                     "Until the last byte of an answer. A dot is one request: it leads to its trace.",
                     _quantiles(),
                     rising(5, 10),
+                    width=12,
                 ),
                 Panel(
                     "Response time by route, p95",
@@ -145,6 +148,15 @@ BOARD = Dashboard(
                     "95 of 100 requests take no longer.",
                     _quantiles(a.HTTP_ROUTE),
                     rising(5, 10),
+                    width=12,
+                ),
+                Panel(
+                    "Response times",
+                    "short",
+                    "How many requests took how long. Two bands are two kinds of requests, such as cached answers and new ones.",
+                    [Query(CHOSEN_ROUTES.buckets(m.RESPONSE_TIME), f"{{{p.EDGE}}}")],
+                    kind="heatmap",
+                    width=12,
                 ),
                 Panel(
                     "Requests under way",
@@ -152,6 +164,7 @@ BOARD = Dashboard(
                     "Requests that have not ended, streams included.",
                     [Query(Q.value(m.HTTP_SERVER_ACTIVE), "under way")],
                     rising(50, 200),
+                    width=12,
                 ),
             ],
         ),
@@ -201,5 +214,6 @@ BOARD = Dashboard(
             ],
         ),
     ],
+    (ROUTES,),
 )
 """The overview."""

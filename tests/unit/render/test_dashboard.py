@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from otel_chatbot.render.dashboard import Dashboard
+from otel_chatbot.render.dashboard import MODELS, Dashboard
 from otel_chatbot.render.panels import Panel, Query, Row
 
 
@@ -50,6 +50,23 @@ def test_each_variable_offers_what_the_ones_before_it_leave() -> None:
         f'label_values({series}{{job=~"$service", deployment_environment_name=~"$environment"}}, instance)',
     ]
     assert {(variable["multi"], variable["allValue"]) for variable in variables} == {(True, ".*")}
+
+
+def test_a_choice_of_a_board_follows_the_three_and_is_narrowed_by_them() -> None:
+    *_, model = Dashboard("a", "A", "…", [], (MODELS,)).json()["templating"]["list"]
+    assert (model["name"], model["label"]) == ("model", "Model")
+    assert model["query"]["query"] == (
+        'label_values(chatbot_ai_response_time_seconds_count{job=~"$service", deployment_environment_name=~"$environment", '
+        'instance=~"$instance"}, gen_ai_request_model)'
+    )
+
+
+def test_a_version_that_was_not_there_five_minutes_before_is_marked_on_each_panel() -> None:
+    [mark] = Dashboard("a", "A", "…", []).json()["annotations"]["list"]
+    before, after = mark["expr"].split(" unless ")
+    assert after == f"{before[:-1]} offset 5m)"
+    assert "service_version" in before
+    assert mark["titleFormat"] == "{{job}} {{service_version}}"
 
 
 def test_the_links_lead_to_every_dashboard_with_its_tag() -> None:

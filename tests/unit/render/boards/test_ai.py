@@ -29,6 +29,13 @@ def test_each_question_is_of_what_is_chosen(expression: str) -> None:
     assert labels(expression) >= {"job", "deployment_environment_name", "instance"}
 
 
+def test_a_day_and_a_month_are_those_of_the_calendar() -> None:
+    since = {panel["title"]: panel.get("timeFrom") for panel in PANELS if panel["title"].startswith("Cost ")}
+    assert since["Cost today"] == "now/d"
+    assert since["Cost this month"] == since["Cost of the whole month"] == "now/M"
+    assert since["Cost of an answer"] is None
+
+
 def test_no_failed_call_is_0_and_not_an_empty_panel() -> None:
     [failed] = [panel for panel in PANELS if panel["title"] == "Failed AI calls"]
     expression = failed["targets"][0]["expr"]
@@ -44,6 +51,6 @@ def test_the_parts_of_a_turn_are_stacked_without_their_sum() -> None:
 
 def test_money_is_shown_as_dollars_and_an_hour_costs_3600_seconds() -> None:
     money = [panel for panel in PANELS if "chatbot_ai_cost" in panel["targets"][0]["expr"]]
-    assert len(money) == 4
+    assert len(money) == 7
     assert {panel["fieldConfig"]["defaults"]["unit"] for panel in money} == {"currencyUSD"}
     assert all(panel["targets"][0]["expr"].startswith("3600 * ") for panel in money if "hour" in panel["title"])
