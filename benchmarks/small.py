@@ -11,6 +11,7 @@ ids and the redaction are in the figures. Nothing of the kind is in the peers'.
 from __future__ import annotations
 
 import argparse
+import hmac
 import json
 import logging
 import tempfile
@@ -28,10 +29,12 @@ from pythonjsonlogger.orjson import OrjsonFormatter
 
 import otel_chatbot as o
 from otel_chatbot import _wiring
+from otel_chatbot.instrumentation.common import chat_turn
 from otel_chatbot.logs.files import LogFiles
 from otel_chatbot.logs.formatters import JsonFormatter
-from otel_chatbot.metrics import record, series, store
+from otel_chatbot.metrics import deduplication, record, series, store
 from otel_chatbot.metrics.shared.segment import MemorySegment
+from otel_chatbot.quality import answer_ids
 from otel_chatbot.semconv import metrics as m
 
 CALLS, LINES = 10_000, 1_000
@@ -75,6 +78,24 @@ def counting(rounds: int) -> list[Row]:
     )
     series.EXEMPLAR_SECONDS = kept  # type: ignore[misc]
     context.detach(token)
+    return rows
+
+
+def signing(rounds: int) -> list[Row]:
+    """The id of an answer, asked for in a turn as an application does, beside the signature of as many bytes alone."""
+    scope = deduplication.Scope(ends=True)
+    turn = chat_turn.running(scope)
+    assert turn is not None
+    turn.answer = chat_turn.ModelAnswer(SPAN.get_span_context(), "gpt-4o-mini")
+    token = deduplication.enter(scope)
+    key, data = answer_ids.signing_key().secret, bytes(len(o.answer_id() or "") * 3 // 4 - 16)
+    name = f"`hmac.digest` of the same {len(data)} bytes"
+    rows = [
+        compare(
+            "`answer_id()`", o.answer_id, name, lambda: hmac.digest(key, data, "sha256"), rounds=rounds, times=CALLS, goal=4.0
+        )
+    ]
+    deduplication.leave(token)
     return rows
 
 
@@ -155,7 +176,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     _wiring.Configured.done = True
     store.STORE._make_segment = MemorySegment
-    for each in (*counting(rounds), *lines(rounds)):
+    for each in (*counting(rounds), *signing(rounds), *lines(rounds)):
         print(json.dumps(each.as_dict()), flush=True)
 
 

@@ -47,6 +47,7 @@ class Demo:
         self.env = dict(os.environ)
         self.env.setdefault("OTEL_SERVICE_NAME", "chatbot")
         self.env.setdefault("CHATBOT_OTEL_LOG_DIR", str(LOGS))
+        self.env.setdefault("CHATBOT_OTEL_FEEDBACK_HEADER", "X-Answer-Id")  # the page shows thumbs under each answer
         self.env.setdefault("OTEL_BSP_SCHEDULE_DELAY", "500")  # milliseconds: somebody is looking
         self.env["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1"]))
         self.env.update(

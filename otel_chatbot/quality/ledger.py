@@ -99,12 +99,12 @@ class Ledger:
         return self._ask(lambda engine: engine.swap(key, value, expires, tally))
 
     def tally(self, name: str) -> dict[str, int]:
-        """The counts of a tally by value, without those that are 0.
+        """The counts of a tally by value; 0 for a value from which all have moved away.
 
         Raises:
             LedgerUnavailable: nothing is known.
         """
-        return {value: count for value, count in self._ask(lambda engine: engine.tally(name)).items() if count}
+        return self._ask(lambda engine: engine.tally(name))
 
     def add(self, key: str, amount: int, expires: float) -> int:
         """Add to a sum, which expires so many seconds after its last addition. Returns the new sum; of a new key, the amount.

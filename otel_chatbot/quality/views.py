@@ -1,6 +1,6 @@
 """`POST /feedback` over HTTP: a client's rating goes in as JSON, what became of it comes out as JSON.
 
-Fed by the app's clients; feeds `quality.feedback`. The answers: 200 taken; 400 a body that is none or a forged id; 403 an id of
+Fed by the app's clients, at the blueprint or where `instrumentation.flask.routes` has mounted it; feeds `quality.feedback`. The answers: 200 taken; 400 a body that is none or a forged id; 403 an id of
 another app; 410 an answer that is too old; 411 and 413 a body without a length, or too large; 429 too many from one client;
 503 not to be kept now.
 """
@@ -11,7 +11,7 @@ import ipaddress
 import json
 import time
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .._wiring import ensure_configured
 from .evaluation import LONGEST_COMMENT
@@ -19,9 +19,11 @@ from .feedback import FeedbackResult, feedback, refuse
 from .ledger import PATIENT, LedgerUnavailable, key_of
 
 if TYPE_CHECKING:
-    from flask import Blueprint
+    from flask import Blueprint, Request
     from werkzeug.wrappers import Response
 
+PATH: Final = "/feedback"
+"""Where ratings are taken, unless the app says otherwise."""
 PER_MINUTE: Final = 60
 MOST_BYTES: Final = 64 * 1024
 """The most bytes of a body: enough for the longest comment in any script."""
@@ -38,9 +40,17 @@ _STATUS: Final = {
 }
 
 
+class _Options(NamedTuple):
+    """How ratings are taken; see `create_feedback_blueprint`."""
+
+    per_minute: int = PER_MINUTE
+    labels: Collection[str] = ()
+    user: Callable[[], str | None] | None = None
+
+
 def create_feedback_blueprint(
     *,
-    path: str = "/feedback",
+    path: str = PATH,
     per_minute: int = PER_MINUTE,
     labels: Collection[str] = (),
     user: Callable[[], str | None] | None = None,
@@ -53,37 +63,41 @@ def create_feedback_blueprint(
     `per_minute` is how many ratings a client may send, by its address; 0 means any number. `user` tells who rates; without it,
     it is the user that the request names.
     """
-    from flask import Blueprint, request
+    from flask import Blueprint
 
     ensure_configured()
-    allowed = frozenset(labels)
     blueprint = Blueprint("feedback", __name__)
-
-    @blueprint.post(path)
-    def rate() -> Response:
-        """POST /feedback: take a rating of an answer."""
-        if not _may(request.remote_addr or "", per_minute):
-            refuse(FeedbackResult.LIMITED)
-            return _answer(FeedbackResult.LIMITED, retry_after=_MINUTE - int(time.time()) % _MINUTE)
-        length = request.content_length
-        if length is None and "Transfer-Encoding" in request.headers:
-            return _error(411, "the body must come with its length")
-        if (length or 0) > MOST_BYTES:
-            return _error(413, f"the body is larger than {MOST_BYTES} bytes")
-        try:
-            given = _parsed(request.get_data() if length else b"", allowed)
-            result = feedback(
-                given["answer_id"],
-                given["score"],
-                user=user() if user is not None else None,
-                label=given.get("label"),
-                comment=given.get("comment"),
-            )
-        except ValueError as error:
-            return _error(400, str(error))
-        return _answer(result)
-
+    blueprint.post(path)(view_function(_Options(per_minute, frozenset(labels), user)))
     return blueprint
+
+
+def view_function(options: _Options = _Options()) -> Callable[[], Response]:  # noqa: B008 - it cannot be changed
+    """A plain function for Flask that takes a rating from the running request."""
+    from flask import request
+
+    def feedback() -> Response:
+        """POST /feedback: take a rating of an answer."""
+        return _rate(request, options)
+
+    return feedback
+
+
+def _rate(request: Request, options: _Options) -> Response:
+    if not _may(request.remote_addr or "", options.per_minute):
+        refuse(FeedbackResult.LIMITED)
+        return _answer(FeedbackResult.LIMITED, retry_after=_MINUTE - int(time.time()) % _MINUTE)
+    length = request.content_length
+    if length is None and "Transfer-Encoding" in request.headers:
+        return _error(411, "the body must come with its length")
+    if (length or 0) > MOST_BYTES:
+        return _error(413, f"the body is larger than {MOST_BYTES} bytes")
+    try:
+        given = _parsed(request.get_data() if length else b"", options.labels)
+        user = options.user() if options.user is not None else None
+        result = feedback(given["answer_id"], given["score"], user=user, label=given.get("label"), comment=given.get("comment"))
+    except ValueError as error:
+        return _error(400, str(error))
+    return _answer(result)
 
 
 def _may(address: str, per_minute: int) -> bool:

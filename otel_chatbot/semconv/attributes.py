@@ -104,6 +104,8 @@ GEN_AI_EVALUATION_LABEL = "gen_ai.evaluation.score.label"
 GEN_AI_EVALUATION_EXPLANATION = "gen_ai.evaluation.explanation"
 RATING = "chatbot.feedback.rating"
 """What a user thinks of an answer: `up` or `down`, `1` to `5` stars, or a fifth of the scale from 0 to 1."""
+LIKED = ("up", "4", "5", "0.6-0.8", "0.8-1.0")
+"""The ratings that are good ones."""
 RATING_BEFORE = "chatbot.feedback.before"
 """The rating that the user has changed, on the event of the new one."""
 FEEDBACK_REASON = "chatbot.feedback.reason"

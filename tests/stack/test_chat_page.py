@@ -15,7 +15,8 @@ from support.stack import Stack
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, mongo_server: MongoServer) -> Iterator[Stack]:
-    with Stack(tmp_path_factory.mktemp("page"), mongo=mongo_server) as stack:
+    env = {"CHATBOT_OTEL_FEEDBACK_HEADER": "X-Answer-Id"}
+    with Stack(tmp_path_factory.mktemp("page"), mongo=mongo_server, env=env) as stack:
         yield stack
 
 
@@ -54,6 +55,25 @@ def test_an_answer_streams_in(page: Page, stack: Stack) -> None:
     assert len(seen) >= 3, f"the answer did not grow while it was written: {seen}"
     assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(seen))
     written(page)
+
+
+def test_an_answer_can_be_rated_by_a_thumb_and_the_mind_be_changed(page: Page, stack: Stack) -> None:
+    def rated(name: str) -> float:
+        return stack.total("chatbot_feedback", chatbot_feedback_rating=name)
+
+    for cached in (False, True):  # the second answer comes from the cache
+        say(page, "is this one any good?")
+        written(page)
+        thumbs = page.locator(".message.assistant").last.locator(".thumbs button")
+        expect(thumbs).to_have_count(2)
+        thumbs.first.click()
+        expect(thumbs.first).to_have_attribute("aria-pressed", "true")
+        assert rated("up") == 1, f"cached: {cached}"
+        thumbs.last.click()
+        expect(thumbs.last).to_have_attribute("aria-pressed", "true")
+        expect(thumbs.first).to_have_attribute("aria-pressed", "false")
+        assert (rated("up"), rated("down")) == (0, 1 + cached)
+        page.get_by_role("button", name="New conversation").click()
 
 
 @pytest.mark.parametrize(("message", "reason"), [("/fail 500", "The model did not answer"), ("/cut", "The model broke off")])

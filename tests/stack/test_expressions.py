@@ -64,6 +64,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, mongo_server: MongoServer, red
         "CHATBOT_OTEL_BUDGETS": "app hour 1 tokens; app month 100 USD; user day 100 tokens",
         "MONGODB_URI": f"{mongo_server.uri}expressions?maxPoolSize=1&waitQueueTimeoutMS=2",
         "OTEL_RESOURCE_ATTRIBUTES": "service.version=1.2.3",
+        "CHATBOT_OTEL_FEEDBACK_HEADER": "X-Answer-Id",
     }
     rules = str(promql.ROOT / "prometheus/rules/*.yml")
     with Pipeline(folder, mongo=mongo_server, redis=redis_server, rules=rules, interval="2s", env=env, app=APP) as pipeline:
@@ -80,7 +81,9 @@ def everything(pipeline: Pipeline, number: int) -> None:
     stack.get("/health/ready")
     stack.get("/health/detailed")
     for text in (f"hello {number}", f"hello {number}", "hello for ever"):
-        stack.chat(text, user_id="ada")
+        told = stack.chat(text, user_id="ada").headers["X-Answer-Id"]
+        stack.post("/feedback", {"answer_id": told, "score": "up"})
+        stack.post("/feedback", {"answer_id": f"{told}x", "score": "up"})
     conversation = stack.chat(f"once upon a time {number}").json["conversation_id"]
     stack.stream(f"/chunks 6 /slow 0.2 and then? {number}", conversation_id=conversation)
     stack.stream(f"/chunks 6 /slow 0.2 and then? {number}", conversation_id=conversation, model="gpt-4o")

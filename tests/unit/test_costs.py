@@ -32,11 +32,12 @@ from support.databases import undisturbed
 from support.flask_hooks import hooked
 from support.logging_state import sink_into
 
-from otel_chatbot import Counter, Gauge, Histogram
+from otel_chatbot import Counter, Gauge, Histogram, answer_id
 from otel_chatbot.distro.providers import light_maker  # noqa: F401 - as in an app, it makes the spans
 from otel_chatbot.distro.providers.lazy_processors import LazySpanProcessor
 from otel_chatbot.distro.providers.probe_traces import ProbeTraceProcessor
 from otel_chatbot.distro.providers.redacting_exporters import redact_span
+from otel_chatbot.instrumentation.common import chat_turn
 from otel_chatbot.instrumentation.common.span_maker import maker_of
 from otel_chatbot.instrumentation.genai import recognise
 from otel_chatbot.instrumentation.genai import spans as genai_spans
@@ -116,6 +117,14 @@ def test_counting_by_hand(in_a_sampled_span: None) -> None:
     at_most(8, calls(lambda: labelled.inc(kind="a", place="b")))
     at_most(8, calls(lambda: gauge.set(5)))
     at_most(8, calls(lambda: wait.observe(0.3)))
+
+
+def test_the_id_of_an_answer() -> None:
+    with deduplication.request_scope() as scope:
+        turn = chat_turn.running(scope)
+        assert turn is not None
+        turn.answer = chat_turn.ModelAnswer(SPAN.get_span_context(), "gpt-4o-mini")
+        at_most(24, calls(answer_id))
 
 
 def test_a_log_line(tmp_path: Path, in_a_sampled_span: None) -> None:

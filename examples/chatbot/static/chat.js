@@ -79,6 +79,37 @@ function follow(always = false) {
   if (always || box.scrollHeight - box.scrollTop - box.clientHeight < 120) box.scrollTop = box.scrollHeight;
 }
 
+/** Two thumbs under an answer that has an id: whoever serves this app may tell one, and takes ratings then. */
+function thumbs(item, answerId) {
+  const box = Object.assign(document.createElement("div"), { className: "thumbs" });
+  const rate = async (chosen, score) => {
+    try {
+      await call("/feedback", {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ answer_id: answerId, score, user_id: userId() }),
+      });
+    } catch (error) {
+      $("status").textContent = error.message;
+      return;
+    }
+    for (const button of box.children) button.setAttribute("aria-pressed", String(button === chosen));
+    $("status").textContent = "Thank you for the rating.";
+  };
+  for (const [score, label, path] of [
+    ["up", "Good answer", "M7 9v8H4V9zm0 0 3-6c1.4 0 2 .9 2 2.2L11.5 8H16l-1.2 9H7"],
+    ["down", "Bad answer", "M13 11V3h3v8zm0 0-3 6c-1.4 0-2-.9-2-2.2L8.5 12H4l1.2-9H13"],
+  ]) {
+    const button = Object.assign(document.createElement("button"), { type: "button", innerHTML: icon(path) });
+    button.setAttribute("aria-label", label);
+    button.setAttribute("aria-pressed", "false");
+    button.onclick = () => rate(button, score);
+    box.append(button);
+  }
+  item.append(box);
+  follow();
+}
+
 function clear(title = "New conversation") {
   $("messages").replaceChildren();
   $("welcome").hidden = false;
@@ -100,7 +131,9 @@ async function send(message) {
   const text = answer.querySelector(".text");
   let ended = false;
   try {
-    for await (const event of events(await ask(message, abort.signal))) {
+    const response = await ask(message, abort.signal);
+    const answerId = response.headers.get("X-Answer-Id");
+    for await (const event of events(response)) {
       if (event.name === "start") enter(event.conversation_id);
       if (event.name === "delta") {
         text.textContent += event.text;
@@ -110,6 +143,7 @@ async function send(message) {
       if (event.name === "done") {
         ended = true;
         if (event.cached) annotate(answer, "from the cache");
+        if (answerId) thumbs(answer, answerId);
       }
     }
     if (!ended) throw new Error("The connection broke off in the middle of the answer.");

@@ -150,11 +150,17 @@ def answer_to_rate() -> tuple[SpanContext, str, str] | None:
 
 
 def is_chat(scope: deduplication.Scope) -> bool:
-    """Whether a running request has an answer of a chat to rate: it has asked a model, or taken an answer from its cache."""
+    """Whether a running request has an answer of a chat to rate: it has asked a model, or taken an answer from its cache.
+
+    An answer that is streamed from the cache is stored at its end, so what the user said is enough here.
+    """
     turn = scope.turn
-    if isinstance(turn, ChatTurn) and (turn.answer is not None or turn.answered):
+    if not isinstance(turn, ChatTurn):
+        return m.CACHE_HITS.name in scope.tallies and _from_cache(scope)
+    if turn.answer is not None or turn.answered:
         return True
-    return m.CACHE_HITS.name in scope.tallies and _from_cache(scope)
+    hits = scope.tallies.get(m.CACHE_HITS.name)
+    return bool(hits and (hits.auto or hits.hand)) and (turn.stores or _from_cache(scope))
 
 
 def replied(turn: ChatTurn, *, to_a_question: bool) -> None:

@@ -1,6 +1,6 @@
 """The six routes: mounted into an app at its first call, told apart from the app's own traffic, and watched for refusals.
 
-Fed by `instrumentation.flask.hooks`; feeds the app's URL map, and `doctor` with the routes that prober or scraper cannot reach.
+With FEEDBACK_HEADER set there is a seventh, which takes ratings from the app's own clients. Fed by `instrumentation.flask.hooks`; feeds the app's URL map, and `doctor` with the routes that prober or scraper cannot reach.
 
 They are mounted at the first call, because the app's own routes and blueprints are there by then: those win, and nothing clashes.
 For the three health probes a route alone is not enough. They must answer although a catch-all rule, a login hook, trusted hosts
@@ -21,6 +21,7 @@ from ..._mounting import View, name_of, view_function
 from ...health.version import remember_app
 from ...health.views import VIEWS as HEALTH_VIEWS
 from ...metrics.blueprint import VIEWS as METRICS_VIEWS
+from ...quality import views as feedback_views
 from ...semconv.logs import PACKAGE_LOGGER
 from .probes import ALWAYS, PATHS
 from .server_span import KEY
@@ -74,10 +75,18 @@ class Mount:
         if path in ALWAYS:
             self.always[path] = endpoint, view
 
+    def add_feedback(self, app: Flask) -> None:
+        """Let the app take ratings, which are its own traffic: nobody probes this route."""
+        endpoint = _free_endpoint(app, feedback_views.PATH)
+        self._rules[feedback_views.PATH] = rule = app.url_rule_class(feedback_views.PATH, endpoint=endpoint, methods=["POST"])
+        rule.provide_automatic_options = False  # type: ignore[attr-defined]
+        app.url_map.add(rule)
+        app.view_functions[endpoint] = feedback_views.view_function()
+
     def give_way(self, app: Flask, path: str) -> None:
         """Where the app has registered this path itself, after us, its own rule answers from now on."""
         rule = self._rules.get(path)
-        if rule is None or not _has_own(app, path, besides=rule):
+        if rule is None or not _has_own(app, path, besides=rule, method=_method(path)):
             return
         del self._rules[path]
         rule.methods = set()  # such a rule matches nothing; a URL map has no way to take one out
@@ -93,11 +102,12 @@ class Mount:
             return
         rule, function = self._rules[path], app.view_functions.pop(endpoint)
         _unlist(app, rule)
-        self.ours.pop(endpoint, None)
+        ours = self.ours.pop(endpoint, None)
         rule.endpoint = _free_endpoint(app, path, without=endpoint)
         app.url_map._rules_by_endpoint[rule.endpoint] = [rule]
         app.view_functions[rule.endpoint] = function
-        self.ours[rule.endpoint] = True
+        if ours is not None:
+            self.ours[rule.endpoint] = ours
         if path in self.always:
             self.always[path] = rule.endpoint, self.always[path][1]
 
@@ -154,16 +164,28 @@ def _mount(app: Flask) -> Mount:
                 kept.append(path)
                 continue
             mount.add(app, path, view)
+    if config.current().feedback_header and not _takes_ratings(app):
+        mount.add_feedback(app)
     remember_app(app)
     if kept:
         _logger.info("app %s answers %s itself; the package's routes there are not mounted", app.name, ", ".join(kept))
     return mount
 
 
-def _has_own(app: Flask, path: str, besides: Rule | None = None) -> bool:
+def _takes_ratings(app: Flask) -> bool:
+    """Whether the app has our view already, at any path, or its own at ours."""
+    views = (getattr(view, "__module__", None) for view in app.view_functions.values())
+    return feedback_views.__name__ in views or _has_own(app, feedback_views.PATH, method="POST")
+
+
+def _method(path: str) -> str:
+    return "POST" if path == feedback_views.PATH else "GET"
+
+
+def _has_own(app: Flask, path: str, besides: Rule | None = None, method: str = "GET") -> bool:
     """Whether the app has a rule for exactly this path; one with a converter, as a catch-all has, is not."""
     return any(
-        rule.rule.rstrip("/") == path and (rule.methods is None or "GET" in rule.methods) and rule is not besides
+        rule.rule.rstrip("/") == path and (rule.methods is None or method in rule.methods) and rule is not besides
         for rule in app.url_map.iter_rules()
     )
 

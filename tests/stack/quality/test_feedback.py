@@ -109,7 +109,7 @@ class Clients:
         _, text = fetch(Request(self._at + "/metrics"))
         samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
         names = ("chatbot_feedback_rating", "gen_ai_request_model", "chatbot_release")
-        given = {tuple(s.labels[name] for name in names): s.value for s in samples if s.name == "chatbot_feedback"}
+        given = {tuple(s.labels[name] for name in names): s.value for s in samples if s.name == "chatbot_feedback" and s.value}
         refused = {s.labels["chatbot_feedback_reason"]: s.value for s in samples if s.name == "chatbot_feedback_refused_total"}
         return given, refused  # type: ignore[return-value]
 

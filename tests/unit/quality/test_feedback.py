@@ -36,7 +36,7 @@ def an_answer(model: str = "gpt-4o-mini", release: str = "1.4.2", key: str = KEY
 def shown() -> dict[tuple[object, ...], float]:
     """What the view of this process says of ratings."""
     (family,) = [family for family in view.read() if family.spec is m.FEEDBACK]
-    return {tuple(point.attributes.values()): point.value for point in family.points}
+    return {tuple(point.attributes.values()): point.value for point in family.points if point.value}
 
 
 def test_a_rating_counts_once_per_answer_and_user_and_a_changed_mind_moves_it(events: Events) -> None:

@@ -158,3 +158,40 @@ def test_the_path_is_the_apps_choice_and_get_is_refused(events: Events) -> None:
     assert client.post("/api/rate", json={"answer_id": an_answer(), "score": True}).status_code == 200
     assert client.get("/api/rate").status_code == 405
     assert client.post("/feedback").status_code == 404
+
+
+@pytest.fixture
+def telling(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """The setting that tells clients the ids of answers."""
+    with rated(monkeypatch, tmp_path, feedback_header="X-Answer-Id"):
+        monkeypatch.setattr(views, "PATIENT", feedback.PATIENT)
+        yield
+
+
+def test_where_clients_are_told_the_ids_ratings_are_taken_without_a_line_of_code(telling: None) -> None:
+    rating = {"answer_id": an_answer(), "score": True}
+    with hooked() as watch:
+        assert post(Flask("toy"), rating).json == {"result": "counted"}
+        assert Flask("toy").test_client().get("/feedback").status_code == 405
+    assert ("POST", "/feedback", 200) in watch.counted(m.API_REQUESTS), "it is traffic of the app"
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_the_apps_own_route_for_ratings_wins(telling: None, late: bool) -> None:
+    made = Flask("toy")
+    with hooked():
+        if late:
+            made.test_client().get("/")
+            made._got_first_request = False
+        made.post("/feedback")(lambda: "the app's own")
+        assert post(made, {}).text == "the app's own"
+
+
+def test_where_the_app_takes_ratings_elsewhere_there_is_no_second_place(telling: None) -> None:
+    with hooked():
+        assert post(app(path="/rate"), {}).status_code == 404
+
+
+def test_without_the_setting_nothing_is_mounted(events: Events) -> None:
+    with hooked():
+        assert post(Flask("toy"), {}).status_code == 404
