@@ -167,10 +167,7 @@ class Call:
         self.response_model = answer.model or self.response_model
         self.usage = answer.usage or self.usage
         self._rated.response_id = answer.id or ""
-        if answer.failure is not None:
-            self.failure = answer.failure
-        elif answer.broken and self.failure is None:
-            self.failure = BROKEN
+        self.failure = answer.failure or self.failure or (BROKEN if answer.broken else None)
 
     def leave(self) -> None:
         """The application does not want the rest of the answer."""
