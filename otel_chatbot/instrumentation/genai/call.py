@@ -190,7 +190,7 @@ class Call:
         self._price(attributes)
         self._time_turn(now)
         if self.operation is not a.GenAiOperation.EMBEDDINGS:
-            signals.heard(self, self._turn, abandoned=abandoned)
+            signals.heard(self, self._turn)
             if not abandoned and self.failure is None:
                 self._reply(hearing)
         genai_spans.end(self.span, self, attributes)

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 @never_raise
-def heard(call: Call, turn: ChatTurn | None, *, abandoned: bool) -> None:
+def heard(call: Call, turn: ChatTurn | None) -> None:
     """A call that was to give an answer has ended."""
     if not figures.on():
         return
     answer = call.answer if call.failure is None else None
-    found = None if answer is None else _signals(answer, abandoned=abandoned)
+    found = None if answer is None else _signals(answer)
     if turn is None or turn.well is not None:
         if found:
             figures.tell(found, call.model)
@@ -44,11 +44,12 @@ def heard(call: Call, turn: ChatTurn | None, *, abandoned: bool) -> None:
             course.wants(tool.name, tool.checksum)
 
 
-def _signals(answer: Answer, *, abandoned: bool) -> set[AnswerSignal]:
+def _signals(answer: Answer) -> set[AnswerSignal]:
     reasons = answer.finish.values()
     found = endings.of(reasons)
     if answer.refused:
         found.add(AnswerSignal.REFUSED)
-    if reasons and not (answer.said or answer.tools or abandoned or AnswerSignal.REFUSED in found):
+    # An answer that nobody read to its end has no reason yet.
+    if reasons and not (answer.said or answer.tools or AnswerSignal.REFUSED in found):
         found.add(AnswerSignal.EMPTY)
     return found

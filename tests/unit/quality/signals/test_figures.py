@@ -38,7 +38,14 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
         end = None if ending in ("well", "fails") else AnswerSignal(ending)
         for text in texts.split("/"):
             asked = [{"role": "user", "content": text}] if text != "tool" else [{"role": "tool", "content": "found"}]
-            ask(openai, "gpt-4o-mini", asked, end, "An answer", status=500 if ending == "fails" else 200)
+            ask(
+                openai,
+                "gpt-4o-mini",
+                asked,
+                None if text == "well" else end,
+                "An answer",
+                status=500 if ending == "fails" else 200,
+            )
         return conversation_id
 
     with hooked(), watched():
@@ -69,7 +76,7 @@ def test_a_signal_counts_with_model_and_release_once_per_answer(app: Flask, monk
 
 def test_two_questions_in_one_request_have_two_answers(app: Flask) -> None:
     seen = Figures()
-    app.test_client().post("/chat/two/empty/a question/another one")
+    app.test_client().post("/chat/two/empty/a question/another one/well")
     assert told(seen) == {"empty": 2}
 
 
