@@ -8,6 +8,7 @@ Cost is the CPU time of the whole process, whatever its threads still export inc
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import logging
 import os
@@ -59,8 +60,17 @@ def one_line() -> Response:
     return hello()
 
 
-def chat_view() -> Any:
-    """The view of a chat turn, on clients made as an application makes them."""
+QUESTIONS = (
+    "How do I reset the password of my account when I have lost my phone?",
+    "Where is my order from last Tuesday, and who is the carrier?",
+    "Explain the difference between TCP and UDP to me, please.",
+    "What documents do I need for the visa application?",
+)
+"""What somebody asks who talks: another question each time."""
+
+
+def chat_view(*, talks: bool = False) -> Any:
+    """The view of a chat turn, on clients made as an application makes them. `talks`: the model is asked another question each time."""
     from openai import OpenAI
     from pymongo import MongoClient
     from redis import Redis
@@ -69,14 +79,16 @@ def chat_view() -> Any:
     redis = Redis.from_url(os.environ["REDIS_URL"], decode_responses=True)
     model = OpenAI(api_key="local", max_retries=0)
     conversation = database.conversations.insert_one({"user_id": "ada", "title": "Bench"}).inserted_id
+    questions = itertools.cycle(QUESTIONS)
 
     def chat() -> Response:
-        text = request.get_json()["message"]
+        text = next(questions) if talks else request.get_json()["message"]
         database.messages.insert_one({"conversation_id": conversation, "role": "user", "content": text})
         history = list(database.messages.find({"conversation_id": conversation}).limit(3))
         answer = redis.get("answer")
         if answer is None:
             said = [{"role": "user", "content": message["content"]} for message in history[:1]]
+            said = [{"role": "user", "content": text}] if talks else said
             answer = model.chat.completions.create(model="gpt-4o-mini", messages=said).choices[0].message.content
         redis.set("last", answer or "", ex=60)
         redis.incr("turns")

@@ -1,6 +1,7 @@
 """Runs requests of one view under callgrind: N of them, then 2 N, each with all that is exported of them, each written down.
 
-Run by `instructions.py` under each side. VIEW says which view is asked: `hello`, `line` (it logs one line), `chat`, `model` (it
+Run by `instructions.py` under each side. VIEW says which view is asked: `hello`, `line` (it logs one line), `chat`, `talk` (a chat
+with other questions each time), `model` (it
 asks a model) or `stream` (it reads a model's stream); N how many; CALLGRIND where the library made of `callgrind.c` stands.
 """
 
@@ -31,8 +32,8 @@ not slowed, and how busy the machine is must not be counted. What a process writ
 
 
 def arguments(view: str) -> tuple[Any, ...]:
-    if view == "chat":
-        app.post("/chat")(chat_view())
+    if view in ("chat", "talk"):
+        app.post("/chat")(chat_view(talks=view == "talk"))
         return "/chat", "POST", BODY
     views = {"line": one_line, "hello": hello}
     app.get(f"/{view}")(views[view] if view in views else model_call(stream=view == "stream"))

@@ -19,7 +19,7 @@ _SHORTEST: Final = 3
 """Characters of the shortest word that is looked at: shorter ones are mostly those that every question has."""
 _STEM: Final = 5
 """Characters of a word that count: what follows is mostly an ending."""
-_WORD: Final = re.compile(r"[^\W_]+")
+_WORD: Final = re.compile(rf"[^\W_]{{{_SHORTEST},}}")
 _UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 """Scripts that put no space between words: there, each two characters count as a word."""
 _BITS: Final = 0xFFFFFFFF
@@ -49,7 +49,7 @@ def question(text: str, before: str, secret: str) -> Question:
 def words(text: str, secret: str) -> tuple[int, ...]:
     """The hashes of a text's words."""
     text = text[:_MOST_TEXT].lower()
-    found = {secret + word[:_STEM] for word in _WORD.findall(text) if len(word) >= _SHORTEST}
+    found = {secret + word[:_STEM] for word in _WORD.findall(text)}
     if not text.isascii():
         for run in _UNSPACED.findall(text):
             found.update([secret + run[at : at + 2] for at in range(len(run) - 1)])
@@ -58,8 +58,10 @@ def words(text: str, secret: str) -> tuple[int, ...]:
 
 def alike(one: Sequence[int], other: Sequence[int]) -> float:
     """How many of the words of two questions are in both, from 0 to 1 (Jaccard): exact while neither has more than are kept."""
-    left, right = set(one), set(other)
-    both = left | right
-    if max(len(left), len(right)) == MOST_WORDS:  # of larger sets, the smallest hashes of both together are a fair sample
-        both = set(sorted(both)[:MOST_WORDS])
-    return len(both & left & right) / len(both) if both else 0.0
+    left = set(one)
+    if len(one) < MOST_WORDS > len(other):
+        shared = len(left.intersection(other))
+        return shared / (len(one) + len(other) - shared) if shared else 0.0
+    # Of larger sets, the smallest hashes of both together are a fair sample.
+    sample = set(sorted(left.union(other))[:MOST_WORDS])
+    return len(sample & left & set(other)) / len(sample)

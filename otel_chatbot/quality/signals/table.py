@@ -2,8 +2,8 @@
 
 Fed by and feeds `quality.signals.tracker`. The file has a fixed size, so memory is bounded whatever comes: a conversation has one
 slot of 96 bytes in the page that its digest says; where a page is full, its oldest conversation is forgotten. Each page holds 42
-digests, then 42 times, then 42 records. Nobody takes a lock: a record is written and read as one piece, and its checksum, which
-covers digest and time, tells a piece that two processes have written at the same time. Without a folder, or if it cannot be
+digests, then 42 records. Nobody takes a lock: a record is written and read as one piece, and its checksum, which covers the digest
+too, tells a piece that two processes have written at the same time. Without a folder, or if it cannot be
 written, the table is this process's alone.
 """
 
@@ -19,7 +19,7 @@ import secrets
 import struct
 import threading
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from ...semconv.logs import PACKAGE_LOGGER
@@ -32,16 +32,16 @@ SLOTS: Final = 42
 PAGE: Final = 4096
 """Bytes of a page: those of the systems that we know, so that reserving one page on the disk reserves no other."""
 _DIGEST: Final = 8
-_TIMES: Final = SLOTS * _DIGEST
-_RECORDS: Final = _TIMES + SLOTS * 8
-_RECORD: Final = struct.Struct(f"=QIHBB{MOST_WORDS}I")
+_RECORDS: Final = SLOTS * _DIGEST
+_RECORD: Final = struct.Struct(f"=dQIHBB{MOST_WORDS}I")
 _CHECKED: Final = struct.Struct("=I")
 _SIZE: Final = _RECORD.size + _CHECKED.size
-_TIME: Final = struct.Struct("=d")
-_ALL_TIMES: Final = struct.Struct(f"={SLOTS}d")
+_ALL_TIMES: Final = struct.Struct("=" + f"d{_SIZE - 8}x" * SLOTS)
 _FREE: Final = bytes(_DIGEST)
 _SECRET: Final = 32
 _NAME: Final = "answers.table"
+_NOTHING: Final = Question(0, ())
+_PADDING: Final = (0,) * MOST_WORDS
 
 _logger = logging.getLogger(PACKAGE_LOGGER)
 MARK: Final = hash(__name__) & 0xFFFF
@@ -95,39 +95,30 @@ class Table:
         found = self._mapped()
         page = _page(digest)
         slot = _find(found, page, digest)
-        if slot < 0:
-            return None
-        at = page + _RECORDS + slot * _SIZE
-        record = found[at : at + _SIZE]
-        time = found[page + _TIMES + slot * 8 : page + _TIMES + slot * 8 + 8]
-        if zlib.crc32(record[: _RECORD.size], zlib.crc32(digest + time)) != _CHECKED.unpack_from(record, _RECORD.size)[0]:
-            return None
-        whole, model, mark, well, count, *words = _RECORD.unpack_from(record)
-        asked = Question(whole, tuple(words[:count])) if mark == MARK and count <= MOST_WORDS else None
-        return Turn(_TIME.unpack(time)[0], asked, well == 1, model)
+        return None if slot < 0 else _read(found, page, slot, digest)
 
-    def put(self, digest: bytes, turn: Turn) -> None:
-        """Keep the latest turn of a conversation."""
+    def put(self, digest: bytes, turn: Turn) -> Turn | None:
+        """Keep the latest turn of a conversation; return the one before it, if it is known."""
         found = self._mapped()
         page = _page(digest)
-        if not self._reserve(page):
-            found = self._mapped()
-        asked = turn.question
-        words: Sequence[int] = () if asked is None else asked.words
-        padded = (*words, *(0,) * (MOST_WORDS - len(words)))
-        mark = MARK if asked is not None else MARK ^ 1
-        record = _RECORD.pack(0 if asked is None else asked.whole, turn.model, mark, turn.well, len(words), *padded)
-        time = _TIME.pack(turn.time)
+        if self._file >= 0 and not self._reserved[page // PAGE - 1]:
+            found = self._reserve(page)
         slot = _find(found, page, digest)
         if slot < 0:
-            slot = _find(found, page, _FREE)
-        if slot < 0:
-            times = _ALL_TIMES.unpack_from(found, page + _TIMES)
-            slot = times.index(min(times))
+            before, slot = None, _place(found, page)
+            known = page + slot * _DIGEST
+            found[known : known + _DIGEST] = digest
+        else:
+            before = _read(found, page, slot, digest)
+        asked = turn.question or _NOTHING
+        words = asked.words
+        record = _RECORD.pack(
+            turn.time, asked.whole, turn.model, MARK if turn.question is not None else MARK ^ 1, turn.well, len(words), *words,
+            *_PADDING[len(words) :],
+        )  # fmt: skip
         at = page + _RECORDS + slot * _SIZE
-        found[at : at + _SIZE] = record + _CHECKED.pack(zlib.crc32(record, zlib.crc32(digest + time)))
-        found[page + _TIMES + slot * 8 : page + _TIMES + slot * 8 + 8] = time
-        found[page + slot * _DIGEST : page + slot * _DIGEST + _DIGEST] = digest
+        found[at : at + _SIZE] = record + _CHECKED.pack(zlib.crc32(record, zlib.crc32(digest)))
+        return before
 
     def _mapped(self) -> mmap.mmap:
         return self._map or self._open()
@@ -158,21 +149,38 @@ class Table:
         if file >= 0:
             os.close(file)
 
-    def _reserve(self, page: int) -> bool:
+    def _reserve(self, page: int) -> mmap.mmap:
         """Have the disk keep room for a page: with a full disk, a write to the mapping would end the process by a signal."""
-        number = page // PAGE - 1
-        if self._file < 0 or self._reserved[number]:
-            return True
         with self._lock:
             try:
                 os.posix_fallocate(self._file, page, PAGE)
             except OSError as error:
                 self._leave_file()
-                _alone("its folder", error)
+                _alone("its file", error)
                 self._use(mmap.mmap(-1, (PAGES + 1) * PAGE), self._secret)
-                return False
-        self._reserved[number] = 1
-        return True
+            self._reserved[page // PAGE - 1] = 1
+            return self._mapped()
+
+
+def _read(mapped: mmap.mmap, page: int, slot: int, digest: bytes) -> Turn | None:
+    """The turn in a slot; None where two processes have written it at the same time."""
+    at = page + _RECORDS + slot * _SIZE
+    record = mapped[at : at + _SIZE]
+    content = record[: _RECORD.size]
+    if _CHECKED.pack(zlib.crc32(content, zlib.crc32(digest))) != record[_RECORD.size :]:
+        return None
+    time, whole, model, mark, well, count, *words = _RECORD.unpack(content)
+    asked = Question(whole, tuple(words[:count])) if mark == MARK and count <= MOST_WORDS else None
+    return Turn(time, asked, well == 1, model)
+
+
+def _place(mapped: mmap.mmap, page: int) -> int:
+    """The slot for a new conversation: a free one, else that of the oldest conversation of the page."""
+    slot = _find(mapped, page, _FREE)
+    if slot < 0:
+        times = _ALL_TIMES.unpack_from(mapped, page + _RECORDS)
+        slot = times.index(min(times))
+    return slot
 
 
 def _page(digest: bytes) -> int:
@@ -182,7 +190,7 @@ def _page(digest: bytes) -> int:
 
 def _find(mapped: mmap.mmap, page: int, digest: bytes) -> int:
     """The slot of a digest in a page; -1 where it has none."""
-    end = page + _TIMES
+    end = page + _RECORDS
     at = mapped.find(digest, page, end)
     while at >= 0 and (at - page) % _DIGEST:
         at = mapped.find(digest, at + 1, end)

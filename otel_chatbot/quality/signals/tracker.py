@@ -71,12 +71,11 @@ class Tracker:
             self.sweep(now)
         table = self._table
         digest = table.digest(conversation)
-        before = table.get(digest)
+        before = table.put(digest, Turn(now, asked, not failed, self._models.get(model) or self._number(model)))
         if before is not None and before.question is not None and asked is not None and before.well:
             signal = _asked_again(before.question, asked, now - before.time)
             if signal is not None:  # it is the earlier answer that was not good enough
                 self._tell(signal, self._names.get(before.model, model))
-        table.put(digest, Turn(now, asked, not failed, self._models.get(model) or self._number(model)))
         if bad is not None and len(notes) < MOST_NOTES:
             notes.append(Note(now + self._left_after, digest, now, bad, model))
 
