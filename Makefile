@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PORT   ?= 5000
 SCALE  ?= 20
 
-.PHONY: demo test proof check lint types layers format docs setup lock bench collector clean
+.PHONY: demo test proof check lint types layers format docs setup lock bench pictures collector clean
 
 demo:            ## The chatbot with everything it needs, on http://127.0.0.1:$(PORT)
 	$(PYTHON) scripts/demo.py --port $(PORT)
@@ -40,6 +40,9 @@ docs: setup      ## The documentation, with warnings as errors, into .cache/site
 
 bench: setup     ## Every figure of docs/performance.md, beside its peers in one run
 	$(BIN)/python benchmarks/run.py
+
+pictures: setup  ## The pictures of README and docs, of a demo that it starts
+	$(BIN)/python scripts/screenshots.py
 
 collector:       ## The collector with exactly the components of collector/config.yaml; needs Go
 	$(PYTHON) scripts/build_collector.py

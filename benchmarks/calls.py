@@ -1,4 +1,4 @@
-"""How many calls of functions each side adds to the parts of a chat turn: a profile that no other load can blur.
+"""Counts the function calls that each side adds to the parts of a chat turn: unlike times, other load cannot change them.
 
     python benchmarks/calls.py
 
@@ -25,7 +25,7 @@ SIDES = {
 }
 
 Calls = Mapping[str, Mapping[str, float]]
-"""Calls by part, by side."""
+"""Calls by part and side."""
 
 
 def added() -> Calls:

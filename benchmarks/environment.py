@@ -1,8 +1,8 @@
-"""Where the benchmarks run: one virtual environment with everybody's libraries, and the package in a folder beside it.
+"""The environment of the benchmarks: one virtual environment with the libraries of all sides, and the package beside it.
 
 Fed by requirements/bench.txt and the working tree; feeds every benchmark with a Python and with the environment of a side.
-Distributions of OpenTelemetry stand in folders of their own, the package's among them: by their entry points they would
-take part in each other's `opentelemetry-instrument`. A side has its folder on PYTHONPATH, and no other.
+Distributions for OpenTelemetry, the package among them, are in separate folders: through their entry points they would all
+take part in `opentelemetry-instrument`. A side only has its own folders on PYTHONPATH.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ DISTRIBUTIONS = {
     ELASTIC_DISTRO: ("elastic-opentelemetry", "opentelemetry-instrumentation-system-metrics"),
     LOGFIRE_FOLDER: ("logfire",),  # its plugin of pydantic would import OpenTelemetry's SDK into every side that imports openai
 }
-"""What is moved out of the common environment, by folder."""
+"""The distributions that are moved out of the common environment, by folder."""
 OTLP_HTTP = {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
 
 
 @dataclass(frozen=True)
 class Side:
-    """One way to observe the same application: how it is started, and what its documentation says to set."""
+    """One way to observe the same application: its start, and the settings that its documentation recommends."""
 
     name: str
     env: Mapping[str, str] = field(default_factory=dict)
@@ -53,9 +53,9 @@ class Side:
     folders: tuple[str, ...] = ()
     """Its folders on PYTHONPATH."""
     set_up: str = ""
-    """What is done in the program itself; see `apps/plain.py`."""
+    """The set-up in the program itself; see `apps/driven.py`."""
     expects: str = ""
-    """A module that is imported where the side really works: a side that failed to start would look cheap."""
+    """A module that is imported if the side really works: a side that failed to start would look cheap."""
     how: str = ""
     """For the document."""
 
@@ -65,7 +65,7 @@ class Side:
         return [*front, str(BIN / "python"), *arguments]
 
     def environment(self, endpoint: str, folder: Path, **more: str) -> dict[str, str]:
-        """The program's environment. `endpoint` takes OTLP; `folder` is for whatever is written."""
+        """The program's environment. `endpoint` takes OTLP; all files are written to `folder`."""
         env = {
             **clean(),
             "SIDE": self.set_up,
@@ -142,7 +142,7 @@ ELASTIC = Side(
 
 
 def unsampled(side: Side) -> Side:
-    """The same with no trace sampled."""
+    """The same side, with no trace sampled."""
     return replace(side, env={**side.env, "OTEL_TRACES_SAMPLER": "always_off"})
 
 
@@ -154,7 +154,7 @@ def clean() -> dict[str, str]:
 
 
 def prepare() -> None:
-    """Make the environment, unless it was made from this very lock, and install the working tree's package, always."""
+    """Make the environment, unless it was made from the same lock; always install the working tree's package."""
     recipe = hashlib.sha256(sys.version.encode() + LOCK.read_bytes()).hexdigest()
     marker = VENV / ".installed"
     if not marker.exists() or marker.read_text() != recipe:

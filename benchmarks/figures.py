@@ -1,4 +1,4 @@
-"""Figures beside each other: rounds of all sides in turn, medians, ratios with their spread.
+"""Comparisons: rounds of all sides in turn, medians, ratios with their spread.
 
 Fed by the benchmarks; feeds `report`.
 """
@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 class Row:
     """One comparison. `ratio` is the median of the rounds' ratios, `low` and `high` their 10th and 90th percentile.
 
-    `goal` is the most that the ratio should be (the least, where `at_least`); None where nothing was promised.
+    `goal` is the highest ratio that is allowed (with `at_least`, the lowest); None if nothing was promised.
     """
 
     what: str
@@ -64,7 +64,7 @@ def spread(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def alternate(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Measure every side once a round, one after the other: A B C A B C …"""
+    """Measure every side one time per round, one after the other: A B C A B C …"""
     found: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, measure in sides.items():
@@ -73,7 +73,7 @@ def alternate(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str
 
 
 def per_call(function: Callable[[], object], times: int) -> float:
-    """Microseconds of CPU a call."""
+    """Microseconds of CPU per call."""
     begin = time.process_time()
     for _ in range(times):
         function()

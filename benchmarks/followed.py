@@ -70,7 +70,7 @@ def _state(port: int) -> dict[str, int]:
 
 
 def rows(rounds: int, seconds: float) -> list[Row]:
-    """The ratio with a viewer, and that of two windows without."""
+    """The ratio with a viewer, and the ratio of two windows without one."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {SERVERS_CORE})  # the load and the viewer; the app takes the other core
     try:

@@ -1,4 +1,4 @@
-"""How cost grows: tenfold series, routes, workers and log volume, each point measured in a process of its own.
+"""The growth of cost with ten times the series, routes, workers or log volume; each point is measured in its own process.
 
 Fed by `environment`; feeds `run.py` with curves. Linear means that the last column, the cost of one more, does not rise.
 """
@@ -18,7 +18,7 @@ from request_cost import measure
 
 @dataclass(frozen=True)
 class Point:
-    """So much of something, and what it costs."""
+    """A size, and the cost at this size."""
 
     size: int
     cost: float
@@ -26,7 +26,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """A cost as something grows."""
+    """The cost at growing sizes."""
 
     what: str
     grows: str
@@ -35,7 +35,7 @@ class Curve:
 
 
 def small_process(*arguments: str, **env: str) -> list[str]:
-    """Lines that a benchmark prints which runs in the common environment with the package on its path."""
+    """The lines printed by a benchmark that runs in the common environment with the package on its path."""
     with tempfile.TemporaryDirectory(prefix="bench-") as ours, tempfile.TemporaryDirectory(prefix="bench-") as theirs:
         full = {
             **e.clean(),
@@ -85,7 +85,7 @@ def log_lines(count: int) -> Point:
 
 
 def route_cost(routes: int, rounds: int) -> Point:
-    """What we add to a request of an app with so many routes, all of them asked in turn."""
+    """The cost that we add to a request of an app with so many routes, which are asked in turn."""
     requests = max(300, routes)
     found = measure((e.BARE, e.OURS), rounds, requests, {"ROUTES": str(routes)})
     pairs = zip(found[e.OURS.name], found[e.BARE.name], strict=True)

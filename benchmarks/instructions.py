@@ -33,7 +33,7 @@ _STILL = {
     "OTEL_BSP_SCHEDULE_DELAY": _NEVER,
     "OTEL_BLRP_SCHEDULE_DELAY": _NEVER,
 }
-"""Nothing is exported by the clock: how many requests fall into a second is no property of a side."""
+"""No export by time: the number of requests per second says nothing about a side."""
 WHATS: Mapping[str, tuple[str, e.Side, float, float]] = {
     "hello": ("a request as it comes: three signals over OTLP, access record, files", e.OURS_WITH_LOGS, 0.6, 0.7),
     "line": (
@@ -44,14 +44,14 @@ WHATS: Mapping[str, tuple[str, e.Side, float, float]] = {
     ),
     "chat": ("a chat turn: 4 MongoDB commands, 3 of Redis, 1 model call", e.OURS_WITH_LOGS, 0.5, 0.7),
 }
-"""By view: what it is called, our side, and the most that ours should add beside stock, sampled and unsampled."""
+"""By view: its title, our side, and the most that ours should add compared with stock, sampled and unsampled."""
 
 
 MODEL_CALLS: Mapping[str, tuple[str, float]] = {
     "model": ("a model call", 0.5),
     "stream": ("a streamed model call", 0.5),
 }
-"""By view: what it is called, and the most that ours should add to the call beside upstream's instrumentation of openai."""
+"""By view: its title, and the most that ours should add to the call compared with upstream's instrumentation of openai."""
 
 
 def possible() -> bool:
@@ -60,7 +60,7 @@ def possible() -> bool:
 
 
 def library() -> Path:
-    """The library through which a program speaks to callgrind, built where it is older than its source."""
+    """The library through which a program speaks to callgrind, built if it is older than its source."""
     if not LIBRARY.exists() or LIBRARY.stat().st_mtime < SOURCE.stat().st_mtime:
         e.run("cc", "-O1", "-shared", "-fPIC", "-o", str(LIBRARY), str(SOURCE))
     return LIBRARY
@@ -86,7 +86,7 @@ def per_request(side: e.Side, view: str, requests: int, endpoint: str, addresses
 
 
 def _written(folder: Path) -> Iterable[tuple[str, int]]:
-    """What callgrind wrote down: name and instructions."""
+    """The results of callgrind: name and instructions."""
     for path in folder.glob("counted.*"):
         text = path.read_text(errors="replace")
         name, total = re.search(r"Client Request: (\w+)", text), re.search(r"^totals: (\d+)", text, re.MULTILINE)
@@ -95,7 +95,7 @@ def _written(folder: Path) -> Iterable[tuple[str, int]]:
 
 
 def rows(requests: int = 20, views: Iterable[str] = tuple(WHATS)) -> list[Row]:
-    """What we add to a request, beside what stock adds: sampled and unsampled."""
+    """Our additional instructions per request compared with stock's, sampled and unsampled."""
     found = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -115,7 +115,7 @@ def rows(requests: int = 20, views: Iterable[str] = tuple(WHATS)) -> list[Row]:
 
 
 def model_calls(requests: int = 20, views: Iterable[str] = tuple(MODEL_CALLS)) -> list[Row]:
-    """What we add to a model call, beside what upstream's instrumentation of openai adds: what the request itself costs is off."""
+    """Our additional instructions per model call compared with upstream's for openai; the cost of the request is subtracted."""
     found = []
     sides = (e.BARE, e.OURS, e.STOCK_WITH_MODELS)
     with ExitStack() as stack:

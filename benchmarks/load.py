@@ -31,7 +31,7 @@ _numbers = itertools.count()
 
 
 class Served:
-    """The example under gunicorn, on a core of its own."""
+    """The example under gunicorn, on its own core."""
 
     def __init__(self, side: e.Side, env: dict[str, str], folder: Path) -> None:
         from support.process import free_port, port_open, wait_for
@@ -49,7 +49,7 @@ class Served:
         wait_for(lambda: port_open(self.port), f"{side.name} to listen", timeout=120)
 
     def load(self, seconds: float) -> float:
-        """Requests a second."""
+        """Requests per second."""
         end = time.perf_counter() + seconds
         counts = [0] * CONNECTIONS
         failures: list[str] = []
@@ -87,7 +87,7 @@ class Served:
 
 
 def rates(rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Requests a second of every side, a figure a round."""
+    """Requests per second of every side, one figure per round."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {SERVERS_CORE})  # this load generator and the servers that it starts
     try:
@@ -105,7 +105,7 @@ def rates(rounds: int, seconds: float) -> dict[str, list[float]]:
                     finally:
                         app.end()
 
-            # A process is faster or slower than the next by more than the sides differ: each round has processes of its own.
+            # Two processes of one side may differ more than two sides, so each round has new processes.
             sides = enumerate((e.BARE, e.OURS, e.STOCK))
             return alternate({side.name: functools.partial(one, number, side) for number, side in sides}, rounds)
     finally:

@@ -1,9 +1,9 @@
-"""Answers MongoDB's wire protocol and keeps nothing: the database of the benchmarks, a process of its own.
+"""A process that answers MongoDB's wire protocol and keeps nothing: the database of the benchmarks.
 
     python benchmarks/mongo.py
 
-Prints its port. Every command is answered as by a server that has just done it, every `find` with three messages, at the
-same cost from the first command to the last: a database that fills would be slower in every round, for whoever comes later.
+Prints its port. Every command is answered like by a server that has done it, every `find` with three messages, at the same
+cost from the first command to the last. A database that fills would be slower for the sides that come later in a round.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HELLO = {
 
 
 def answer(command: dict[str, Any]) -> dict[str, Any]:
-    """What a server says when it has done a command."""
+    """The answer of a server that has done a command."""
     name = next(iter(command))
     if name in ("hello", "ismaster", "isMaster"):
         return HELLO
@@ -41,7 +41,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while True:
             length, number, _, kind = HEADER.unpack(await reader.readexactly(HEADER.size))
             body = await reader.readexactly(length - HEADER.size)
-            if kind == OP_QUERY:  # a driver's first words
+            if kind == OP_QUERY:  # the first message of a driver
                 reply = struct.pack("<iqii", 8, 0, 0, 1) + bson.encode(HELLO)
                 kind = OP_REPLY
             else:

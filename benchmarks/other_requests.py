@@ -91,7 +91,7 @@ def by_aiohttp(url: str) -> Callable[[], object]:
 
 
 def child(client: str, side: str, url: str, calls: int) -> None:
-    """Runs under valgrind: the calls between the two marks are counted."""
+    """The child that runs under valgrind: only the calls between the two marks are counted."""
     import gc
 
     post = caller(client, url)

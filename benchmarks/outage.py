@@ -35,12 +35,12 @@ _numbers = itertools.count(0, 1_000_000)
 
 
 class Served:
-    """The app under gunicorn, with an endpoint of its own, on a core that it shares with its siblings only."""
+    """The app under gunicorn with its own endpoint, on a core that it only shares with the other two apps."""
 
     def __init__(self, endpoint: str, folder: Path) -> None:
         self.port = free_port()
         self.windows: list[int] = []
-        """How many requests were answered in each."""
+        """The number of answered requests per window."""
         self.spool = folder / "logs" / "spool"
         self._memory: list[float] = []
         pinned = ["taskset", "-c", str(APP_CORE)] if hasattr(os, "sched_setaffinity") else []
@@ -84,7 +84,7 @@ class Served:
 
 
 def rows(rounds: int, seconds: float) -> list[Row]:
-    """The two ratios of answers, and the two growths of memory against what is allowed."""
+    """The two ratios of answers, and the two growths of memory compared with the allowed growth."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {SERVERS_CORE})  # the load and the endpoints
     try:

@@ -31,7 +31,7 @@ WRITTEN_LINES = 17
 
 
 def fill_ours(series: int) -> None:
-    """As many series as a scrape shows lines: half of them counters, half of them the lines of histograms."""
+    """Fill the store so that a scrape has `series` lines: half of them counters, half of them lines of histograms."""
     queries, times = STORE.instrument(m.DB_QUERIES), STORE.instrument(m.RESPONSE_TIME)
     for n in range(series // 2):
         queries.labels({"db.operation.name": f"o{n % 10}", "db.collection.name": f"c{n // 10}"}).add(1.0)
@@ -54,7 +54,7 @@ def ours() -> object:
 
 
 def worker(series: int) -> None:
-    """A process that holds its series, of both kinds, until its standard input ends."""
+    """A process that holds its series, ours and prometheus_client's, until its standard input ends."""
     fill_ours(series)
     fill_theirs(series, prometheus.CollectorRegistry())
     print("ready", flush=True)

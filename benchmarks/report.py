@@ -1,6 +1,6 @@
 """The document of the figures: docs/performance.md.
 
-Fed by `run.py` with rows, tables and curves; feeds readers. `notes.md` beside this file holds what figures cannot say.
+Fed by `run.py` with rows, tables and curves. The text beside the figures is in `notes.md` in this folder.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LIBRARIES = (
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that was measured; `tables` holds microseconds a request by side, a figure a round."""
+    """All results; `tables` holds microseconds per request by side, one figure per round."""
 
     rows: Sequence[Row]
     tables: Mapping[str, Mapping[str, list[float]]]

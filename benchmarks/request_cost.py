@@ -42,7 +42,7 @@ class Driven:
         self._read()
 
     def run(self) -> float:
-        """One round: microseconds of CPU a request."""
+        """Run one round; return microseconds of CPU per request."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{self.requests}\n")
         self.process.stdin.flush()
@@ -106,7 +106,7 @@ def servers(folder: Path, delay: float = 0.0) -> Iterator[dict[str, str]]:
 def measure(
     sides: Sequence[e.Side], rounds: int, requests: int, more: Mapping[str, str] | None = None
 ) -> dict[str, list[float]]:
-    """Microseconds of CPU a request, of every side, a figure a round."""
+    """Microseconds of CPU per request of every side, one figure per round."""
     with ExitStack() as stack:
         endpoint = stack.enter_context(sink())
         driven: dict[str, Driven] = {}
@@ -122,7 +122,7 @@ def measure(
 def added(
     what: str, found: Mapping[str, list[float]], goal: float | None, peer: str = e.STOCK.name, ours: str = e.OURS.name
 ) -> Row:
-    """The row of what two sides add to the bare app."""
+    """The row that compares the costs that two sides add to the bare app."""
     bare = found[e.BARE.name]
     mine = [one - base for one, base in zip(found[ours], bare, strict=True)]
     theirs = [one - base for one, base in zip(found[peer], bare, strict=True)]

@@ -19,6 +19,7 @@ import calls
 import environment as e
 import followed
 import growth
+import idle
 import instructions
 import load
 import other_requests
@@ -67,6 +68,8 @@ def measured(rounds: int, *, quick: bool = False) -> Results:
         counted_rows += other_requests.rows(5 * instructed)
     say("starts")
     started, starts = startup.rows(rounds)
+    say("an idle app")
+    resting = idle.rows(max(2, rounds // 3), 10.0 if quick else 60.0)
     say("load")
     rates = load.rates(rounds, 4.0)
     say("an outage of the endpoint")
@@ -89,6 +92,7 @@ def measured(rounds: int, *, quick: bool = False) -> Results:
         *reading,
         *recognising,
         *started,
+        *resting,
         *load.rows(rates),
         *away,
         *looked_at,

@@ -1,4 +1,4 @@
-"""What a tool's spans say of a scenario, beside what the model server's ledger says. Pure functions.
+"""Compares a tool's spans of a scenario with the model server's ledger. Pure functions.
 
 Fed by `who_sees_what.py` with spans and the truth; feeds its result with counts by client.
 """
@@ -13,14 +13,14 @@ from support.clients.scenario import Scenario
 from support.wires.ledger import Truth
 
 ASKS = frozenset({"chat", "text_completion", "generate_content", "embeddings", "completion", "embedding"})
-"""The operations that ask a model; agents, chains, tools and retrievals are around them."""
+"""The operations that ask a model; not those around them (agents, chains, tools, retrievals)."""
 SPOILED = ("refused", "fails", "closed")
 """The modes in which something goes wrong."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A scenario under a tool. Each of `calls`, `errors` and `tokens`: whether it is exactly the ledger's; None: not asked."""
+    """A scenario under a tool. `calls`, `errors` and `tokens`: whether each equals the ledger's exactly; None: not asked."""
 
     client: str
     calls: bool
@@ -29,7 +29,7 @@ class Seen:
     spans: int
     wanted: int
     same: bool
-    """Whether the app got what it gets without any tool."""
+    """Whether the app got the same answer as without a tool."""
 
 
 def asks_a_model(span: Mapping[str, Any]) -> bool:
@@ -40,7 +40,7 @@ def asks_a_model(span: Mapping[str, Any]) -> bool:
 
 
 def tokens(spans: Iterable[Mapping[str, Any]], *names: str) -> int:
-    """The sum of the first of these attributes that each span has."""
+    """A sum over spans: from each span, the first of these attributes that it has."""
     total = 0
     for span in spans:
         total += int(next((span["attributes"][name] for name in names if span["attributes"].get(name) is not None), 0))
@@ -48,7 +48,7 @@ def tokens(spans: Iterable[Mapping[str, Any]], *names: str) -> int:
 
 
 def seen(scenario: Scenario, fact: Truth, spans: Iterable[Mapping[str, Any]], *, same: bool) -> Seen:
-    """Compare. Errors and tokens count as right only where the calls are: nobody is right who has seen nothing."""
+    """Compare. Errors and tokens only count as right if the calls are right: a tool that has seen nothing is not right."""
     calls = [span for span in spans if asks_a_model(span)]
     right = len(calls) == fact.calls
     told = (
@@ -68,9 +68,9 @@ def seen(scenario: Scenario, fact: Truth, spans: Iterable[Mapping[str, Any]], *,
 
 
 def by_client(tools: Mapping[str, Mapping[str, Seen]]) -> dict[str, dict[str, dict[str, list[int]]]]:
-    """By tool, client and question: right, of how many. `tools` has by tool and scenario what was seen.
+    """By tool, client and question: how many are right, and of how many. `tools` holds the results by tool and scenario.
 
-    Tokens are asked of every tool where they were asked of one: a tool may have the server asked for them.
+    If tokens count for one tool, they count for every tool: a tool may itself make the client ask the server for them.
     """
     told = {name for found in tools.values() for name, one in found.items() if one.tokens is not None}
     result: dict[str, dict[str, dict[str, list[int]]]] = {}

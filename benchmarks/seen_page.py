@@ -1,4 +1,4 @@
-"""The page of who sees what: docs/who-sees-what.md, of the data that `who_sees_what.py` writes. Pure functions."""
+"""Makes the page docs/who-sees-what.md from the data that `who_sees_what.py` writes. Pure functions."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ CLIENTS: Mapping[str, tuple[str, str]] = {
     "urlopen": ("", "`urllib.request` by hand"),
     "http_client": ("", "`http.client` by hand"),
 }
-"""By the name in the scenarios: the distribution, and what a reader calls it; in the order of the table."""
+"""By the name in the scenarios: the distribution, and its name for readers; in the order of the table."""
 QUESTIONS = ("calls", "errors", "tokens")
 
 Counts = Mapping[str, Mapping[str, list[int]]]
-"""By client and question: right, of how many."""
+"""By client and question: how many are right, and of how many."""
 
 
 def page(result: Mapping[str, Any]) -> str:
     """The document."""
-    note = [result["note"]] if "note" in result else []  # how the figures came about, where not by one run
+    note = [result["note"]] if "note" in result else []  # the origin of the figures, if they are not from one run
     return "\n\n".join([_head(result), *note, _table(result), _rest(result), _tools(result)]) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Takes OTLP over HTTP and forgets it: the collector of the benchmarks, a process of its own.
+"""A process that takes OTLP over HTTP and forgets it: the collector of the benchmarks.
 
     python benchmarks/sink.py
 

@@ -156,7 +156,7 @@ def per_line(
     rounds: int,
     goal: float | None,
 ) -> Row:
-    """Two ways to treat a record, each on fresh ones."""
+    """Compare two ways to treat a record; each gets new records."""
 
     def cost(work: Callable[[logging.LogRecord], object]) -> float:
         records = [log_record(number) for number in range(LINES)]

@@ -1,7 +1,7 @@
-"""The tools whose view of model calls is compared, each in an environment of its own with the same clients.
+"""The tools that are compared by the model calls that they see, each in its own environment with the same clients.
 
 Fed by requirements/clients.txt, clients-older.txt and seen-*.txt; feeds `who_sees_what.py`. A tool's own lock is installed first
-and the clients' over it, so that everybody sees the same clients, also a tool that asks pip for older ones.
+and the clients' over it, so that every tool has the same clients, also a tool that asks pip for older ones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Found = dict[str, Distribution]
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool: the distributions that a user asks pip for, and how it is set up; `name` is also its set-up in `apps/seen.py`."""
+    """A tool: the distributions that a user installs, and its set-up; `name` also selects the set-up in `apps/seen.py`."""
 
     name: str
     title: str
@@ -38,7 +38,7 @@ class Tool:
     lock: str = ""
 
     def python(self, clients: str) -> Path:
-        """The Python of an environment that has the tool and the clients of that lock; made where it is missing or outdated."""
+        """The Python of an environment with the tool and the clients of that lock; made if it is missing or outdated."""
         if not self.lock:
             return environment(clients) / "python"
         locks = [e.ROOT / "requirements" / f"{name}.txt" for name in (self.lock, clients)]
@@ -95,7 +95,7 @@ def needed(asked: Iterable[str], found: Found) -> set[str]:
 
 
 def refused(asked: Iterable[str], found: Found) -> list[str]:
-    """What pip says against these distributions beside the clients: a requirement that the installed release does not fit."""
+    """The conflicts of these distributions with the clients: requirements that an installed release does not fit."""
     names = needed(asked, found)
     lines = []
     for name in sorted(names):
@@ -109,13 +109,13 @@ def refused(asked: Iterable[str], found: Found) -> list[str]:
 
 
 def clients_asked(clients: str) -> list[str]:
-    """The clients that a lock is made of."""
+    """The clients that the input of a lock names."""
     lines = (e.ROOT / "requirements" / f"{clients}.in").read_text().splitlines()
     return [re.split(r"\s+#", line)[0] for line in lines if line and line[0] not in "#-"]
 
 
 def clean() -> dict[str, str]:
-    """An environment for a child: no setting of anybody, the secrets and the quiet of the tests."""
+    """A child's environment: no settings of any tool; the keys and the quiet settings of the tests."""
     dropped = ("OTEL_", "CHATBOT_OTEL_", "PYTHON", "TRACELOOP_", "OPENLIT_")
     env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     return {**env, **world.SECRETS, **world.QUIET, "NO_PROXY": "127.0.0.1", "PYTHONPATH": str(world.TESTS)}

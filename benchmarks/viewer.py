@@ -1,10 +1,10 @@
-"""What the viewer takes beside sqlite3 alone with the same rows, and how its questions fare as its tables grow.
+"""The viewer compared with sqlite3 alone for the same rows, and the time of its questions as its tables grow.
 
     python benchmarks/viewer.py [--sizes 10000,100000,1000000] [--folder /tmp] [--output docs/viewer-curve.md]
 
-A real `otel-chatbot ui` gets spans and log records, as many of each, over HTTP from four connections, 20,000 rows at a time;
+A real `otel-chatbot ui` gets equal numbers of spans and log records over HTTP from four connections, 20,000 rows at a time;
 then sqlite3 in this process writes the same rows, made before, into the same tables, in one transaction. So both are measured
-in turn, under the same load of the machine. Afterwards viewers with little and with much are asked the same in turn.
+in turn, under the same load of the machine. Afterwards, viewers with few and with many rows get the same questions in turn.
 Prints one JSON line per size.
 """
 
@@ -33,7 +33,8 @@ from otel_chatbot.ui.otlp import add_logs, add_traces
 from otel_chatbot.ui.rows import Batch
 from otel_chatbot.ui.store import _LOG, _SPAN
 
-ROUNDS = 60
+ROUNDS = 300
+"""Questions of each kind: with 60, three that the machine held up were the 95th percentile."""
 SENDERS = 4
 AT_ONCE = 20_000
 """Rows of one turn: as many as the viewer puts into one transaction when it has a backlog."""
@@ -82,7 +83,7 @@ class Viewer:
                 except IndexError:
                     return
                 status = 503
-                while status == 503:  # it is busy: an exporter comes again, too
+                while status == 503:  # it is busy: an exporter tries again, too
                     connection.request("POST", path, body, {"Content-Type": PROTOBUF})
                     answer = connection.getresponse()
                     told = answer.read()
@@ -98,7 +99,7 @@ class Viewer:
         return time.perf_counter() - began
 
     def ask(self, path: str) -> float:
-        """Ask for something; the seconds until it was answered in whole."""
+        """Ask for something; return the seconds until the whole answer was there."""
         self.asking.close()
         self.asking.connect()  # the viewer ends connections that are idle, and others are asked meanwhile
         began = time.perf_counter()
@@ -115,7 +116,7 @@ class Viewer:
         return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
     def disk(self) -> float:
-        """What its file and the log beside it take, in MiB."""
+        """The size of its file and of the log beside it, in MiB."""
         return sum(path.stat().st_size for path in self.data.parent.glob("viewer.sqlite*")) / MIB
 
 
@@ -130,7 +131,7 @@ class Alone:
         self._db.executescript(schema.TABLES)
 
     def take(self, batch: Batch) -> float:
-        """Write a batch; the seconds."""
+        """Write a batch; return the seconds."""
         began = time.perf_counter()
         self._db.execute("BEGIN IMMEDIATE")
         self._db.executemany(_SPAN, batch.spans)
@@ -145,7 +146,7 @@ class Alone:
 
 
 def fill(viewer: Viewer, folder: Path, size: int, *, both: bool) -> tuple[float, float]:
-    """So many spans and records into a viewer and, in turn, into sqlite3 alone; rows each second of both."""
+    """Write spans and records into a viewer and, in turn, into sqlite3 alone; return the rows per second of both."""
     alone = Alone(folder / "alone.sqlite")
     ours = theirs = 0.0
     for first in range(0, size, AT_ONCE // 2):
@@ -163,7 +164,7 @@ def fill(viewer: Viewer, folder: Path, size: int, *, both: bool) -> tuple[float,
 
 
 def asked(viewers: dict[int, Viewer]) -> dict[int, dict[str, tuple[float, float]]]:
-    """Of each viewer, by question, the median and the 95th percentile in milliseconds; all are asked in turn."""
+    """By viewer and question, the median and the 95th percentile in milliseconds; all viewers are asked in turn."""
     found: dict[int, dict[str, tuple[float, float]]] = {size: {} for size in viewers}
     for name in QUESTIONS:
         seconds: dict[int, list[float]] = {size: [] for size in viewers}
@@ -177,7 +178,7 @@ def asked(viewers: dict[int, Viewer]) -> dict[int, dict[str, tuple[float, float]
 
 
 def bounded(folder: Path, mib: int, size: int) -> dict[str, object]:
-    """The most that a viewer with a limit takes on the disk while more comes than it may keep."""
+    """The most disk space of a viewer with a limit while it gets more rows than it may keep."""
     most = 0.0
     with Viewer(folder, mib) as viewer:
         for first in range(0, size, AT_ONCE // 2):
@@ -218,7 +219,7 @@ def main() -> None:
 
 
 def curve(results: dict[int, dict[str, object]], limit: dict[str, object]) -> str:
-    """The figures as tables: a column per size, and of each question by how much the largest is slower than the smallest."""
+    """The figures as tables: one column per size, and for each question the slow-down from the smallest to the largest."""
     sizes = list(results)
     heads = " | ".join(f"{2 * size:,}" for size in sizes)
     lines = ["| rows | " + heads + " |", "|---" * (len(sizes) + 1) + "|"]

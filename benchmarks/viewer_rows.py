@@ -1,7 +1,7 @@
-"""What the viewer is measured with: spans and log records as an exporter packs them, 500 to a body, a turn of eight spans each.
+"""Data for the measurement of the viewer: spans and log records as an exporter packs them, 500 per body, 8 spans per turn.
 
-Feeds `viewer.py`. Every question that the benchmark asks has a full page of answers at the smallest size already, so that at a
-larger one it does not answer more: what differs is the table alone.
+Feeds `viewer.py`. Every question of the benchmark has a full page of answers already at the smallest size. So an answer is
+not longer at a larger size: only the size of the tables differs.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 BODY = 500
 SPANS = 8
-"""Spans of a trace."""
+"""Spans per trace."""
 START = 1_800_000_000_000_000_000
 _SPREAD = 0x9E3779B97F4A7C15
 
 
 def trace_of(turn: int) -> bytes:
-    """The id of a trace: spread out, as ids are."""
+    """The id of a trace; the ids are spread like random ones."""
     return (turn * _SPREAD % 2**64 + 1).to_bytes(16, "big")
 
 
@@ -117,11 +117,11 @@ QUESTIONS: dict[str, str] = {
     "errors": "errors?",
     "the last turns": "turns?",
 }
-"""Questions of the pages, by name. What stands in braces is another one each time."""
+"""Questions of the pages, by name. The values in braces change with each question."""
 
 
 def question(name: str, number: int, size: int) -> str:
-    """A question of a viewer that has so many spans, as an address."""
+    """A question to a viewer that has so many spans, as an address."""
     turn = number * 7919 % (size // SPANS)
     return (
         QUESTIONS[name]

@@ -40,7 +40,7 @@ from support.wires.ledger import Record, truth
 MODES = ("plain", "refused", "fails", "closed", "left")
 HANDS = ("requests", "httpx", "aiohttp", "urllib3", "urlopen")
 BY_HAND = ("openai_chat", "openai_stream", "anthropic", "gemini")
-"""Of the requests that no client makes, who sends them and in which shapes; the tests have all."""
+"""The shapes of hand-made requests (without a client library) that are compared; the tests have more."""
 RESULT = e.HERE / "who_sees_what.json"
 PAGE = e.ROOT / "docs" / "who-sees-what.md"
 PATIENCE, START = 180.0, 900.0
@@ -50,7 +50,7 @@ BARE = tools.Tool("", "the clients alone", (), "OpenTelemetry's SDK and no tool:
 
 
 def scenarios(clients: Sequence[str] = (), modes: Sequence[str] = MODES) -> list[Scenario]:
-    """The scenarios to run: every interface's plain call, and what goes wrong in the first whole and the first streamed one."""
+    """The scenarios to run: the plain call of every interface, and failures of the first whole and first streamed one."""
     first: dict[tuple[str, str], str] = {}
     for one in SCENARIOS:
         first.setdefault((one.client, one.mode), one.interface)
@@ -78,7 +78,7 @@ class Wires:
         self._ask("/_wires/begin", b"{}")
 
     def ledger(self) -> list[Record]:
-        """The ledger, once the server has come to the end of what it was asked."""
+        """The ledger, after the server has finished all requests."""
         until = time.monotonic() + PATIENCE
         while True:
             records = [Record(**record) for record in self._ask("/_wires/ledger")]
@@ -92,7 +92,7 @@ class Wires:
 
 
 class App:
-    """A process that runs scenarios under a tool; a new one where it ended or hung."""
+    """A process that runs scenarios under a tool; if it ends or hangs, a new one is started."""
 
     def __init__(self, tool: tools.Tool, python: Path, folder: Path, addresses: dict[str, str]) -> None:
         self.command = [str(python), str(e.HERE / "apps" / "seen.py")]
@@ -164,7 +164,7 @@ def running(tool: tools.Tool, clients: str) -> Iterator[tuple[App, Wires]]:
 def measured(
     tool: tools.Tool, wanted: Sequence[Scenario], clients: str, alone: dict[str, Any], details: TextIO | None
 ) -> tuple[dict[str, Seen], list[str]]:
-    """What a tool sees of each scenario, and what it says at its start; `alone` has what an app gets without any."""
+    """A tool's view of each scenario, and its messages at the start; `alone` holds the app's results without a tool."""
     found: dict[str, Seen] = {}
     began = time.monotonic()
     with running(tool, clients) as (app, wires):
@@ -175,7 +175,7 @@ def measured(
             if tool is BARE:
                 alone[scenario.name] = got
             spans = app.spans()
-            if sum(map(asks_a_model, spans)) < fact.calls:  # gRPC's threads tell an end a little later, and finalizers do
+            if sum(map(asks_a_model, spans)) < fact.calls:  # gRPC's threads and finalizers report an end a little later
                 time.sleep(LATER)
                 spans += app.spans()
             one = found[scenario.name] = seen(scenario, fact, spans, same=got == alone[scenario.name])
@@ -213,7 +213,7 @@ def compared(chosen: Sequence[tools.Tool], wanted: Sequence[Scenario], details: 
 
 
 def _of(tool: tools.Tool) -> dict[str, Any]:
-    """What is to be said of a tool itself."""
+    """The data about the tool itself."""
     found = tools.installed((tool if tool is not BARE else tools.OURS).python(TODAY))
     names = tools.needed(tool.asked, found)
     asked = sorted(canonicalize_name(Requirement(one).name) for one in tool.asked)
@@ -228,7 +228,7 @@ def _of(tool: tools.Tool) -> dict[str, Any]:
 
 
 def write(details: TextIO | None = None, *, quick: bool = False) -> None:
-    """Measure, and write the data and the page; `quick` measures a little, to see that all runs, and writes nothing."""
+    """Measure, and write the data and the page; `quick` measures a little, to check that all runs, and writes nothing."""
     if quick:
         print(seen_page.page(compared(tools.TOOLS, scenarios(("openai", "requests"), ("plain",)))))
         return

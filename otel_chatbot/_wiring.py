@@ -49,11 +49,11 @@ CALL_COST: Final = Question[None]("quality.budgets.spending", "spend")
 ANSWER: Final = Question["tuple[Any, str, str] | None"]("instrumentation.common.chat_turn", "answer_to_rate")
 """An answer's id asks for the running request's answer: its span's context, its model, its response's id."""
 END_ABANDONED_CALLS: Final = Question[None]("instrumentation.genai.call", "end_abandoned")
-"""A request that ends has the model calls ended that it left unread."""
+"""A request that ends asks for this: model calls whose streams were thrown away unread are ended."""
 LEAVE_ENDED_CALLS: Final = Question[object]("instrumentation.genai.call", "current")
-"""A request that begins has the blocks left here of model calls that ended in another thread."""
+"""A request that begins asks for this: blocks of model calls that a generator left elsewhere are left here too."""
 UNREAD_DOCUMENTS: Final = Question[None]("instrumentation.mongodb.unrecognised", "keep")
-"""A chat turn reports documents that it wrote but were not recognised as messages: collections and names of fields."""
+"""A chat turn reports documents that it wrote and that were not recognised as messages: collections and names of fields."""
 APP: Final = Question["dict[str, object]"]("distro.state", "app_attributes")
 """`/metrics` asks for the app's identity: its resource's attributes by OpenTelemetry name."""
 LIGHT_SPANS: Final = Question[Any]("distro.providers.light_maker", "maker")

@@ -20,7 +20,7 @@ BUILDER = "go.opentelemetry.io/collector/cmd/builder@v0.157.0"
 
 
 def fingerprint() -> str:
-    """What the binary is made from."""
+    """A hash of all that the binary is made from."""
     digest = hashlib.sha256(BUILDER.encode())
     for name in ("manifest.yaml", "go.mod", "go.sum"):
         digest.update((SOURCE / name).read_bytes())
@@ -46,7 +46,7 @@ def main() -> None:
         build = CACHE / "_build"
         shutil.rmtree(build, ignore_errors=True)
         run("go", "install", BUILDER, GOBIN=str(CACHE))
-        # OCB makes the sources only: its own download step asks for modules of other operating systems, too.
+        # OCB only makes the sources: its own download step would also fetch modules for other operating systems.
         manifest = CACHE / "manifest.yaml"
         manifest.write_text((SOURCE / "manifest.yaml").read_text().replace("./_build", str(build)))
         run(str(CACHE / "builder"), "--config", str(manifest), "--skip-get-modules", "--skip-compilation")
@@ -57,7 +57,7 @@ def main() -> None:
             "go", "build", "-mod=readonly", "-trimpath", "-tags", "grpcnotrace", "-ldflags", "-s -w", "-o", str(new), ".",
             cwd=build,
         )  # fmt: skip
-        new.replace(binary)  # one that runs stays whole
+        new.replace(binary)  # a running binary stays intact
         marker.write_text(wanted)
     print(binary)
 

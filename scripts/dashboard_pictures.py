@@ -1,10 +1,10 @@
-"""Pictures of the dashboards for the README: their own panels, asked of a real Prometheus, drawn by Chromium.
+"""Pictures of the dashboards for the README: their panels with data of a real Prometheus, drawn by Chromium.
 
     python scripts/dashboard_pictures.py [--minutes 5] [--to docs/images] [chatbot-overview ...]
     python scripts/dashboard_pictures.py --prometheus http://localhost:9090        (an existing one)
 
-Grafana itself is not used: this draws the same JSON (titles, places, units, thresholds, legends) with lines of its own, so that
-the figures are real and the looks are near. Without --prometheus it starts the example chatbot, the collector and Prometheus
+Grafana itself is not used: this script draws the same JSON (titles, places, units, thresholds, legends), so the figures are
+real and the look is similar. Without --prometheus it starts the example chatbot, the collector and Prometheus
 as the tests do, and lets some people chat for a while. Needs the requirements of the tests.
 """
 
@@ -31,7 +31,7 @@ from support import promql  # noqa: E402
 from support.browser import page  # noqa: E402
 
 COLUMN, LINE, GAP = 58, 30, 8
-"""Pixels of a 24th of the page, of a row of Grafana's grid, and between panels."""
+"""Pixels: the width of a 24th of the page, the height of a row of Grafana's grid, and the gap between panels."""
 COLORS = ("#5794f2", "#73bf69", "#fade2a", "#ff9830", "#f2495c", "#b877d9", "#8ab8ff", "#96d98d", "#ffcb7d", "#ff7383")
 PICTURED = ("chatbot-overview", "chatbot-ai", "chatbot-databases", "chatbot-telemetry")
 NAMED = {"green": "#73bf69", "orange": "#ff9830", "red": "#f2495c"}
@@ -50,7 +50,7 @@ th { color: #6e9fff; font-weight: 500; } svg text { fill: #8e8ea0; font-size: 10
 
 
 class Api:
-    """A Prometheus server's API, asked over one span of time."""
+    """The API of a Prometheus server, for one span of time."""
 
     def __init__(self, url: str, minutes: float, window: str) -> None:
         self.url, self.end, self.window = url.rstrip("/"), time.time(), window
@@ -76,7 +76,7 @@ class Api:
 
 
 def shown(value: float, unit: str) -> str:
-    """Write a value as its unit asks; Grafana's units that the dashboards use."""
+    """Format a value for its unit, one of Grafana's that the dashboards use."""
     if unit == "percentunit":
         return f"{value * 100:.3g}%"
     if unit == "s":
@@ -147,7 +147,7 @@ class Drawing:
         return f'<div class=big style="color:{color_of(value, self.steps)}">{html.escape(text)}</div>'
 
     def name_of(self, value: float) -> str:
-        """Return what a value is called, if it has a name."""
+        """Return the name that the panel gives to a value, if any."""
         for mapping in self.defaults["mappings"]:
             if f"{value:g}" in mapping["options"]:
                 return mapping["options"][f"{value:g}"]["text"]
@@ -319,7 +319,7 @@ QUESTIONS = (
 
 
 def chat_for(pipeline: Any, minutes: float) -> None:
-    """Let some people chat: streamed and whole, new questions and old ones, now and then a failure."""
+    """Let some people chat: streamed and whole answers, new questions and repeated ones, and a few failures."""
     end = time.monotonic() + 60 * minutes
     chance = random.Random(7)
 
@@ -344,7 +344,7 @@ def chat_for(pipeline: Any, minutes: float) -> None:
 
 
 def run_and_photograph(minutes: float, wanted: list[str], folder: Path) -> None:
-    """Start everything, chat, and draw what came of it."""
+    """Start everything, chat, and draw the dashboards."""
     from support.pipeline import Pipeline
     from support.servers import MongoServer, RedisServer
 

@@ -3,7 +3,7 @@
     python scripts/demo.py [--port 5000]        (or: make demo PORT=5000)
 
 It makes a virtual environment in .demo/, installs, starts what is not there already (MONGODB_URI, REDIS_URL and a model's key
-are used where they are set; MODEL_CLIENT says which client asks the model), prints the addresses, and ends all that it started
+are used where they are set; MODEL_CLIENT says which client asks the model; VIEWER_PORT, where the viewer listens), prints the addresses, and ends all that it started
 on Ctrl-C. What was said in chats is kept in .demo/ between runs. Needs Python 3.10 or newer and nothing else; the standard
 library is all it imports.
 """
@@ -33,12 +33,12 @@ REQUIREMENTS = ROOT / "requirements"
 MODEL_NAMES = (
     "OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "GEMINI_API_KEY", "GOOGLE_API_KEY",
 )  # fmt: skip
-"""With any of these, the model is the user's own."""
+"""If one of these is set, the user's own model is used."""
 PROGRAMS = VENV / ("Scripts" if WINDOWS else "bin")
 
 
 class Demo:
-    """The children, in the order in which they were started, and the environment that tells the app of them."""
+    """The child processes, in the order of their start, and the environment that tells the app about them."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -48,14 +48,14 @@ class Demo:
         self.env.setdefault("OTEL_SERVICE_NAME", "chatbot")
         self.env.setdefault("CHATBOT_OTEL_LOG_DIR", str(LOGS))
         self.env.setdefault("CHATBOT_OTEL_FEEDBACK_HEADER", "X-Answer-Id")  # the page shows thumbs under each answer
-        self.env.setdefault("OTEL_BSP_SCHEDULE_DELAY", "500")  # milliseconds: somebody is looking
+        self.env.setdefault("OTEL_BSP_SCHEDULE_DELAY", "500")  # milliseconds: short, because a person watches
         self.env["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1"]))
         self.env.update(
             PORT=str(port), HOST="127.0.0.1", PYTHONUNBUFFERED="1", PATH=f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"
         )
 
     def start(self) -> None:
-        """Start what the environment does not name, and then the app."""
+        """Start the servers that the environment does not name, and then the app."""
         self.mongodb()
         self.redis()
         self.model()
@@ -102,12 +102,12 @@ class Demo:
 
     def model(self) -> None:
         """Start the local stand-in for a model."""
-        if [name for name in MODEL_NAMES if self.given(name)]:  # each that is set is said
+        if [name for name in MODEL_NAMES if self.given(name)]:  # `given` prints each one that is set
             return
         port = free_port()
         command = [python(), EXAMPLES / "model_server" / "server.py", "--port", port, "--log", HOME / "model-calls.jsonl"]
         self.run("Model server", command).wait_for(lambda: listens(port))
-        # What is said to the stand-in may be seen in the viewer; what is said to a model of the user's own may not.
+        # The viewer may show the messages to the stand-in, but not messages to the user's own model.
         self.env.setdefault("CHATBOT_OTEL_CAPTURE_CONTENT", "true")
         address = f"http://127.0.0.1:{port}"
         self.env.update(
@@ -117,7 +117,9 @@ class Demo:
     def chatbot(self) -> None:
         """Start the chatbot, observed."""
         command = [python(), EXAMPLES / "chatbot" / "app.py"]
-        if WINDOWS:  # its exec leaves a process that nobody could wait for or end: do here what it does before
+        if (
+            WINDOWS
+        ):  # exec there leaves a process that cannot be waited for or ended, so this does what the command does before exec
             find = (
                 "import os, opentelemetry.instrumentation.auto_instrumentation as found; print(os.path.dirname(found.__file__))"
             )
@@ -127,21 +129,21 @@ class Demo:
         self.run("Chatbot", command).wait_for(lambda: answers(self.port))
 
     def viewer(self) -> Child:
-        """Start the viewer on what the chatbot will write and count; both start at the same time."""
-        self.viewer_port = VIEWER_PORT if not listens(VIEWER_PORT) else int(free_port())
+        """Start the viewer of the chatbot's files and figures; it starts at the same time as the chatbot."""
+        self.viewer_port = int(os.environ.get("VIEWER_PORT") or (free_port() if listens(VIEWER_PORT) else VIEWER_PORT))
         logs = self.env["CHATBOT_OTEL_LOG_DIR"]
         command = [program("otel-chatbot"), "ui", logs, "--port", str(self.viewer_port), "--data", HOME / "ui.sqlite"]
         return self.run("Viewer", command)
 
     def run(self, name: str, command: list[str | Path]) -> Child:
-        """Start a child, which belongs to the demo from now on."""
+        """Start a child process; the demo ends it later."""
         child = Child(name, command, self.env)
         self.children.append(child)
         print(f"  {name:<17} process {child.process.pid}")
         return child
 
     def given(self, name: str) -> bool:
-        """Whether the environment names a server of its own, which is said without its secrets."""
+        """Whether the environment sets this variable; if so, a line says so, without the value."""
         if not self.env.get(name):
             self.env.pop(name, None)
             return False
@@ -149,20 +151,20 @@ class Demo:
         return True
 
     def watch(self) -> None:
-        """Return never; DemoError when a child ends by itself."""
+        """Watch for ever; DemoError if a child ends by itself."""
         while True:
             for child in self.children:
                 child.check()
             time.sleep(0.3)
 
     def end(self) -> None:
-        """End the children, the last started first: the app while its servers are still there."""
+        """End the children, the last one first: so the app ends while its servers still run."""
         for child in reversed(self.children):
             child.end()
 
 
 def prepare() -> None:
-    """Make the virtual environment and install into it, unless that was done for these very requirements."""
+    """Make the virtual environment and install into it, unless that was done for the same requirements."""
     recipe = hashlib.sha256(sys.version.encode())
     for path in (ROOT / "pyproject.toml", REQUIREMENTS / "demo.txt"):
         recipe.update(path.read_bytes())
@@ -182,7 +184,7 @@ def prepare() -> None:
 
 def install(*what: str) -> None:
     """Run pip; DemoError with its last lines when it fails."""
-    # Compiling all that is installed takes longer than compiling, at the first start, what is imported.
+    # --no-compile: to compile everything here takes longer than to compile the imported modules at the first start.
     command = [python(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", *what]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
@@ -218,7 +220,7 @@ def program(name: str) -> Path:
 
 
 def check_port(port: int) -> None:
-    """DemoError when the port cannot be had."""
+    """DemoError if the port is not free."""
     refusal = f"Port {port} is taken. Choose another one: make demo PORT={port + 1 if port < 65535 else 5001}"
     if listens(port):
         raise DemoError(refusal)
@@ -250,7 +252,7 @@ def port_number(text: str) -> int:
 
 
 def addresses(demo: Demo) -> str:
-    """Say where to look."""
+    """Return the addresses as a text for people."""
     base = f"http://127.0.0.1:{demo.port}"
     logs = Path(demo.env["CHATBOT_OTEL_LOG_DIR"])
     logs = logs.relative_to(ROOT) if logs.is_relative_to(ROOT) else logs

@@ -1,4 +1,4 @@
-"""The processes of the demo: started with their output in a file, waited for, ended; `demo.py` says which and in what order."""
+"""The processes of the demo: start with output to a file, wait, end. `demo.py` decides which ones, and their order."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ LAST_LINES = 15
 
 
 class DemoError(Exception):
-    """Why the demo cannot go on, in words for the person who started it."""
+    """The demo cannot go on; the message is for the person who started it."""
 
 
 class Child:
     """A process of the demo, with its output in .demo/output/."""
 
     def __init__(self, name: str, command: list[str | Path], env: dict[str, str]) -> None:
-        """Start it in a group of its own: Ctrl-C reaches this script alone, which ends the children in order."""
+        """Start it in its own process group: so Ctrl-C only reaches this script, which ends the children in order."""
         self.name = name
         self.output = HOME / "output" / f"{name.lower().replace(' ', '-')}.txt"
         self.output.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ class Child:
             )
 
     def check(self) -> None:
-        """Raise DemoError with its last lines when it has ended."""
+        """Raise DemoError with its last lines of output if it has ended."""
         code = self.process.poll()
         if code is not None:
             lines = self.output.read_text(errors="replace").splitlines()[-LAST_LINES:]
@@ -55,7 +55,7 @@ class Child:
             raise DemoError(f"{self.name} ended with code {code}. Its last lines, of {shown(self.output)}:\n{said}")
 
     def wait_for(self, ready: Callable[[], bool], seconds: float = 60) -> None:
-        """Wait until it is ready; DemoError when it ends before that, or takes too long."""
+        """Wait until it is ready; DemoError if it ends before that or takes too long."""
         end = time.monotonic() + seconds
         while not ready():
             self.check()
@@ -64,7 +64,7 @@ class Child:
             time.sleep(0.2)
 
     def end(self) -> None:
-        """Ask it to end, and kill it when it has not after ten seconds."""
+        """Ask it to end, and kill it if it has not ended after ten seconds."""
         if self.process.poll() is None:
             self.process.send_signal(signal.CTRL_BREAK_EVENT if WINDOWS else signal.SIGTERM)
         try:
@@ -75,7 +75,7 @@ class Child:
 
 
 def end_with_parent() -> None:
-    """Let Linux end this process when the demo is killed and can end nothing itself."""
+    """Tell Linux to end this process if the demo is killed, since a killed demo cannot end it."""
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
@@ -101,7 +101,7 @@ def listens(port: int | str) -> bool:
 
 
 def answers(port: int) -> bool:
-    """Return whether the app on this port says that it lives."""
+    """Return whether the app on this port answers that it is alive."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", "/health/live")

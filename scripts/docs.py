@@ -2,7 +2,7 @@
 
     python scripts/docs.py
 
-Fed by docs/, the package's docstrings and the command lines; feeds .cache/site and docs/reference/cli.md. What it needs is
+Fed by docs/, the package's docstrings and the command lines; feeds .cache/site and docs/reference/cli.md. The builder is
 installed into .cache/docs-venv, from requirements/docs.txt.
 """
 
@@ -30,7 +30,7 @@ TITLES = {
 
 
 def reference() -> str:
-    """The page of all commands, as their own parsers tell."""
+    """The page of all commands, made from their own parsers."""
     sys.path[:0] = [str(ROOT), str(ROOT / "scripts" / "operate")]
     import deploy
     import rollback
@@ -49,7 +49,7 @@ def reference() -> str:
 
 
 def section(parser: argparse.ArgumentParser, title: str, brief: str = "") -> str:
-    """One command: what it is for, and its arguments."""
+    """One command: its purpose and its arguments."""
     brief = brief or parser.description or ""
     lines = [f"## {title}", "", brief[:1].upper() + brief[1:].rstrip(".") + ".", ""]
     rows = []
@@ -92,7 +92,7 @@ def main() -> int:
         install()
     if options.reference or options.install:
         return 0
-    env = {**os.environ, "NO_MKDOCS_2_WARNING": "true"}  # of the theme, about a successor
+    env = {**os.environ, "NO_MKDOCS_2_WARNING": "true"}  # hides the theme's note about a successor
     command = [str(PROGRAMS / "python"), "-m", "mkdocs", "build", "--strict"]  # --quiet would hide the warnings from --strict
     built = subprocess.run(command, cwd=ROOT, env=env, check=False, capture_output=True, text=True)
     print(built.stderr if built.returncode else f"built: {ROOT / '.cache' / 'site' / 'index.html'}")

@@ -1,7 +1,7 @@
-"""A hook of mkdocs: pages that stand outside of docs/ are part of the site, and links work in both worlds.
+"""A hook of mkdocs: it adds pages from outside of docs/ to the site and makes links work both there and in the repository.
 
-Fed by mkdocs and the repository's Markdown files; feeds the site. A page keeps its links as the repository has them; here they are
-turned towards the site's page, and a link to a file that is no page becomes its path.
+Fed by mkdocs and the repository's Markdown files; feeds the site. In the repository a page keeps its links. For the site they
+are rewritten to the site's pages; a link to a file that is no page becomes plain text with its path.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:  # noqa: ARG001
-    """Turn the links."""
+    """Rewrite the links."""
     uri = page.file.src_uri
     outside = uri.removeprefix("project/") if uri.startswith("project/") else None
     here = outside or f"docs/{uri}"
@@ -46,7 +46,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str: 
             return match[0]
         path = posixpath.normpath(posixpath.join(posixpath.dirname(here), target))
         if not (ROOT / path).exists():
-            return match[0]  # which mkdocs then warns of
+            return match[0]  # then mkdocs warns about it
         found = path.removeprefix("docs/") if path.startswith("docs/") else f"project/{path}" if path in OUTSIDE else ""
         if found and (image or files.get_file_from_path(found)):
             return f"{image}[{text}]({posixpath.relpath(found, posixpath.dirname(uri) or '.')}{anchor})"

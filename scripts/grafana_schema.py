@@ -21,7 +21,7 @@ TARGET = ROOT / "tests/contract/grafana.schema.json"
 
 
 def without_descriptions(node: Any) -> Any:
-    """Return the schema without its prose; a property that is called description is an object, and stays."""
+    """Return the schema without its prose. A property with the name description is an object, and stays."""
     if isinstance(node, dict):
         return {
             key: without_descriptions(value)
@@ -34,7 +34,7 @@ def without_descriptions(node: Any) -> Any:
 
 
 def main() -> None:
-    """Install, generate, write."""
+    """Install the generator, generate the schema, write it."""
     shutil.rmtree(WORK, ignore_errors=True)
     shutil.copytree(SOURCE, WORK)
     subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=WORK, check=True)

@@ -1,7 +1,7 @@
 """Write requirements/*.txt: every version with its hashes, no address of an index. Run by `make lock`.
 
-A lock names all that is installed, for every platform and for every Python from its oldest one on, so it is installed with
-`pip install --no-deps --require-hashes`: no pip resolves anything, and a release of tomorrow changes nothing.
+A lock names every distribution, for every platform and for every Python from its oldest one on. It is installed with
+`pip install --no-deps --require-hashes`, so pip resolves nothing, and a newer release changes nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LOCKS = {
     "docs": "3.11",
     "extensions": "3.11",
 }
-"""The oldest Python of each lock: the package's own for what users install, the tools' for what developers do."""
+"""The oldest Python of each lock: the package's oldest for the locks of users, the tools' oldest for those of developers."""
 
 
 def main() -> None:
@@ -47,8 +47,8 @@ def main() -> None:
 
 
 def compile_lock(source: Path, oldest: str, *options: str) -> str:
-    """Resolve a file of requirements from a Python on; return what uv prints. CalledProcessError where that cannot be done."""
-    # Extras stay in the lock: a pip that resolves, against the advice, would take the newest release for `coverage[toml]`.
+    """Resolve a file of requirements, for this Python and newer; return uv's output. CalledProcessError if it cannot."""
+    # Extras stay in the lock: without them, a pip that resolves (against the advice) would take the newest `coverage[toml]`.
     command = [
         sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", oldest,
         "--no-strip-extras", "--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate",

@@ -18,7 +18,7 @@ FILES = ("package.json", "package-lock.json")
 
 
 def installed() -> bool:
-    """Whether the compiler of the lock is there."""
+    """Whether the compiler from the lock is installed."""
     return (CACHE / "installed").exists() and (CACHE / "installed").read_bytes() == (SOURCE / FILES[1]).read_bytes()
 
 
@@ -39,7 +39,7 @@ def install() -> None:
 
 
 def main() -> int:
-    """Check; the compiler's exit status."""
+    """Check the types; return the compiler's exit status."""
     if not installed():
         install()
     command = [

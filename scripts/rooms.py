@@ -15,7 +15,7 @@ PACKAGE = ROOT / "otel_chatbot"
 PAGE = ROOT / "ARCHITECTURE.md"
 BEGIN, END = "<!-- Drawn by scripts/rooms.py from the imports. -->\n", "<!-- End of the drawing. -->\n"
 EVERYBODY = {"semconv", "config", "_guard", "_fork", "_wiring", "_clock", "variables"}
-"""What nearly every room imports: arrows to it would hide the others."""
+"""Rooms that nearly every room imports: arrows to them would hide the other arrows."""
 
 
 def room_of(parts: tuple[str, ...]) -> str:
@@ -39,7 +39,7 @@ def imports(path: Path) -> Iterator[tuple[str, ...]]:
 
 
 def arrows() -> list[tuple[str, str]]:
-    """Which room imports which, each once, less what a longer way says already and those that nearly every room imports."""
+    """Pairs of rooms (importer, imported), without those that a longer path implies and without `EVERYBODY`."""
     rooms = {room_of(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")}
     found = set()
     for path in PACKAGE.rglob("*.py"):
@@ -51,7 +51,7 @@ def arrows() -> list[tuple[str, str]]:
 
 
 def _reaches(source: str, target: str, found: set[tuple[str, str]]) -> bool:
-    """Whether a way of several arrows leads from one room to another."""
+    """Whether a path of several arrows leads from one room to another."""
     seen, ahead = set(), [source]
     while ahead:
         room = ahead.pop()
@@ -72,7 +72,7 @@ def _node(room: str) -> str:
 
 
 def main(*, check: bool) -> int:
-    """Write the drawing into the page, or with `check` only compare; 1 when it differs."""
+    """Write the drawing into the page, or with `check` only compare; return 1 if it differs."""
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)

@@ -1,9 +1,11 @@
-"""Pictures of a running demo for the README, made by Debian's Chromium: nothing in them is drawn by hand.
+"""Pictures for the README and the documentation, made by Debian's Chromium: nothing in them is drawn by hand.
 
-    python scripts/screenshots.py [--url http://127.0.0.1:5000] [--logs .demo/logs] [--to docs/images]
+    python scripts/screenshots.py [--to docs/images]           (or: make pictures)
+    python scripts/screenshots.py --url http://127.0.0.1:5000 --viewer http://127.0.0.1:4390 --logs .demo/logs
 
-It chats a little (answers, and one that fails), and photographs the chat page, /metrics, /health/ready, the log lines of
-one chat and the viewer. Text is shown as it was answered, on a plain page of ours. Needs the package playwright.
+It starts the demo, or takes one that runs. People chat in it for a while; then it photographs the chat page, /metrics,
+/health/ready, the log lines of one chat, the viewer's pages and `otel-chatbot top`. Text is shown as it was answered, on a plain
+page of ours. Needs the requirements of the tests.
 """
 
 from __future__ import annotations
@@ -13,15 +15,23 @@ import html
 import json
 import re
 import shutil
+import sys
+import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
-SCALE = 2
-"""Pixels a point: sharp on today's screens."""
+sys.path.insert(0, str(ROOT / "tests"))
+
+import viewer_pictures  # noqa: E402
+from support.chat import ChatClient  # noqa: E402
+from support.demo import Demo  # noqa: E402
+from viewer_pictures import SCALE  # noqa: E402
 
 TEXT_PAGE = """<!doctype html><meta charset="utf-8"><style>
   body {{ margin: 0; padding: 28px; background: #eef0f7; font: 14px/1.5 system-ui, "DejaVu Sans", sans-serif; }}
@@ -40,12 +50,13 @@ SHOWN_METRICS = (
     "chatbot_cache_misses_total",
     "chatbot_errors_total",
     "chatbot_active_users",
-    "chatbot_ai_response_time_seconds_sum",
     "chatbot_ai_response_time_seconds_count",
     "chatbot_ai_cost",
     "gen_ai_client_token_usage_sum",
     "chatbot_db_connections",
 )
+EACH = 3
+"""Samples of a metric that are shown."""
 
 
 def chat(page: Page, url: str) -> None:
@@ -83,26 +94,13 @@ def picture_of_text(browser: Browser, title: str, marked_up: str, path: Path, wi
     page.close()
 
 
-def viewer(browser: Browser, url: str, to: Path) -> None:
-    """Photograph the viewer: the longest conversation, half-way through, and what goes on now."""
-    page = browser.new_page(viewport={"width": 1180, "height": 820}, device_scale_factor=SCALE)
-    found = json.loads(fetch(f"{url}/api/conversations"))["conversations"]
-    page.goto(f"{url}/conversations/{max(found, key=lambda each: each['turns'])['id']}")
-    scrubber = page.get_by_label("Moment of the conversation")
-    page.locator(".turn").first.wait_for()
-    scrubber.fill(str(int(scrubber.get_attribute("max") or 0) * 3 // 10))
-    page.evaluate("window.scrollTo(0, 0)")
-    page.screenshot(path=to / "viewer.png")
-    page.goto(f"{url}/now?window=0")
-    page.locator(".chart").first.wait_for()
-    page.screenshot(path=to / "viewer-now.png")
-    page.close()
-
-
 def metrics_text(url: str) -> str:
     """Return some of /metrics, in the order in which they are listed above."""
     lines = [line for line in fetch(f"{url}/metrics").splitlines() if not line.startswith("#")]
-    shown = [line for name in SHOWN_METRICS for line in lines if line.startswith(name) and not line.endswith((" 0", " 0.0"))]
+    shown: list[str] = []
+    for name in SHOWN_METRICS:
+        found = [line for line in lines if line.startswith(name) and not line.endswith((" 0", " 0.0"))]
+        shown += found[:EACH]
     marked = []
     for line in shown:
         name, _, value = line.rpartition(" ")
@@ -127,28 +125,41 @@ def last_chat_records(logs: Path) -> list[dict[str, object]]:
 
 def main() -> None:
     """Make the pictures."""
-    parser = argparse.ArgumentParser(description="Pictures of a running demo for the README.")
-    parser.add_argument("--url", default="http://127.0.0.1:5000")
-    parser.add_argument("--viewer", default="http://127.0.0.1:4390")
-    parser.add_argument("--logs", type=Path, default=ROOT / ".demo" / "logs")
+    parser = argparse.ArgumentParser(description="Pictures for the README and the documentation.")
+    parser.add_argument("--url", help="of a demo that runs; without it, one is started")
+    parser.add_argument("--viewer", default="http://127.0.0.1:4390", help="of that demo")
+    parser.add_argument("--logs", type=Path, default=ROOT / ".demo" / "logs", help="of that demo")
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "images")
     arguments = parser.parse_args()
-    url = arguments.url.rstrip("/")
     arguments.to.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
+    with ExitStack() as opened:
+        if arguments.url:
+            url, seen, logs = arguments.url.rstrip("/"), arguments.viewer.rstrip("/"), arguments.logs
+        else:
+            demo = opened.enter_context(Demo(Path(opened.enter_context(tempfile.TemporaryDirectory()))))
+            url, seen, logs = demo.url, demo.viewer.url, demo.home / "logs"
+        playwright = opened.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1180, "height": 760}, device_scale_factor=SCALE)
-        chat(page, url)
-        page.screenshot(path=arguments.to / "chat.png")
-        time.sleep(1)  # the last records and points are on their way
-        picture_of_text(browser, "GET /metrics", metrics_text(url), arguments.to / "metrics.png")
-        health = json.loads(fetch(f"{url}/health/ready"))
-        picture_of_text(browser, "GET /health/ready", json_text(health), arguments.to / "health.png", width=620)
-        records = "\n".join(json_text(record, indent=None) for record in last_chat_records(arguments.logs))
-        picture_of_text(browser, "chatbot.json.log", records, arguments.to / "logs.png")
-        viewer(browser, arguments.viewer.rstrip("/"), arguments.to)
-        browser.close()
-    print(f"Six pictures in {arguments.to}")
+        opened.callback(browser.close)
+        take(browser, url, seen, logs, arguments.to)
+    print(f"Pictures in {arguments.to}")
+
+
+def take(browser: Browser, url: str, seen: str, logs: Path, to: Path) -> None:
+    """All pictures of a demo at `url` whose viewer is at `seen`."""
+    talk = viewer_pictures.chat_for_a_while(ChatClient(urlsplit(url).port or 80))
+    page = browser.new_page(viewport={"width": 1180, "height": 760}, device_scale_factor=SCALE)
+    chat(page, url)
+    page.screenshot(path=to / "chat.png")
+    page.close()
+    time.sleep(1)  # the last records and points are on their way
+    picture_of_text(browser, "GET /metrics", metrics_text(url), to / "metrics.png")
+    health = json.loads(fetch(f"{url}/health/ready"))
+    picture_of_text(browser, "GET /health/ready", json_text(health), to / "health.png", width=620)
+    records = "\n".join(json_text(record, indent=None) for record in last_chat_records(logs))
+    picture_of_text(browser, "chatbot.json.log", records, to / "logs.png")
+    viewer_pictures.pictures(browser, seen, talk, to)
+    viewer_pictures.terminal(browser, seen, to)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs the programs that the tests run beside Python: Redis, Prometheus (with promtool), Chromium, shellcheck, wrk, tmux, Node.js.
-# `system-packages.sh proof` adds what builds the example's image for real (buildah, debootstrap) and what runs the .bat files
-# (wine, and a compiler for the Windows program that records their arguments), and what counts the benchmarks' instructions.
-# Debian and its kin only; elsewhere it says what is missing. Does nothing where everything is there.
+# `system-packages.sh proof` adds the programs that really build the example's image (buildah, debootstrap), that run the .bat
+# files (wine, and a compiler for the Windows program that records their arguments) and that count the benchmarks' instructions.
+# It installs on Debian and its relatives only; elsewhere it says what is missing. If everything is there, it does nothing.
 set -euo pipefail
 
 declare -A package=(

@@ -1,4 +1,4 @@
-"""Counts the calls of functions, Python's and C's, that single parts of a chat turn take; prints them as JSON, by part.
+"""Counts the function calls, in Python and C, of single parts of a chat turn; prints them as JSON, by part.
 
 Run by `calls.py` under each side. The counts are the same in every run, however busy the machine is.
 """
@@ -22,7 +22,7 @@ BODY = json.dumps({"message": "What is a span?", "user_id": "ada", "conversation
 
 
 def parts() -> dict[str, Callable[[], object]]:
-    """What a view does for each part; the first does nothing."""
+    """The work of each part; the first does nothing."""
     database = MongoClient[dict[str, Any]](os.environ["MONGODB_URI"])["bench_calls"]
     redis = Redis.from_url(os.environ["REDIS_URL"], decode_responses=True)
     model = OpenAI(api_key="local", max_retries=0)

@@ -1,8 +1,8 @@
-"""A Flask app, driven inside its own process: as many requests as a line of standard input asks for, then what they cost.
+"""A Flask app that is driven inside its own process: each line of standard input asks for a number of requests.
 
-Fed by `requests_cost.py`; answers each line with a line of JSON. The environment variable SIDE says what is set up in the
-program itself, VIEW which view is asked: `hello`, `line`, which logs one, or `chat`, a turn with four MongoDB commands, three of Redis, one AI call.
-Cost is the CPU time of the whole process, whatever its threads still export included, divided by the requests.
+Fed by `request_cost.py`; answers each line with a line of JSON, the cost. The environment variable SIDE selects the set-up in
+the program itself, VIEW the view: `hello`, `line` (it logs one line) or `chat` (a turn with four MongoDB commands, three of
+Redis and one AI call). The cost is the CPU time of the whole process, later exports of its threads included, per request.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ app = Flask("bench")
 
 
 def environ(path: str, method: str = "GET", body: bytes = b"") -> dict[str, Any]:
-    """What gunicorn hands over for a request of curl."""
+    """The environ that gunicorn makes for a request of curl."""
     return {
         "REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": "", "RAW_URI": path,
         "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "8000", "SERVER_PROTOCOL": "HTTP/1.1", "SERVER_SOFTWARE": "gunicorn/27.0",
@@ -100,7 +100,7 @@ def chat_view(*, talks: bool = False) -> Any:
 
 
 def model_call(*, stream: bool) -> Any:
-    """The view that asks a model, once and nothing else."""
+    """A view that asks a model one time and does nothing else."""
     from openai import OpenAI
 
     model = OpenAI(api_key="local", max_retries=0)
@@ -119,7 +119,7 @@ def model_call(*, stream: bool) -> Any:
 
 
 def set_up(side: str) -> None:
-    """What documentation says to do in the program."""
+    """Do what the side's documentation says to do in the program."""
     if side == "prometheus":
         from prometheus_flask_exporter import PrometheusMetrics
 
@@ -132,14 +132,14 @@ def set_up(side: str) -> None:
 
 
 def check() -> None:
-    """RuntimeError where the side that is to be measured does not work."""
+    """RuntimeError if the side that is to be measured does not work."""
     expected = os.environ.get("EXPECTS")
     if expected and expected not in sys.modules:
         raise RuntimeError(f"{expected} is not imported")
 
 
 def flush() -> None:
-    """Have everything exported that waits, and wait until the process is quiet."""
+    """Export everything that waits, and wait until the process is quiet."""
     sdk = sys.modules.get("opentelemetry.trace")
     if sdk is not None:
         getattr(sdk.get_tracer_provider(), "force_flush", lambda: None)()

@@ -1,7 +1,8 @@
-"""Runs scenarios of tests/support/clients one by one under one tool, and tells which spans came of each.
+"""Runs scenarios of tests/support/clients one by one under one tool, and prints the spans of each.
 
-Run by `who_sees_what.py`: each line of standard input is a scenario's name, which is run in a request of the tests' app, or empty: then the spans so far are told, as a line
-of JSON, and forgotten. TOOL says which tool is set up, WIRES where the model server is.
+Run by `who_sees_what.py`. A line of standard input is the name of a scenario, which is run in a request of the tests' app. An
+empty line asks for the spans so far: they are printed as a line of JSON and forgotten. TOOL names the tool, WIRES the address
+of the model server.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 KEPT = InMemorySpanExporter()
 OUT = os.fdopen(os.dup(1), "w")
-"""For the answers alone: clients and tools print what they like."""
+"""Only for the answers: clients and tools may print to standard output."""
 SAID: list[str] = []
 FOLDER = re.compile(r" from '/[^']*'")
-"""Where a module stands on this machine."""
+"""The path of a module on this machine."""
 
 
 class Said(logging.Handler):
-    """Keeps what the tool says while it is set up."""
+    """Keeps the tool's log lines during its set-up."""
 
     def emit(self, record: logging.LogRecord) -> None:
         SAID.append(FOLDER.sub("", record.getMessage().splitlines()[0])[:300])
@@ -87,9 +88,9 @@ TOOLS = {"ours": ours, "upstream": upstream, "openllmetry": openllmetry, "openli
 
 
 def set_up(tool: str) -> None:
-    """The tool, as its documentation says, on providers that keep what they get."""
+    """Set the tool up as its documentation says, on providers that keep their spans."""
     provider = TracerProvider()
-    if tool != "openllmetry":  # which puts its exporter into the provider that it finds
+    if tool != "openllmetry":  # openllmetry adds its exporter to the provider that it finds
         provider.add_span_processor(SimpleSpanProcessor(KEPT))
     trace.set_tracer_provider(provider)
     metrics.set_meter_provider(MeterProvider([InMemoryMetricReader()]))
@@ -102,7 +103,7 @@ def set_up(tool: str) -> None:
 
 
 def spans() -> list[dict[str, Any]]:
-    """The spans so far, with what says whether they are model calls."""
+    """The spans so far, with the attributes that show whether they are model calls."""
     if not KEPT.get_finished_spans():
         gc.collect()  # a stream that was thrown away
     told = [

@@ -1,8 +1,8 @@
-"""Runs requests of one view under callgrind: N of them, then 2 N, each with all that is exported of them, each written down.
+"""Runs requests of one view under callgrind: N of them, then 2 N. Both counts include the exports and are written to files.
 
-Run by `instructions.py` under each side. VIEW says which view is asked: `hello`, `line` (it logs one line), `chat`, `talk` (a chat
-with other questions each time), `model` (it
-asks a model) or `stream` (it reads a model's stream); N how many; CALLGRIND where the library made of `callgrind.c` stands.
+Run by `instructions.py` under each side. VIEW names the view: `hello`, `line` (it logs one line), `chat`, `talk` (a chat with other
+questions each time), `model` (it asks a model) or `stream` (it reads a model's stream). N is the number, CALLGRIND the path of the
+library made of `callgrind.c`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from driven import app, ask, chat_view, check, hello, model_call, one_line
 
 WARM = 12
 QUIET_SECONDS = 2.0
-"""What the threads that send telemetry may take, under callgrind, until all is sent."""
+"""The time that the threads which send telemetry get, under callgrind, until all is sent."""
 
 BY_THE_CLOCK = (
     ("otel_chatbot.metrics.series", "EXEMPLAR_SECONDS"),
@@ -27,8 +27,9 @@ BY_THE_CLOCK = (
     ("otel_chatbot.distro.delivery.sender", "_POLL_SECONDS"),
     ("otel_chatbot.distro.delivery.sender", "_IDLE_POLL_SECONDS"),
 )
-"""What is done each so many seconds. A request takes a second here: among requests it is to be as rare as in a process that is
-not slowed, and how busy the machine is must not be counted. What a process writes wakes its own sender at once."""
+"""The periods of work that is done by time; `main` makes them endless. A request takes a second here, so this work would run
+far more often per request than in a normal process, and the machine's load would change the count. A process's own writes
+still wake its sender at once."""
 
 
 def arguments(view: str) -> tuple[Any, ...]:
@@ -41,7 +42,7 @@ def arguments(view: str) -> tuple[Any, ...]:
 
 
 def flush() -> None:
-    """Have everything exported that waits. One sleep: whoever looks again and again would be counted."""
+    """Export everything that waits. It sleeps one time: repeated checks would be counted too."""
     for module, provider in (("opentelemetry.trace", "get_tracer_provider"), ("opentelemetry._logs", "get_logger_provider")):
         if module in sys.modules:
             getattr(getattr(sys.modules[module], provider)(), "force_flush", lambda: None)()
@@ -58,7 +59,7 @@ def main() -> None:
     for _ in range(WARM):
         ask(*asked)
     flush()
-    # A collection that falls into one count and not into the other would be told of the wrong requests: let them be small ones.
+    # A garbage collection may fall into only one of the two counts: collected now, it is a small one.
     gc.collect()
     gc.freeze()
     several = int(os.environ["N"])

@@ -1,6 +1,6 @@
 """Answers: a conversation's messages go in, text comes out, from the cache or from the model.
 
-Answers are kept in Redis, or in this process's memory where there is none, under a hash of all that the model was given.
+Answers are kept in Redis, or without Redis in this process's memory. The key is a hash of all that the model was given.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ KEPT_SECONDS = 3600
 
 
 class Cache(Protocol):
-    """What an answer is kept in."""
+    """A store of answers."""
 
     def get(self, key: str) -> Any: ...
 
@@ -33,7 +33,7 @@ class Cache(Protocol):
 
 
 class RedisCache:
-    """Answers in Redis. Without Redis a chat is slower, and nothing else: its errors end here."""
+    """Answers in Redis. Its errors end here: if Redis fails, a chat is only slower."""
 
     def __init__(self, url: str) -> None:
         one_retry = Retry(NoBackoff(), 1)  # for a connection that Redis closed in the meantime; the default's ten take seconds
@@ -57,7 +57,7 @@ class RedisCache:
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole answer, and where it came from."""
+    """A whole answer, and whether it came from the cache."""
 
     text: str
     model: str
@@ -66,7 +66,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class AnswerStream:
-    """An answer that arrives in pieces; the model was asked when this was made, so that its refusal is known by then."""
+    """An answer that arrives in pieces. The model is asked before this is made, so a refusal is known before any piece."""
 
     pieces: Pieces
     model: str
@@ -74,7 +74,7 @@ class AnswerStream:
 
 
 class Answers:
-    """Asks the model, and remembers what it said."""
+    """Asks the model, and remembers its answers."""
 
     def __init__(self, client: Model, cache: Cache, default_model: str) -> None:
         self._client = client
@@ -93,7 +93,7 @@ class Answers:
         return cls(client, cache, os.environ.get("MODEL_NAME") or client.default)
 
     def ask(self, messages: Messages, model: str | None = None) -> Answer:
-        """The whole answer at once. Raises ModelError where the model gives none."""
+        """The whole answer at once. Raises ModelError if the model gives none."""
         model = model or self._default_model
         key = cache_key(messages, model)
         known = self._cache.get(key)
@@ -104,7 +104,7 @@ class Answers:
         return Answer(text, model, cached=False)
 
     def stream(self, messages: Messages, model: str | None = None) -> AnswerStream:
-        """The answer piece by piece. Raises ModelError where the model refuses; the pieces raise where it breaks off."""
+        """The answer piece by piece. Raises ModelError if the model refuses; the iteration raises if it breaks off."""
         model = model or self._default_model
         key = cache_key(messages, model)
         known = self._cache.get(key)

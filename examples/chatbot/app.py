@@ -1,7 +1,7 @@
-"""The chatbot's Flask app: what the environment says goes in, a WSGI app comes out.
+"""The chatbot's Flask app: the environment's settings go in, a WSGI app comes out.
 
 `python app.py` starts it for development; `gunicorn app:app` serves it. It knows nothing of telemetry:
-`opentelemetry-instrument` in front of either command is all that the observing takes.
+`opentelemetry-instrument` in front of either command is enough to observe it.
 """
 
 import logging
@@ -34,7 +34,7 @@ def create_app() -> Flask:
 
 
 def http_error(error: HTTPException) -> tuple[Response, int]:
-    """Every refusal, and every crash, is JSON with a reason."""
+    """Answer every refusal and every crash with JSON and a reason."""
     return jsonify(error=error.description), error.code or 500
 
 

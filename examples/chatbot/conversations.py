@@ -1,4 +1,4 @@
-"""Conversations and their messages in MongoDB: the views write and read here, and nobody else touches the database."""
+"""Conversations and their messages in MongoDB: the views read and write through this module; no other code uses MongoDB."""
 
 import threading
 from datetime import datetime, timezone
@@ -28,7 +28,7 @@ class Conversations:
         self._indexing = threading.Lock()
 
     def create(self, user_id: str, first_message: str) -> ObjectId:
-        """A new conversation, titled by how it begins."""
+        """A new conversation; its title is the beginning of its first message."""
         now = datetime.now(timezone.utc)
         title = " ".join(first_message.split())
         if len(title) > LONGEST_TITLE:
@@ -37,7 +37,7 @@ class Conversations:
         return self._conversations.insert_one(document).inserted_id
 
     def touch(self, conversation_id: ObjectId) -> Document | None:
-        """The conversation, which moves to the top of its owner's list; None if there is none."""
+        """Move the conversation to the top of its owner's list and return it; None if there is none."""
         now = {"$set": {"updated_at": datetime.now(timezone.utc)}}
         return self._conversations.find_one_and_update({"_id": conversation_id}, now, return_document=ReturnDocument.AFTER)
 
@@ -55,7 +55,7 @@ class Conversations:
         return deleted > 0
 
     def add(self, conversation_id: ObjectId, role: str, content: str, **details: Any) -> None:
-        """Keep one message; `details` says how an answer came about (`model`, `cached`, `interrupted`)."""
+        """Keep one message; `details` describes an answer (`model`, `cached`, `interrupted`)."""
         self._messages.insert_one(self._message(conversation_id, role, content) | details)
 
     def add_many(self, conversation_id: ObjectId, messages: list[tuple[str, str]]) -> None:
@@ -87,7 +87,7 @@ class Conversations:
         return self._database["messages"]
 
     def _create_indexes(self) -> None:
-        """Once in each process, at its first use of the database: a failure is the request's, and the next one tries again."""
+        """Runs once per process, at the first use of the database. After a failure, the next request tries again."""
         if self._indexed:
             return
         with self._indexing:

@@ -37,7 +37,7 @@ class Model(Protocol):
 
 
 def from_environment() -> Model:
-    """The client that MODEL_CLIENT names. ValueError for one that there is not."""
+    """The client that MODEL_CLIENT names. ValueError for an unknown name."""
     chosen = os.environ.get("MODEL_CLIENT") or "openai"
     if chosen not in CLIENTS:
         raise ValueError(f"MODEL_CLIENT={chosen}: expected one of {', '.join(CLIENTS)}")
@@ -72,7 +72,7 @@ class OpenAIModel:
 
     @staticmethod
     def _pieces(chunks: Any) -> Pieces:
-        with chunks:  # closing the connection is how the model learns that nobody listens any more
+        with chunks:  # closing the connection tells the model's server that nobody listens any more
             for chunk in chunks:
                 if chunk.choices and chunk.choices[0].delta.content:
                     yield chunk.choices[0].delta.content
@@ -223,5 +223,5 @@ CLIENTS: dict[str, type[OpenAIModel | AnthropicModel | GeminiModel | HttpModel]]
 
 
 def with_instructions(messages: Messages) -> Any:
-    """The messages as OpenAI's API takes them: what the model is told first is a message of its own."""
+    """The messages as OpenAI's API takes them: the instructions are the first message."""
     return [{"role": "system", "content": INSTRUCTIONS}, *messages]

@@ -1,4 +1,4 @@
-"""What a client sends, checked: JSON goes in, a `Question` or an `Import` comes out, or a 400 that says what is wrong."""
+"""Checks what clients send: JSON goes in, a `Question` or an `Import` comes out, or a 400 that says what is wrong."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.:/@-]{0,99}")
 
 @dataclass(frozen=True)
 class Question:
-    """One message of a person, and where it belongs."""
+    """One message of a person, with its user and conversation."""
 
     message: str
     user_id: str

@@ -1,6 +1,6 @@
 """The chatbot's pages and its JSON: a request goes in, MongoDB and the model are asked, JSON or server-sent events come out.
 
-There is no login here: whoever knows a conversation's id can read it. Put your own in front.
+There is no login: everybody who knows a conversation's id can read it. Put your own login in front.
 """
 
 import json
@@ -25,7 +25,7 @@ log = logging.getLogger("chatbot.views")
 views = Blueprint("views", __name__)
 
 REMEMBERED = 20
-"""So many earlier messages of a conversation does the model get to see."""
+"""The number of earlier messages of a conversation that the model gets."""
 
 MODEL_FAILED = "The model did not answer. Your message is kept: please try again."
 BROKEN_OFF = "The model broke off in the middle of its answer."
@@ -34,7 +34,7 @@ NOT_SAVED = "The answer could not be saved."
 
 @dataclass(frozen=True)
 class Turn:
-    """One question in its conversation: what the model is asked."""
+    """One question in its conversation, with the messages for the model."""
 
     conversation_id: ObjectId
     messages: Messages
@@ -100,7 +100,7 @@ def delete_conversation(conversation_id: str) -> tuple[str, int]:
 
 
 def begin(question: Question) -> Turn:
-    """Keep the question, and gather what was said before it."""
+    """Keep the question, and load the messages before it."""
     history: list[dict[str, Any]] = []
     conversation_id = question.conversation_id
     if conversation_id is None:
@@ -117,8 +117,8 @@ def begin(question: Question) -> Turn:
 def events(turn: Turn, stream: AnswerStream, kept_in: Conversations) -> Iterator[str]:
     """The answer as server-sent events: `start`, many `delta`, then `done` or `error`.
 
-    A whole answer is kept at its end. Of one that breaks off (the model's failure, or the reader who left) what had
-    arrived is kept and marked `interrupted`; nothing, if nothing had.
+    A whole answer is kept at its end. If an answer breaks off (the model failed, or the reader left), the part that has
+    arrived is kept and marked `interrupted`; if nothing has arrived, nothing is kept.
     """
     conversation_id = str(turn.conversation_id)
     text = ""

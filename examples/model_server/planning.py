@@ -1,4 +1,4 @@
-"""What the stand-in for a model says: a request's messages go in, a plan for the answer comes out, always the same one.
+"""Plans the answers of the stand-in for a model: the same messages always give the same plan.
 
 Words in the last message of the user tell it how to behave, so that a demo or a test can drive it through any client:
 
@@ -19,7 +19,7 @@ from typing import Any
 COMMAND = re.compile(r"(?:^|\s)/(chunks|wait|slow|fail|cut|old)\b(?:[ \t]+(\d+(?:\.\d+)?))?")
 TOKEN = re.compile(r"\s*(?:\w+|[^\w\s])")
 TOKENS_A_MESSAGE = 4
-"""What a real endpoint adds for the frame around each message."""
+"""The tokens that a real endpoint counts for the frame around each message."""
 MOST_CHUNKS = 10_000
 LONGEST_WAIT = 300.0
 
@@ -68,7 +68,7 @@ NO_THOUGHT = (
 
 @dataclass(frozen=True)
 class Plan:
-    """How one request is answered. Times are in seconds; each token is one chunk of a streamed answer."""
+    """The answer to one request. Times are in seconds; each token is one chunk of a streamed answer."""
 
     tokens: tuple[str, ...]
     prompt_tokens: int
@@ -84,7 +84,7 @@ class Plan:
 
 
 def plan(messages: Sequence[Any], delay: float = 0.0) -> Plan:
-    """The plan for a request with these messages; `delay` is the wait where the message names none."""
+    """The plan for a request with these messages; `delay` is the wait if the message names none."""
     texts = [message_text(message) for message in messages]
     users = [text for message, text in zip(messages, texts, strict=True) if message.get("role") == "user"]
     prompt = users[-1] if users else ""
@@ -116,7 +116,7 @@ def message_text(message: Any) -> str:
 
 
 def reply(prompt: str) -> str:
-    """An answer that begins with what was asked, so that two questions have two answers."""
+    """An answer that begins with the question, so that different questions have different answers."""
     asked = " ".join(prompt.split())
     words = asked.lower()
     thought = next((text for keys, text in THOUGHTS if any(re.search(rf"\b{key}", words) for key in keys)), NO_THOUGHT)

@@ -1,13 +1,12 @@
-"""A local stand-in for the endpoints of models: standard library only, deterministic, and it keeps the truth.
+"""A local stand-in for the endpoints of models: standard library only, deterministic, with an exact log of its calls.
 
-It speaks the wires of OpenAI, Anthropic and Gemini (`wires.py`), streamed or not, and answers `GET /v1/models`. Its log has one
-JSON object per line and call, written when the call has ended: what a demo's or a test's figures are compared with. Run it as a
-process:
+It speaks the protocols of OpenAI, Anthropic and Gemini (`wires.py`), streamed or not, and answers `GET /v1/models`. Its log has
+one line of JSON per call, written before the end of the call; tests compare their figures with it. Run it as a process:
 
     python server.py --port 0 --log calls.jsonl
 
-The first line that it prints is its address, for OPENAI_BASE_URL; ANTHROPIC_BASE_URL and GOOGLE_GEMINI_BASE_URL are the same
-without `/v1`. `planning.py` says how prompts drive it.
+The first line of its output is its address, for OPENAI_BASE_URL; ANTHROPIC_BASE_URL and GOOGLE_GEMINI_BASE_URL are the same
+without `/v1`. `planning.py` lists the words with which prompts drive it.
 """
 
 import argparse
@@ -39,7 +38,7 @@ class ClientGoneError(Exception):
 
 @dataclass
 class Call:
-    """One call, as the log tells it: `completion_tokens` and `chunks` are those sent, `seconds` is the whole call."""
+    """One call as it is in the log: `completion_tokens` and `chunks` are those sent, `seconds` is the whole duration."""
 
     model: str | None = None
     streamed: bool = False
@@ -76,7 +75,7 @@ class ModelServer(ThreadingHTTPServer):
                 self._log.flush()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no fault of ours; anything else is, and shows its traceback."""
+        """Ignore a client that goes away; for any other error, show the traceback."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
@@ -115,7 +114,7 @@ class Handler(BaseHTTPRequestHandler):
         return None
 
     def log_call(self) -> None:
-        """Write the call into the log, once: before its last byte goes out, so that whoever has the answer finds it there."""
+        """Write the call into the log, one time, before its last byte is sent: a client with the answer finds it there."""
         call, self.call = self.call, None
         if call:
             self.server.write(call)
@@ -176,14 +175,14 @@ class Handler(BaseHTTPRequestHandler):
         return None
 
     def pause(self, seconds: float) -> None:
-        """Wait, and notice at once when the client goes away in the meantime."""
+        """Wait, and notice at once if the client goes away meanwhile."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             readable, _, _ = select.select([self.connection], [], [], left)
             if readable:
                 if not self.connection.recv(1, socket.MSG_PEEK):
                     raise ClientGoneError
-                time.sleep(min(left, 0.01))  # the next request is there already: it has to wait
+                time.sleep(min(left, 0.01))  # the client has sent its next request already, which must wait
 
     def cut(self, call: Call) -> None:
         call.cut = True
@@ -208,7 +207,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_json(status, OpenAI().refusal(status, message))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
-        """The log of calls says more than a line on the console."""
+        """Print nothing: the log of calls says more."""
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
-"""The wires of three model APIs: how each one is asked, and how it says an answer, whole or streamed.
+"""The protocols of three model APIs: their requests, and their answers, whole or streamed.
 
     OpenAI     POST /v1/chat/completions
     Anthropic  POST /v1/messages
     Gemini     POST /v1beta/models/MODEL:generateContent, and :streamGenerateContent
 
-A request's path and body go in, the same question comes out for all; `planning` decides what is answered.
+A request's path and body go in, and the same kind of question comes out for all APIs; `planning` decides on the answer.
 """
 
 import json
@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 Frame = tuple[str, Any]
-"""An event of a stream: its name (empty: it has none), and its data."""
+"""An event of a stream: its name (empty if it has none), and its data."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a client asks, in OpenAI's words: messages with `role` and `content`."""
+    """A client's question in OpenAI's terms: messages with `role` and `content`."""
 
     model: str
     messages: list[dict[str, Any]]
@@ -31,7 +31,7 @@ class Asked:
 
 
 class Wire:
-    """One question and its answer in the words of one API. `read` comes first."""
+    """One question and its answer in the protocol of one API. Call `read` first."""
 
     asked: Asked
 
@@ -40,16 +40,16 @@ class Wire:
         self.created = int(time.time())
         self.prompt_tokens = 0
         self.completion_tokens = 0
-        """As far as they were sent."""
+        """The tokens that were sent so far."""
 
     def read(self, path: str, body: dict[str, Any]) -> Asked:
-        """What the client asks. KeyError, TypeError and the like for what is no question."""
+        """The client's question. KeyError, TypeError and the like if the body is no question."""
         self.asked = self._asked(path, body)
         return self.asked
 
 
 class OpenAI(Wire):
-    """OpenAI's chat completions, which name their tokens at a stream's end only where a client asks for it."""
+    """OpenAI's chat completions. A stream names its tokens at the end, and only if the client asks for it."""
 
     def _asked(self, _path: str, body: dict[str, Any]) -> Asked:
         options = body.get("stream_options")
@@ -88,7 +88,7 @@ class OpenAI(Wire):
 
 
 class Anthropic(Wire):
-    """Anthropic's messages, whose stream names the tokens of the question at its start, those of the answer at its end."""
+    """Anthropic's messages. A stream names the tokens of the question at its start and those of the answer at its end."""
 
     def _asked(self, _path: str, body: dict[str, Any]) -> Asked:
         system = [{"role": "system", "content": body["system"]}] if body.get("system") else []
@@ -126,7 +126,7 @@ class Anthropic(Wire):
 
 
 class Gemini(Wire):
-    """Gemini's generateContent: the model and the wish for a stream stand in the path."""
+    """Gemini's generateContent: the path names the model and whether to stream."""
 
     PATH = re.compile(r"/v1(?:beta)?/models/([^:/]+):(generateContent|streamGenerateContent)(?:\?.*)?")
 
@@ -168,7 +168,7 @@ class Gemini(Wire):
 
 
 def wire_of(path: str) -> OpenAI | Anthropic | Gemini | None:
-    """The wire that a path belongs to, for one answer; None for no model's."""
+    """A new wire for the API that a path belongs to; None if it belongs to none."""
     if path == "/v1/chat/completions":
         return OpenAI()
     if path == "/v1/messages":

@@ -1,8 +1,8 @@
 """The distribution: what `opentelemetry-instrument` loads, what `otel_chatbot.instrument()` runs, and the private set-up.
 
-Fed by OpenTelemetry's loader, by the facade and by servers' configuration; feeds the SDK. Every way in runs lists of the
-same idempotent steps, so that it does not matter who comes first, or how often. The SDK is imported when it is needed; where
-that fails, everything that needs no SDK is set up.
+Fed by OpenTelemetry's loader, by the facade and by servers' configuration; feeds the SDK. Every way in runs a list of the
+same steps, and each step runs once. So it does not matter which way comes first, or how often one is used. The SDK is
+imported when it is needed; if that fails, everything that needs no SDK is set up.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MENDING.mend()  # before anything here imports OpenTelemetry
 def instrument(auto_version: str = "") -> None:
     """Set everything up from inside an application, as `opentelemetry-instrument` does; a second call does nothing.
 
-    `auto_version` is the version of OpenTelemetry's loader, where that one calls.
+    `auto_version` is the version of OpenTelemetry's loader, if the loader calls.
     """
     MENDING.mend(sdk=True)  # before the SDK is imported
     try:
@@ -40,7 +40,7 @@ def instrument(auto_version: str = "") -> None:
 def configure() -> None:
     """Set metrics and logs up for an application that only uses the public API: privately, without a global provider.
 
-    Where nothing is to be exported there is nothing more to do: figures, log files and health need no SDK.
+    If nothing is to be exported, the SDK is not imported: figures, log files and health need none.
     """
     from .. import config
     from .environment import SignalPlan

@@ -1,4 +1,4 @@
-"""What OpenTelemetry's loader calls: the distro, the configurator, the hook before the instrumentors.
+"""The entry points that OpenTelemetry's loader calls: the distro, the configurator, the hook before the instrumentors.
 
 Fed by `opentelemetry-instrument`; feeds `distro.steps`.
 """
@@ -20,29 +20,30 @@ _logger = logging.getLogger("otel_chatbot")
 
 
 class ChatbotDistro(BaseDistro):  # type: ignore[misc]
-    """The distro: defaults for the environment; upstream instrumentors that ours replace stay away."""
+    """The distro: it sets defaults in the environment, and does not load the upstream instrumentors that ours replace."""
 
     def _configure(self, **_: Any) -> None:
         set_defaults()
 
     def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:
-        """Activate an installed instrumentation, as stock does, unless ours stands in its place."""
+        """Activate an installed instrumentation, as the stock distro does, unless ours replaces it."""
         if entry_point.name in REPLACED:
             return
         try:
             super().load_instrumentor(entry_point, **kwargs)
         except (ImportError, DependencyConflictError):
-            raise  # the loader has words for these
-        except Exception as error:  # the loader would leave out all that come after it
+            raise  # the loader handles these itself
+        except Exception as error:  # raised, it would stop the loader before the next instrumentations
             _logger.warning(
                 "the instrumentation %s cannot be used (%s: %s); it is left out", entry_point.name, type(error).__name__, error
             )
 
 
 class ChatbotConfigurator:
-    """The configurator: everything by our steps, OTEL_CONFIG_FILE included.
+    """The configurator: our steps set everything up, OTEL_CONFIG_FILE included.
 
-    OpenTelemetry's loader calls this one method. The class does not inherit the SDK's of this name, which may not be importable.
+    OpenTelemetry's loader calls this one method. The class does not inherit from the SDK's configurator: the SDK may not be
+    importable.
     """
 
     def configure(self, **kwargs: Any) -> None:
@@ -51,5 +52,5 @@ class ChatbotConfigurator:
 
 
 def pre_instrument() -> None:
-    """Run before the instrumentors under every distro: what ours has not done is done here."""
+    """Run before the instrumentors, under every distro: do what our configurator has not done."""
     instrument()

@@ -1,4 +1,4 @@
-"""What the standard `OTEL_*` variables ask for: read once, frozen, and given defaults that never overrule the user.
+"""The standard `OTEL_*` variables as a plan: read once, frozen. Our defaults fill gaps and never overrule the user.
 
 Fed by the environment (tests pass a dict); feeds every step of `distro.steps` and `doctor`.
 """
@@ -24,15 +24,15 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "OTEL_EXPORTER_OTLP_PROTOCOL": HTTP_PROTOBUF,
     # One vocabulary: Flask reads `http`, pymongo `database`, redis both.
     "OTEL_SEMCONV_STABILITY_OPT_IN": "http,database",
-    # Its text format goes through basicConfig, which would make the application's own a no-op.
+    # The instrumentation of logging calls basicConfig for it, and then the application's own call would do nothing.
     "OTEL_PYTHON_LOG_CORRELATION": "false",
-    # Its handler on the root logger does the same; records are fed by the sink instead.
+    # Its handler on the root logger has the same effect; the sink feeds records instead.
     "OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION": "false",
 }
 
 _MESSAGES: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 _ON_SPANS: Final = "span_only"
-"""What the setting CAPTURE_CONTENT means to the instrumentations of AI clients."""
+"""How the setting CAPTURE_CONTENT is told to the instrumentations of AI clients."""
 
 
 def set_defaults(environ: MutableMapping[str, str] = os.environ) -> None:
@@ -45,7 +45,7 @@ def set_defaults(environ: MutableMapping[str, str] = os.environ) -> None:
 
 @dataclass(frozen=True)
 class SignalPlan:
-    """What is to be set up, as the environment has it.
+    """What is to be set up, according to the environment.
 
     `exporters` holds each signal's exporter names: what the user named, else `otlp` where an endpoint is set, else none.
     `trace_file` says that traces go to the embedded default: neither an endpoint nor an exporter was named.
@@ -63,7 +63,7 @@ class SignalPlan:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> SignalPlan:
-        """The plan of an environment; what cannot be used has been replaced there, or the default holds."""
+        """The plan of an environment. A value that cannot be used was replaced before, or its default holds here."""
         exporters = {signal: _exporters(environ, signal) for signal in Signal}
         return cls(
             disabled=environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",
@@ -96,7 +96,7 @@ class SignalPlan:
 
 
 def endpoint(environ: Mapping[str, str], signal: Signal) -> str:
-    """The OTLP endpoint of a signal, empty when none is set; a general one is without the signal's path."""
+    """The OTLP endpoint of a signal, empty if none is set. The general endpoint does not contain the signal's path."""
     name = signal.value.upper()
     return (environ.get(f"OTEL_EXPORTER_OTLP_{name}_ENDPOINT") or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or "").strip()
 

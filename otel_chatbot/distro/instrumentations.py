@@ -1,4 +1,4 @@
-"""Which instrumentations run: ours for Flask, MongoDB, Redis, cachelib and GenAI clients, each when its library is imported.
+"""Starts our instrumentations (Flask, MongoDB, Redis, cachelib, AI clients), each when its library is imported.
 
 Fed by `distro.environment.SignalPlan`; feeds `instrumentation/*`. A library that the application never imports costs nothing.
 """
@@ -20,10 +20,10 @@ from .environment import SignalPlan
 
 @dataclass(frozen=True)
 class OwnInstrumentation:
-    """One of our instrumentations: the library that it waits for, its module here, and the name that switches it.
+    """One of our instrumentations: the library that it waits for, its module here, and the name that switches it off.
 
-    `by_name`: the module follows several libraries, and is told which one has been imported. `shown`: whether the library's
-    import says that the application uses what is followed.
+    `by_name`: the module follows several libraries, and is told which one was imported. `shown`: the import of the library
+    proves that the application uses it, so it is listed as active.
     """
 
     library: str
@@ -48,13 +48,13 @@ OURS: Final = (
 _OF_AI_CLIENTS: Final = frozenset(
     {*AI_CLIENTS, "bedrock", "google-genai", "google_genai", "mistralai", "ollama", "langchain", "llama-index", "llama_index", "llamaindex"}
 )  # fmt: skip
-"""Upstream's and others' instrumentors of AI clients, by entry point: ours see the calls of all."""
+"""Other projects' instrumentors of AI clients, upstream's among them, by entry point: ours sees the calls of all clients."""
 REPLACED: Final = frozenset(ours.name for ours in OURS if not ours.by_name) | _OF_AI_CLIENTS
-"""Upstream's instrumentors, by entry point, that ours replace."""
+"""The instrumentors, by entry point, that ours replace."""
 
 
 class Instrumentations:
-    """What has been instrumented in this process, for the line at start and for `doctor`."""
+    """The instrumentations of this process. `active` is for the line at start and for `doctor`."""
 
     def __init__(self) -> None:
         self.active: set[str] = set()
@@ -86,7 +86,7 @@ INSTRUMENTATIONS: Final = Instrumentations()
 
 
 def skip_in_other_distros() -> None:
-    """Where another distro loads the instrumentors, have it leave out those that ours replace, as our own distro does."""
+    """If another distro loads the instrumentors, make it leave out those that ours replace, as our own distro does."""
     for distro in _distros(BaseDistro):
         active = vars(distro).get("_instance")
         if active is not None and "load_instrumentor" not in vars(active) and not distro.__module__.startswith(__package__):

@@ -1,7 +1,7 @@
-"""Every private name of the OpenTelemetry SDK that the package touches, each with the reason and a test of its own.
+"""Private parts of the OpenTelemetry SDK that the package repairs, reads or ends, each with the reason and a test.
 
-Fed by `distro.providers.global_providers`, `distro.metrics.export` and `distro.process.shutdown`. When an SDK release moves one of these names,
-`tests/unit/distro/test_sdk_private.py` goes red and this file is the one to change.
+Called by `distro.providers`, `distro.metrics.mirror_reader`, `distro.steps` and the encoder of spans. If an SDK release moves
+one of these names, `tests/unit/distro/test_sdk_private.py` goes red, and this is the file to change.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import sys
 import threading
 import weakref
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -33,6 +32,7 @@ from opentelemetry.sdk.util import BoundedList
 from .._clock import monotonic
 from .._fork import at_fork, come_after_upstream
 from ..semconv.attributes import PROCESS_PID
+from .batch_queue import Awaken, CountingQueue
 from .process.servers import in_greenlets
 
 Provider = TracerProvider | MeterProvider | LoggerProvider
@@ -47,7 +47,7 @@ _own_resources: weakref.WeakKeyDictionary[Any, dict[str, str]] = weakref.WeakKey
 
 
 def repair_after_fork(provider: MeterProvider) -> None:
-    """Have a meter provider's locks and figures renewed in every forked child.
+    """Renew a meter provider's locks and figures in every forked child.
 
     A child forked while another thread collects inherits a held lock and hangs in `counter.add()`; it also inherits
     the totals, and so counts its parent's events again.
@@ -58,7 +58,7 @@ def repair_after_fork(provider: MeterProvider) -> None:
 
 
 def keep_resource_after_fork(provider: Provider, attributes: dict[str, str]) -> None:
-    """Have a provider's process id renewed in every forked child, and these attributes kept.
+    """Renew a provider's process id in every forked child, and keep these attributes.
 
     The SDK puts a new `service.instance.id` there, over one that the user chose.
     """
@@ -82,7 +82,7 @@ at_fork(__name__, in_child=_after_fork_in_child)
 
 
 def wait_for_no_thread_after_a_fork() -> None:
-    """Have the SDK's own hooks wait for no thread in a forked child where gevent runs; `distro.process.servers` says why.
+    """In a forked child under gevent, keep the SDK's own hooks from waiting for a thread; `distro.process.servers` says why.
 
     They start the threads of batch processors and of periodic readers, and detect a new resource in a pool of threads.
     """
@@ -106,7 +106,7 @@ def _but_not_in_greenlets(original: Callable[[Any], None], instead: Callable[[An
 
 
 def _process_resource() -> Resource:
-    """What the detectors say of this very process, asked one after the other in the thread that forked."""
+    """The resource of this process: the detectors are asked one after the other, in the thread that forked."""
     found = Resource.get_empty()
     for detector in resources._build_resource_detectors():
         if detector.is_process_dependent():
@@ -141,7 +141,7 @@ def renew_metrics(provider: MeterProvider) -> None:
         meter._instrument_registration_lock = threading.Lock()
 
 
-# What somebody else set up ----------------------------------------------------------------------------------------
+# Reading providers and spans --------------------------------------------------------------------------------------
 
 
 def span_exporters(provider: TracerProvider) -> list[object]:
@@ -172,7 +172,7 @@ def _exporter_of(processor: Any) -> object:
 def only_attributes(span: ReadableSpan) -> Mapping[str, Any] | None:
     """The attributes of an ended span that has nothing else: no event, no link, nothing dropped. None for other spans.
 
-    Its public properties copy each of the three, under locks that nobody else takes any more.
+    The public properties would copy each of them, under locks that nobody else takes after the end.
     """
     told: Mapping[str, Any] | None = vars(span).get("told")  # a light span of ours
     if told is not None:
@@ -203,7 +203,7 @@ def resource_of(provider: TracerProvider | MeterProvider) -> Resource:
 
 
 def yield_to(ours: TracerProvider, theirs: TracerProvider) -> None:
-    """Have every tracer of one provider make the spans of another: tracers keep what their provider had when they were made."""
+    """Make every tracer of `ours` create spans of `theirs`: a tracer keeps the parts that its provider had at its creation."""
     ours.sampler, ours.id_generator = theirs.sampler, theirs.id_generator
     ours._resource, ours._span_limits = theirs._resource, theirs._span_limits
     ours._active_span_processor = theirs._active_span_processor
@@ -229,9 +229,9 @@ def begin_shutdown(processor: Batch) -> None:
 
 
 def finish_shutdown(processor: Batch, deadline: float, *, keep_exporter: bool = False) -> int:
-    """Wait for that thread until a deadline (of `time.monotonic`); the number of items that were left behind.
+    """Wait for that thread until a deadline (of `time.monotonic`); return the number of items that were not exported.
 
-    `keep_exporter` leaves the exporter open: somebody goes on to use it.
+    `keep_exporter` leaves the exporter open, because it is still used afterwards.
     """
     batch = processor._batch_processor
     batch._worker_thread.join(max(0.0, deadline - monotonic()))
@@ -247,36 +247,13 @@ def abandon(processor: Batch) -> None:
     begin_shutdown(processor)
 
 
-class CountingQueue(deque[Any]):
-    """A batch processor's queue that tells of every item which it pushes out when it is full; exact under threads."""
-
-    def __init__(self, limit: int, on_pushed_out: Callable[[], None]) -> None:
-        super().__init__(maxlen=limit)
-        self._on_pushed_out = on_pushed_out
-        self.renew()
-
-    def renew(self) -> None:
-        """In a forked child, a fresh lock."""
-        self._lock = threading.RLock()  # reentrant: a signal handler may log
-
-    def appendleft(self, item: Any) -> None:
-        """Put an item in; the oldest goes when there is no room."""
-        with self._lock:
-            full = len(self) == self.maxlen
-            super().appendleft(item)
-        if full:
-            self._on_pushed_out()
-
-    def pop(self) -> Any:  # type: ignore[override]
-        """Take the oldest out."""
-        with self._lock:
-            return super().pop()
-
-
 def count_pushed_out(processor: Batch, on_pushed_out: Callable[[], None]) -> CountingQueue:
-    """Have a batch processor that was just made tell of every item that its full queue drops, instead of logging so."""
+    """Have a batch processor that was just made tell of every item that its full queue drops, and sleep while it is empty."""
     batch = processor._batch_processor
     queue = CountingQueue(batch._max_queue_size, on_pushed_out)
     batch._queue = queue
-    batch._max_queue_size = sys.maxsize  # only asked before it warns
+    batch._max_queue_size = sys.maxsize  # is read only before a warning
+    if not in_greenlets():
+        waiting, batch._worker_awaken = batch._worker_awaken, Awaken(queue)
+        waiting.set()  # the thread has just begun to wait with the other one
     return queue

@@ -1,4 +1,4 @@
-"""Ways past the SDK's copies, for spans and records that only our own processors see, with the private names that they touch.
+"""Shortcuts that avoid the SDK's copies, for spans and records that only our own processors see; they use private names.
 
 Fed by `distro.providers`; feeds the queues of batch processors. Beside `distro.sdk_private`, which holds what the package repairs.
 """
@@ -17,21 +17,21 @@ from . import sdk_private
 
 
 def readable(span: ReadableSpan) -> ReadableSpan:
-    """The span as others know it: a light span of ours stands for itself inside of the package only."""
+    """The span as code outside of the package may see it: a light span is passed as it is only inside of the package."""
     return span._readable_span() if isinstance(span, Span) else span
 
 
 def emit_of(processor: sdk_private.Batch) -> Callable[[Any], None]:
-    """What puts an item into a batch processor's queue, without the question whether it is sampled."""
+    """The function that puts an item into a batch processor's queue, without a check whether it is sampled."""
     return processor._batch_processor.emit
 
 
 FEW_ATTRIBUTES: Final = 64
-"""A limit that is lower than this is an application's own."""
+"""A lower limit was set by the application."""
 
 
 def plain_log_processors(logger: Any, kind: type) -> tuple[Any, ...] | None:
-    """The processors of a logger whose records, of few attributes, go to this kind alone, as they are; None for others."""
+    """A logger's processors, if all are of this kind and take records of few attributes unchanged; None otherwise."""
     if type(logger) is not _internal.Logger or not logger._is_enabled():
         return None
     limits, processor = logger._log_record_limits, logger._multi_log_record_processor

@@ -1,4 +1,4 @@
-"""What has been set up in this process, and the parts that the steps share.
+"""The state of the set-up in this process, and the parts that the steps share.
 
 Fed by the environment; feeds `distro.steps`.
 """
@@ -32,7 +32,7 @@ from .providers.resource import adopted_resource, app_resource, package_version,
 
 
 class DistroState:
-    """What has been set up in this process."""
+    """The set-up of this process: the steps that have run, and the parts that they share."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -47,12 +47,12 @@ class DistroState:
 
     @cached_property
     def plan(self) -> SignalPlan:
-        """What the environment asks for."""
+        """The plan of the environment."""
         return SignalPlan.from_env()
 
     @cached_property
     def resource(self) -> Resource:
-        """Who this process is; where somebody else set a provider, what that one says goes before our guesses."""
+        """The resource of this process. If somebody else set a provider, its attributes win over our guesses."""
         return adopted_resource(process_resource(self.plan, self.auto_version))
 
     @cached_property
@@ -71,7 +71,7 @@ class DistroState:
         return self._data(view.read())
 
     def collect_ours(self) -> MetricsData:
-        """The same without what is only mirrored, for an exporter that has this from where it was measured."""
+        """The same without mirrored figures, for an exporter that gets those from the provider that measured them."""
         families = view.read()
         others = mirrored_names()
         return self._data([family for family in families if family.spec.name not in others])
@@ -83,7 +83,7 @@ class DistroState:
         return metrics_data(families, app_resource(self.resource, self.plan, identity), scope, start, now)
 
     def app_attributes(self) -> dict[str, object]:
-        """Who the app is, without the id of its run: whoever exports adds that."""
+        """The app's resource attributes without the id of its run: the reader that exports adds one."""
         attributes = app_resource(self.resource, self.plan, "").attributes
         return {name: value for name, value in attributes.items() if name != SERVICE_INSTANCE_ID}
 
@@ -101,5 +101,5 @@ SETUP: Final = DistroState()
 
 
 def app_attributes() -> dict[str, object]:
-    """Who the app of this process is."""
+    """The resource attributes of this process's app."""
     return SETUP.app_attributes()

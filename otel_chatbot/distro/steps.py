@@ -1,6 +1,6 @@
-"""The steps of the set-up, in the order in which they run; the distro, the configurator and the facade run lists of them.
+"""The steps of the set-up, and the two lists in which they run: one for an instrumented app, one for the public API alone.
 
-Fed by `distro.state` (each step runs once in a process); feeds every other module of this room.
+Fed by `distro.state` (each step runs once per process); feeds every other module of this room.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ def defaults(_: DistroState) -> None:
 
 
 def config_file(_: DistroState) -> None:
-    """What OTEL_CONFIG_FILE sets up, unless somebody has set a provider: another distribution has read the file then."""
+    """Apply OTEL_CONFIG_FILE, unless a provider is set already: then another distribution has read the file."""
     found = (trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider())
     if all("Proxy" in type(provider).__name__ for provider in found):
         apply_config_file(os.environ.get("OTEL_CONFIG_FILE", ""))
 
 
 def tracing(setup: DistroState) -> None:
-    """A tracer provider, ours or the one that is there, that feeds our exporters."""
+    """Set a tracer provider, or take the one that is there, and add our exporters to it."""
     there = trace.get_tracer_provider()
     provider = None if setup.plan.disabled else global_providers.set_tracer_provider(setup.plan, setup.resource)
     if provider is not None:
@@ -70,8 +70,8 @@ def tracing(setup: DistroState) -> None:
 
 
 def light_spans(_: DistroState) -> None:
-    """Our hooks' spans are made by us, where the SDK's are those that we know."""
-    from .providers import light_maker  # noqa: F401 - who is imported answers `_wiring.LIGHT_SPANS`
+    """Let our hooks make light spans, if this version of the SDK is one that we know."""
+    from .providers import light_maker  # noqa: F401 - an imported module answers `_wiring.LIGHT_SPANS`
 
 
 def _share_spans(
@@ -82,20 +82,20 @@ def _share_spans(
 
 
 def _adopt(setup: DistroState, provider: Provider, there: object) -> None:
-    """Remember the provider that we use if it was there before us."""
+    """Remember the provider that we use, if it existed before."""
     if provider in (there, getattr(there, "provider", None)):
         setup.adopted.append(provider)
 
 
 def log_files(setup: DistroState) -> None:
-    """The sink sees every record and writes the rotated files."""
+    """Install the sink: it sees every record and writes the rotated files."""
     if not setup.plan.disabled:
         sink.SINK.on_dropped = lambda reason, lines: record.dropped(Signal.LOGS, DropReason(reason), lines)
         sink.install(config.current())
 
 
 def log_export(setup: DistroState) -> None:
-    """A logger provider, ours or the one that is there, fed by the sink."""
+    """Set a logger provider, or take the one that is there, and let the sink feed it."""
     there = _logs.get_logger_provider()
     provider = None if setup.plan.disabled or setup.fed else global_providers.set_logger_provider(setup.plan, setup.resource)
     if provider is not None:
@@ -109,7 +109,7 @@ def log_export(setup: DistroState) -> None:
 
 
 def private_log_export(setup: DistroState) -> None:
-    """A logger provider that is nobody's but ours, where log records are to be exported."""
+    """Make a logger provider of our own, not a global one, if log records are to be exported."""
     wanted = [] if setup.plan.disabled or setup.fed else exporters.make(setup.plan, Signal.LOGS)
     if wanted:
         setup.fed = True
@@ -121,7 +121,7 @@ def private_log_export(setup: DistroState) -> None:
 
 
 def metrics_export(setup: DistroState) -> None:
-    """The export of the merged view, from the process's first figure on."""
+    """Export the merged view, from the process's first figure on."""
     if setup.plan.disabled:
         return
     if setup.plan.over_otlp(Signal.METRICS) and setup.plan.temporality not in ("", "cumulative"):
@@ -130,7 +130,7 @@ def metrics_export(setup: DistroState) -> None:
             "only cumulative ones can be; the collector's cumulativetodelta processor converts them",
             setup.plan.temporality,
         )
-    setup.export.each_second.append(signals.sweep)
+    setup.export.each_look.append(signals.sweep)
     setup.shutdown.add(setup.export)
     STORE.beginnings.append(setup.export.start)
     if STORE.segment is not None:
@@ -143,7 +143,7 @@ def ratings(_: DistroState) -> None:
 
 
 def metrics_provider(setup: DistroState) -> None:
-    """A meter provider, ours or the one that is there, whose instruments are mirrored."""
+    """Set a meter provider, or take the one that is there, and mirror its instruments."""
     if setup.plan.disabled:
         return
     pulling = [reader for reader in setup.metric_exporters if isinstance(reader, MetricReader)]
@@ -162,7 +162,7 @@ def metrics_provider(setup: DistroState) -> None:
 
 
 def _mirror_also(setup: DistroState, mirror: MirrorReader, provider: MeterProvider) -> None:
-    """Copy also what is measured with a provider that somebody has set later."""
+    """Also mirror the instruments of a provider that the application sets later."""
     reader = MirrorReader()
     reader.watch(provider)
     global_providers.read_also(provider, [reader], setup.export.start)
@@ -172,7 +172,7 @@ def _mirror_also(setup: DistroState, mirror: MirrorReader, provider: MeterProvid
 
 
 def _give_ours(setup: DistroState, provider: MeterProvider, mirror: MirrorReader) -> None:
-    """Let those who read a provider have our metrics too, if they have no other way to them."""
+    """Give our metrics also to the other readers of a provider, if they cannot get them in another way."""
     others = [exporter for exporter in sdk_private.metric_exporters(provider) if exporter is not mirror]
     otlp = [exporter for exporter in others if isinstance(exporter, MetricExporter) and sdk_private.is_otlp(exporter)]
     if others and not otlp:
@@ -199,7 +199,7 @@ def _define_on_foreign_provider() -> None:
 
 
 def instrumentations(setup: DistroState) -> None:
-    """Our instrumentations, each when its library is imported; upstream's of the same libraries stay away."""
+    """Install our instrumentations, each at its library's import; upstream's for the same libraries are not loaded."""
     INSTRUMENTATIONS.install(setup.plan)
     skip_in_other_distros()
 
@@ -213,18 +213,18 @@ def budgets(setup: DistroState) -> None:
 
 
 def endpoints(setup: DistroState) -> None:
-    """`/metrics*` and `/health/detailed` on a port of their own, where one is set, and on Prometheus's, where it is asked for."""
+    """Serve `/metrics*` and `/health/detailed` on a separate port, if set, and on Prometheus's port, if that exporter is."""
     server = serve_apart()
     if server is not None:
         setup.shutdown.add(server)
     if not setup.plan.disabled and PROMETHEUS in setup.plan.exporters[Signal.METRICS]:
         prometheus = serve_prometheus()
         setup.shutdown.add(prometheus)
-        setup.export.at_start.append(prometheus.start)  # also for figures that are measured through OpenTelemetry alone
+        setup.export.at_start.append(prometheus.start)  # also if figures are only measured through OpenTelemetry
 
 
 def ending(setup: DistroState) -> None:
-    """A flush within one budget at exit and at SIGTERM; what sends comes last."""
+    """Flush within one budget at exit and at SIGTERM. The sender is closed after the exporters that write to the spool."""
     sends = not setup.plan.disabled and any(setup.plan.over_otlp(signal) for signal in Signal)
     if sends:
         setup.shutdown.add(sender())
@@ -243,7 +243,7 @@ def ending(setup: DistroState) -> None:
 
 
 def start_line(setup: DistroState) -> None:
-    """What is wrong in the settings now, and the line that says what was set up with the first figure of the run."""
+    """Warn of wrong settings now; write the line about the set-up at the first figure of the run."""
     warn_of_settings()
 
     def once_a_run() -> None:
@@ -255,13 +255,13 @@ def start_line(setup: DistroState) -> None:
 
 
 def console_line(setup: DistroState) -> None:
-    """One line on a developer's terminal says that observing works."""
+    """Print one line on a developer's terminal: observing works."""
     if not setup.plan.disabled:
         print_at_start(setup.plan)
 
 
 def quiet_parent(setup: DistroState) -> None:
-    """Nothing leaves the process with which Flask's reloader watches."""
+    """Export nothing from the process in which Flask's reloader watches the files."""
 
     def go_quiet() -> None:
         setup.shutdown.abandon()
@@ -292,6 +292,6 @@ AUTOMATIC = (
     console_line,
     quiet_parent,
 )
-"""For an app that is started with `opentelemetry-instrument`, or that calls `otel_chatbot.instrument()`."""
+"""For an app that is started with `opentelemetry-instrument` or calls `otel_chatbot.instrument()`."""
 PRIVATE = (defaults, private_log_export, metrics_export, ratings, budgets, endpoints, ending)
 """For a plain `python app.py` that uses the public API: no global provider is set, nothing is instrumented."""

@@ -1,6 +1,6 @@
-"""What is wrong in the settings, ours and the standard ones: one warning each, once in a process.
+"""Warns of wrong settings, ours and the standard ones: one warning each, once per process.
 
-Fed by `config` and `variables.mending`; the set-up calls it when the log files are there to take the lines.
+Fed by `config` and `variables.mending`; the set-up calls it after the log files are installed, so that they get the lines.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _logger = logging.getLogger("otel_chatbot")
 
 
 def warn_of_settings() -> None:
-    """Say what is wrong in the settings, as far as it was not said."""
+    """Warn of each wrong setting that was not reported yet."""
     _ours()
     MENDING.tell()
 
 
 @functools.cache
 def warn_of_failed_start() -> None:
-    """Say that nothing is observed where OpenTelemetry's hook at start has failed: it reads a bad value before we can mend it."""
+    """Warn that nothing is observed, if OpenTelemetry's start hook failed: it reads a bad value before we can mend it."""
     asked_for = _START in os.environ.get("PYTHONPATH", "").replace(os.sep, ".")
     if asked_for and _START not in sys.modules and "OTEL_PROPAGATORS" in MENDING.changed:
         _logger.warning(

@@ -1,6 +1,6 @@
-"""Where OpenTelemetry's SDK cannot be imported: figures, log files and health go on, and one line says what is missing.
+"""The set-up if OpenTelemetry's SDK cannot be imported: figures, log files and health work, and one line reports the error.
 
-Fed by `distro`, when an import fails that only a repaired installation can make good; feeds what needs no SDK.
+Fed by `distro`, if an import fails that only a repaired installation can cure; feeds the parts that need no SDK.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _logger = logging.getLogger("otel_chatbot")
 
 
 class _Done:
-    """What has happened in this process."""
+    """What was done in this process."""
 
     said = False
     observes = False

@@ -8,6 +8,7 @@ OTLP). No handler stands on any logger, so `basicConfig`, `dictConfig`, `propaga
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
@@ -39,6 +40,8 @@ class Entry(NamedTuple):
     """The span to which it belongs; None: the current one."""
     record: logging.LogRecord | None = None
     """The record that `logging` made of the event; None if it made none."""
+    extras: dict[str, Any] | None = None
+    """Those of the fields that are not `semconv.logs.FIELDS`, where the event's maker knows them."""
 
 
 Taker = Callable[[Entry], None]
@@ -107,7 +110,7 @@ class Sink:
             and type(logger) is kind
             and not logger.filters
             and not logger.propagate
-            and logging.getLogRecordFactory() is logging.LogRecord
+            and _Plain.makes(logging.getLogRecordFactory())
         )
 
     def take(self, entry: Entry) -> None:
@@ -201,10 +204,30 @@ _LOGGINGS: Final = tuple(
 
 
 class _Plain:
-    """Our methods, used where they wrap logging's own and not those of another tool."""
+    """What makes and passes on records as logging does: our methods, where they wrap logging's own and not another tool's."""
 
     callHandlers: Any = None  # noqa: N815 - logging's names
     makeRecord: Any = None  # noqa: N815
+    factory: Any = logging.LogRecord
+
+    @classmethod
+    def makes(cls, factory: Any) -> bool:
+        """Whether a record factory adds nothing that anybody would see."""
+        if factory is cls.factory or factory is logging.LogRecord:
+            return True
+        # OpenTelemetry's instrumentation of logging puts a factory of its own around the one before, in every process that
+        # `opentelemetry-instrument` starts. It adds the ids of the span, which our lines have, and calls the app's hook.
+        # https://github.com/open-telemetry/opentelemetry-python-contrib/tree/main/instrumentation/opentelemetry-instrumentation-logging
+        theirs: Any = getattr(sys.modules.get("opentelemetry.instrumentation.logging"), "LoggingInstrumentor", None)
+        if (
+            theirs is None
+            or theirs._old_factory is not logging.LogRecord
+            or theirs._log_hook is not None
+            or getattr(factory, "__code__", None) not in theirs._instrument.__code__.co_consts
+        ):
+            return False
+        cls.factory = factory
+        return True
 
 
 def _feeding(call_handlers: Callable[..., None]) -> Callable[..., None]:

@@ -5,27 +5,15 @@ Fed by `metrics.record` and `metrics.api` through `metrics.store`; feeds `metric
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
 from time import time as _now
 from typing import Final
 
 from ..semconv.spec import Kind, MetricSpec
-from .series import Cells, CounterSeries, HistogramSeries, Key, Series
+from .series import Cells, CounterSeries, HistogramSeries, Key, Series, Shared
 
 GONE: Final = -1.0
 """Stands in the cell of the set's time if the gauge's source no longer reports it."""
-
-
-class _Gauges:
-    """The lock of all gauges: one event of a connection moves several of them together."""
-
-    lock = threading.RLock()
-
-
-def renew_gauges() -> None:
-    """In a forked child: a thread of the parent may hold the lock."""
-    _Gauges.lock = threading.RLock()
 
 
 class GaugeSeries(Series):
@@ -35,7 +23,6 @@ class GaugeSeries(Series):
 
     def __init__(self, spec: MetricSpec, key: Key, attach: Callable[[Series], Cells]) -> None:
         super().__init__(spec, key, attach)
-        self._lock = _Gauges.lock
         self._gone = False
         """Whether the time of the set is `GONE`."""
 
@@ -61,8 +48,7 @@ class GaugeSeries(Series):
 
     def detach(self) -> None:
         """Forget the figures: after a fork they are the parent's."""
-        self._lock = _Gauges.lock
-        self._cells = None
+        super().detach()
         self._gone = False
 
     def set(self, value: float) -> None:
@@ -90,6 +76,11 @@ class GaugeSeries(Series):
             cells[2] = 0.0
             self._gone = False
 
+    def come_back(self) -> None:
+        """Show this series again: it has moved. The caller holds the lock."""
+        self._gone = False
+        self._cells[2] = 0.0  # type: ignore[index]
+
     def withdraw(self) -> None:
         """Stop showing this series: its source no longer reports it."""
         with self._lock:
@@ -97,11 +88,12 @@ class GaugeSeries(Series):
                 self._cells[0] = 0.0
                 self._cells[2] = GONE
                 self._gone = True
+                Shared.generation += 1
 
 
 def move_all(moves: Iterable[tuple[GaugeSeries, float]]) -> None:
     """Move several gauges, each by its own delta: one event of a connection moves four or five."""
-    lock = _Gauges.lock
+    lock = Shared.lock
     lock.acquire()
     try:
         for series, delta in moves:
@@ -117,8 +109,7 @@ def move_all(moves: Iterable[tuple[GaugeSeries, float]]) -> None:
                     lock.acquire()
             cells[0] += delta
             if series._gone:
-                series._gone = False
-                cells[2] = 0.0
+                series.come_back()
     finally:
         lock.release()
 

@@ -13,6 +13,7 @@ import struct
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from time import time as _now
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -54,8 +55,30 @@ _LOW: Final = 0xFFFFFFFFFFFFFFFF
 _NO_SPAN: Final = INVALID_SPAN_CONTEXT
 SPAN_KEY: Final = next(iter(set_span_in_context(INVALID_SPAN, Context())))
 """The context's key of the current span. `get_current_span` reads it too, but spends 0.4 µs on a check of the result."""
-get_current: Final[Callable[[], Context]] = getattr(otel_context, "_RUNTIME_CONTEXT", otel_context).get_current
-"""Returns the current context: the function that OpenTelemetry's `get_current` calls, if it still has this name."""
+
+
+def _getter() -> Callable[[], Context]:
+    runtime: Any = getattr(otel_context, "_RUNTIME_CONTEXT", otel_context)
+    kept = getattr(runtime, "_current_context", None)
+    return kept.get if type(kept) is ContextVar else runtime.get_current
+
+
+get_current: Final[Callable[[], Context]] = _getter()
+"""Returns the current context: the variable that OpenTelemetry's `get_current` reads, or else that function."""
+
+
+class Shared:
+    """The lock of all series of this process: one event adds to several of them under one lock (`metrics.together`)."""
+
+    lock = threading.RLock()
+    generation = 0
+    """Raised when what is remembered of series is no longer true: after a fork, and when a gauge is withdrawn."""
+
+
+def renew_lock() -> None:
+    """In a forked child: a thread of the parent may hold the lock, and the cells are the parent's."""
+    Shared.lock = threading.RLock()
+    Shared.generation += 1
 
 
 class Series:
@@ -67,7 +90,7 @@ class Series:
         self.spec = spec
         self.key = key
         self._attach_to = attach
-        self._lock = threading.RLock()
+        self._lock = Shared.lock
         self._cells: Cells | None = None
 
     def _attach(self) -> Cells:
@@ -79,7 +102,7 @@ class Series:
 
     def detach(self) -> None:
         """Forget the figures: after a fork they are the parent's."""
-        self._lock = threading.RLock()
+        self._lock = Shared.lock
         self._cells = None
 
     @property

@@ -20,8 +20,8 @@ from .._fork import at_fork
 from ..semconv import attributes as a
 from ..semconv import metrics as m
 from ..semconv.spec import MetricSpec, label_name
-from .gauge_series import SERIES, GaugeSeries, renew_gauges
-from .series import OVERFLOW_KEY, Cells, CounterSeries, HistogramSeries, Key, Series, Value, cell_count
+from .gauge_series import SERIES, GaugeSeries
+from .series import OVERFLOW_KEY, Cells, CounterSeries, HistogramSeries, Key, Series, Value, cell_count, renew_lock
 from .shared.segment import MemorySegment, Segment
 
 __all__ = [
@@ -215,7 +215,7 @@ class Store:
         self._lock = threading.RLock()
         segment, self._segment = self._segment, None
         self.attached = []
-        renew_gauges()
+        renew_lock()
         for instrument in (*self.instruments.values(), *self.variants.values()):
             instrument.after_fork()
         if segment is not None:

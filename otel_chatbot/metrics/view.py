@@ -64,7 +64,7 @@ class View:
     def __init__(self, store: Store, reader: Reader) -> None:
         self._store = store
         self._reader = reader
-        self.refreshers: list[Callable[[], None]] = []
+        self.refreshers: list[Callable[[], object]] = []
         """Called before each reading: it copies the figures that other libraries count."""
 
     def read(self) -> list[Family]:

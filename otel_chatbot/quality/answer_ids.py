@@ -66,8 +66,10 @@ def signing_key() -> SigningKey:
     """The key of the settings, else the one that the processes of this run share."""
     found = _State.key
     if found is None:
-        given = config.current().feedback_key
-        _State.key = found = SigningKey(given.encode() if given else _key_of_run())
+        settings = config.current()
+        if settings.production and not settings.feedback_key:
+            _logger.warning("ids of answers are valid until this run ends, and on this machine: set CHATBOT_OTEL_FEEDBACK_KEY")
+        _State.key = found = SigningKey(settings.feedback_key.encode() if settings.feedback_key else _key_of_run())
         NOTES.put(IN_USE, "1")
     return found
 

@@ -141,8 +141,18 @@ def ratings() -> dict[Key, float]:
         counts = PATIENT.tally(TALLY.name)
     except LedgerUnavailable:
         return _Shown.last
-    _Shown.last = {tuple(part or None for part in json.loads(value)): float(count) for value, count in counts.items()}
+    _Shown.last = _bounded({tuple(part or None for part in json.loads(value)): count for value, count in counts.items()})
     return _Shown.last
+
+
+def _bounded(counts: dict[Key, int]) -> dict[Key, float]:
+    """At most as many series as a metric may have; the rarest are added up by rating alone, as clients may choose models."""
+    kept: dict[Key, float] = {}
+    limit = config.current().series_limit
+    for number, key in enumerate(sorted(counts, key=lambda key: (-counts[key], str(key)))):
+        shown = key if number < limit else (key[0], None, None)
+        kept[shown] = kept.get(shown, 0.0) + counts[key]
+    return kept
 
 
 view.VIEW.refreshers.append(show_if_in_use)

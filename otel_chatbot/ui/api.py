@@ -1,4 +1,4 @@
-"""The questions of the page, by path: `/api/traces?failed=1` and the like, answered in JSON.
+"""Answers the requests of the page for data, in JSON, by path: `/api/traces?failed=1` and the like.
 
 Fed by `ui.server`; asks `ui.queries`. A parameter that is no number counts as not given.
 """
@@ -20,7 +20,7 @@ _NEWEST: Final = 2**63 - 1
 
 
 class Api:
-    """Answers for a store. `about` says what the viewer looks at; `doctor` finds what is wrong with the set-up."""
+    """Answers from a store. `about` tells what the viewer looks at; `doctor` finds faults of the set-up."""
 
     def __init__(self, store: Store, about: Callable[[], Json], doctor: Callable[[], Json]) -> None:
         self._store = store
@@ -43,7 +43,7 @@ class Api:
         }
 
     def answer(self, path: str, asked: Parameters) -> Json | None:
-        """The answer to a question; None where there is nothing of that name."""
+        """The answer for a path; None if there is no such path."""
         what, _, name = path.removeprefix("/api/").partition("/")
         if what == "state" and not name:
             return self._state()
@@ -134,5 +134,5 @@ def _bytes(text: str) -> bytes:
 
 
 def plain_query(pairs: list[tuple[str, str]]) -> dict[str, Any]:
-    """A query's parameters, of each name the last."""
+    """A query's parameters; if a name comes twice, the last value."""
     return dict(pairs)

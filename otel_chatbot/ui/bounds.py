@@ -1,7 +1,7 @@
-"""How large and how old the viewer's file may become: the oldest rows go first.
+"""Keeps the viewer's file within its limits of size and age: the oldest rows are removed first.
 
-Fed by `ui.store`, after each transaction. Rows go in small transactions, so that senders never wait long and the log beside
-the file stays small. A page of the file that became free is used again: the file itself does not shrink and does not grow.
+Fed by `ui.store`, after each transaction. Rows are removed in small transactions, so that senders never wait long and the log beside
+the file stays small. Free pages of the file are used again: the file itself neither shrinks nor grows.
 """
 
 from __future__ import annotations
@@ -13,35 +13,35 @@ from typing import Final
 _PART: Final = 500
 """Rows that one transaction removes."""
 _SHARE: Final = 16
-"""When the file is full, one part of so many is freed."""
+"""If the file is full, about a sixteenth of it is freed."""
 _LOG_SHARE: Final = 8
-"""The part of the limit (one of so many) that the log beside the file may take."""
+"""The log beside the file may take an eighth of the limit."""
 _MULTIPLE: Final = 6
 _TICK: Final = 60
-"""Seconds between two notes of how far the numbers of rows have come."""
+"""Seconds between two notes of the highest row numbers."""
 _LEAST_LOG: Final = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Bytes on the disk and seconds."""
+    """The limits: bytes on the disk, and seconds of age."""
 
     max_bytes: int
     max_age: float
 
     @property
     def log_bytes(self) -> int:
-        """What the log beside the file may take of the bytes."""
+        """The bytes of the limit that the log beside the file may take."""
         return min(max(self.max_bytes // _LOG_SHARE, _LEAST_LOG), 64 * 1024 * 1024)
 
     @property
     def bytes_at_once(self) -> int:
-        """How much comes into one transaction: with its indexes it is a multiple of that in the log."""
+        """The bytes of one transaction. In the log it takes several times as much, with its indexes."""
         return self.log_bytes // _MULTIPLE
 
     @property
     def file_bytes(self) -> int:
-        """What is left for the file, with room for what a transaction adds before the oldest go."""
+        """The bytes that the file itself may take, with room for one transaction before the oldest rows are removed."""
         return self.max_bytes - self.log_bytes - self.log_bytes // 2
 
 
@@ -52,7 +52,7 @@ def used(db: sqlite3.Connection) -> int:
 
 
 def tick(db: sqlite3.Connection, now: float) -> None:
-    """Note once a minute how far the numbers of rows have come: that is how a row's age is known."""
+    """Once per minute, note the highest row numbers: they tell the age of a row."""
     db.execute(
         "INSERT OR IGNORE INTO tick SELECT ?, (SELECT max(id) FROM span), (SELECT max(id) FROM log)",
         (int(now) // _TICK * _TICK,),
@@ -60,7 +60,7 @@ def tick(db: sqlite3.Connection, now: float) -> None:
 
 
 def shrink(db: sqlite3.Connection, limits: Limits, now: float) -> bool:
-    """Remove what is too old, and the oldest while the file is too full; whether anything was removed."""
+    """Remove rows that are too old, and the oldest while the file is too full; return whether any were removed."""
     removed = _remove_old(db, now - limits.max_age)
     if used(db) > limits.file_bytes:
         aim = limits.file_bytes - limits.file_bytes // _SHARE
@@ -84,7 +84,7 @@ def _remove_old(db: sqlite3.Connection, since: float) -> bool:
 
 
 def _remove_oldest(db: sqlite3.Connection) -> bool:
-    """Remove some of the oldest rows of each table, each by the same share; whether there were any."""
+    """Remove the same share of the oldest rows of each table; return whether there were any."""
     removed = False
     for table in ("span", "log"):
         first, last = db.execute(f"SELECT min(id), max(id) FROM {table}").fetchone()
@@ -109,6 +109,6 @@ def _remove_part(db: sqlite3.Connection, table: str, upto: int) -> bool:
 
 
 def _forget(db: sqlite3.Connection, since: int) -> None:
-    """Forget the conversations and problems of which nothing is left."""
+    """Remove the conversations and problems whose rows are all gone."""
     db.execute("DELETE FROM conversation WHERE last < ?", (since,))
     db.execute("DELETE FROM problem WHERE last < ?", (since,))

@@ -1,6 +1,6 @@
-"""Figures as rows: a series once, and a sample of it only when it has changed.
+"""Turns figures into rows: one row per series, and a new sample only if its value has changed.
 
-Fed by `ui.ingest` (points of OTLP metrics) and `ui.runs` (families of a run's merged view); feeds `ui.store`.
+Fed by `ui.ingest` (points of OTLP metrics) and `ui.sources` (families of a run's merged view); feeds `ui.store`.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from .otlp import attributes_of
 from .rows import Batch, clip, number, whole
 
 _MOST_SERIES: Final = 20_000
-"""Series that are known at the same time; what goes beyond is not kept."""
+"""The most series that are known at the same time; further series are not kept."""
 _DELTA: Final = 1
 _SAME_READING: Final = 200_000_000
-"""Nanoseconds within which figures of one resource belong to one reading."""
+"""Figures of one resource within so many nanoseconds belong to one reading."""
 _RENEWED_GAUGE: Final = 60 * 10**9
-"""Nanoseconds after which a gauge that has not changed is said again: it is still somebody's."""
+"""Nanoseconds after which an unchanged gauge is written again: without that, readers take it for gone."""
 _RENEWED: Final = 3600 * 10**9
-"""The same for what counts: what is too old is forgotten, and this is still true."""
+"""The same for counters and histograms: old rows are removed, but an unchanged total is still valid."""
 _KINDS: Final = {"sum": Kind.COUNTER, "gauge": Kind.GAUGE, "histogram": Kind.HISTOGRAM}
 
 
 @dataclass(slots=True)
 class Figure:
-    """One point: where it belongs and what it says. `start` is when its counting began, in unix nanoseconds; 0: unknown."""
+    """One point with its metric and attributes. `start`: when its counting began, in unix nanoseconds; 0: unknown."""
 
     name: str
     kind: Kind
@@ -47,11 +47,11 @@ class Figure:
     edges: tuple[float, ...] = ()
     buckets: list[int] = field(default_factory=list)
     exemplars: list[tuple[float, float, str]] = field(default_factory=list)
-    """Of each the value, the unix time and the trace."""
+    """The value, the unix time and the trace of each."""
 
 
 class Recorder:
-    """Turns figures into rows and remembers what it has said of each series."""
+    """Turns figures into rows and remembers the last value of each series."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -60,10 +60,10 @@ class Recorder:
         self._begun = time.time_ns()
 
     def add(self, figure: Figure, resource: int, batch: Batch, *, delta: bool = False) -> None:
-        """Add a figure; `delta` when it says what came since the last one."""
+        """Add a figure; `delta`: it only holds the increase since the last one."""
         attributes = orjson.dumps(figure.attributes, option=orjson.OPT_SORT_KEYS).decode()
         counts = figure.kind in (Kind.COUNTER, Kind.HISTOGRAM) and not delta
-        # What counts anew after a restart, the app's or for sums of differences ours, is another series: none ever falls.
+        # A count that starts again (after a restart of the app; for deltas, of the viewer) is a new series: no series falls.
         began = figure.start if counts else self._begun if delta else 0
         identity = number(f"{resource} {figure.name} {figure.kind.value} {began} {figure.edges} {attributes}")
         with self._lock:
@@ -86,7 +86,7 @@ class Recorder:
                 identity, figure.name, figure.kind.value, figure.unit, figure.description, attributes, resource, figure.start,
                 edges,
             )  # fmt: skip
-            if counts and known is None and before > figure.start:  # it was not there then: it has grown from nothing since
+            if counts and known is None and before > figure.start:  # it did not exist then: it has grown from 0 since
                 nothing = orjson.dumps([0] * len(figure.buckets)).decode() if figure.buckets else None
                 batch.samples.append((identity, before, 0.0, 0, nothing, None))
         batch.samples.append((
@@ -96,7 +96,7 @@ class Recorder:
         ))  # fmt: skip
 
     def _reading_before(self, resource: int, at: int) -> int:
-        """When a resource was last read before this time; 0: never."""
+        """The time of the resource's last reading before this one; 0: none."""
         before, now = self._readings.get(resource, (0, 0))
         if at >= now + _SAME_READING:
             before, now = self._readings[resource] = (now, at)
@@ -143,7 +143,7 @@ def _figure(metric: Any, form: str, data: Any, point: Any) -> Figure:
 
 
 def add_families(families: list[Family], start: int, at: int, resource: int, recorder: Recorder, batch: Batch) -> None:
-    """Add what a run's merged view says at a moment."""
+    """Add the figures of a run's merged view at a moment."""
     for family in families:
         spec = family.spec
         for point in family.points:

@@ -1,8 +1,8 @@
-"""Files that apps write on this machine, followed as they grow: traces as OTLP-JSON lines, log records as JSON lines.
+"""Follows the files that apps write on this machine: traces as OTLP-JSON lines, log records as JSON lines.
 
-Fed by `ui.sources`, which says what to look at; feeds `ui.store`. Files are opened for reading only. How far each was read is
-written in the transaction that writes its rows, so that a kill loses nothing and doubles nothing. A file is known by its
-number on the disk and its first bytes: renamed by a rotation, it is read on.
+Fed by `ui.sources`, which names the places; feeds `ui.store`. Files are opened for reading only. The position in a file is
+written in the same transaction as its rows, so that a kill loses nothing and doubles nothing. A file is recognised by its
+inode and its first bytes, so reading goes on after a rotation has renamed it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from .rows import Batch, Row, clip, packed, plain
 from .store import BusyError, Store
 
 _CHUNK: Final = 1024 * 1024
-"""Bytes that are read of a file at one time."""
+"""Bytes that are read from a file at one time."""
 _LONGEST: Final = 16 * 1024 * 1024
-"""Bytes of a line from which on it is left out."""
+"""A line with more bytes is left out."""
 _HEAD: Final = 256
 _LEVELS: Final = {"DEBUG": 5, "INFO": 9, "WARNING": 13, "ERROR": 17, "CRITICAL": 21}
 _TRACES: Final = re.compile(r".+\.jsonl(\.\d+)?")
@@ -38,7 +38,7 @@ _OWN: Final = l.FIELDS | {a.GEN_AI_CONVERSATION_ID}
 
 @dataclass(frozen=True)
 class Place:
-    """A folder that an app writes to, and which app that is, for log lines do not say it."""
+    """A folder that an app writes to, and the app's name, which log lines do not contain."""
 
     folder: str
     service: str = ""
@@ -49,11 +49,11 @@ class Place:
 
 
 Reading = Callable[[bytes, Place, Batch], None]
-"""Adds what a line says."""
+"""Adds the rows of a line to a batch."""
 
 
 def files(place: Place) -> Iterator[tuple[str, Reading]]:
-    """The files of a place that are followed, rotated ones first, each with what reads a line of it."""
+    """The files of a place that are followed, rotated ones first, each with the function that reads its lines."""
     stem = os.path.basename(place.trace_file or "traces.otlp.jsonl").partition(".")[0]
     found: list[tuple[float, str, Reading]] = []
     for folder in {place.folder, os.path.dirname(place.trace_file) or place.folder}:
@@ -72,17 +72,17 @@ def files(place: Place) -> Iterator[tuple[str, Reading]]:
 
 
 class Follower:
-    """Reads what is new in the files of some places, round by round."""
+    """Reads the new lines in the files of some places, round by round."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         with store.reading() as db:
             self._offsets: dict[str, int] = dict(db.execute("SELECT file, offset FROM position"))
         self.broken = 0
-        """Lines that made no sense."""
+        """The number of lines that could not be read."""
 
     def round(self, places: list[Place]) -> bool:
-        """Read a part of what is new; whether there may be more at once."""
+        """Read a part of the new lines; return whether there may be more already."""
         more = False
         for place in places:
             for path, read in files(place):
@@ -111,7 +111,7 @@ class Follower:
             os.close(descriptor)
         if not end:
             if len(data) < _LONGEST:
-                return False  # its writer has not come to the end of the line
+                return False  # the line is not complete yet
             end = len(data)
         batch = self._lines(data[:end], place, read)
         batch.positions[identity] = offset + end
@@ -134,7 +134,7 @@ class Follower:
 
 
 def _identity(descriptor: int) -> str:
-    """What names a file however it is called; empty while it is too short to be known."""
+    """The identity of a file under any name; empty while it is too short to have one."""
     head = os.pread(descriptor, _HEAD, 0)
     end = head.find(b"\n")
     if end < 0 and len(head) < _HEAD:

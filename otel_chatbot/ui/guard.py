@@ -1,7 +1,7 @@
-"""Who may see the viewer: its own page and programs on this machine, or whoever has the token.
+"""Decides which requests the viewer answers: those of its own page and of programs on this machine, or those with the token.
 
-Fed by `ui.server` with each request's headers. What is shown was said by users: no other site's page may read it, under
-whatever name its browser reaches this address (DNS rebinding), nor post to it.
+Fed by `ui.server` with each request's headers. The viewer shows what users said. So no other site's page may read it or post
+to it, also if its browser reaches this address under another name (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NAMES: Final = frozenset({"localhost"})
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address or name is of this machine alone."""
+    """Whether an address or name means this machine alone."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -27,12 +27,12 @@ def is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True)
 class Guard:
-    """What is asked of a request. Without a token the viewer listens on loopback alone, and only loopback names are right."""
+    """Checks a request. Without a token the viewer listens on loopback alone, and only loopback names are accepted."""
 
     token: str = ""
 
     def refusal(self, headers: Mapping[str, str], query_token: str = "") -> tuple[int, str] | None:
-        """The status and the reason of a request that is not answered; None for one that is."""
+        """The status and the reason if the request is refused; None if it is allowed."""
         host = headers.get("Host", "")
         origin = headers.get("Origin")
         if origin is not None and urlsplit(origin).netloc.lower() != host.lower():

@@ -1,7 +1,7 @@
-"""What is posted to `/v1/traces`, `/v1/logs` and `/v1/metrics`: OTLP over HTTP, protobuf or JSON, gzip or not.
+"""Takes the posts to `/v1/traces`, `/v1/logs` and `/v1/metrics`: OTLP over HTTP, protobuf or JSON, gzip or not.
 
-Fed by `ui.server`; feeds `ui.store`. Whatever is wrong with a body is answered with a 4xx and the reason: a sender learns it,
-and nothing of the body is kept.
+Fed by `ui.server`; feeds `ui.store`. A wrong body is answered with a 4xx and the reason, so that the sender learns it, and
+nothing from it is kept.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _IDS: Final = frozenset({"traceId", "spanId", "parentSpanId"})
 
 
 class RefusedError(Exception):
-    """Why a body is not taken, and the HTTP status that says so."""
+    """A body is refused: the HTTP status and the reason."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -46,7 +46,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Signal:
-    """One of the three paths: what is sent there, what is answered, what becomes of it."""
+    """One of the three paths: its request, its answer, and the function that adds the rows."""
 
     request: type[Message]
     response: type[Message]
@@ -69,7 +69,7 @@ class Ingest:
         }
 
     def take(self, path: str, body: bytes, content_type: str, encoding: str) -> tuple[bytes, str]:
-        """Keep what a body says; the answer and its type, once it is on its way to the disk. RefusedError."""
+        """Write a body's rows; return the answer and its type after they are handed to the disk. RefusedError."""
         signal = self.signals[path]
         kind = content_type.partition(";")[0].strip().lower()
         if kind not in (PROTOBUF, JSON):
@@ -86,7 +86,7 @@ class Ingest:
 
 
 def unpacked(body: bytes, encoding: str) -> bytes:
-    """A body without its compression, never more than `LIMIT` bytes of it; RefusedError."""
+    """The uncompressed body; RefusedError if it is longer than `LIMIT` bytes or cannot be unpacked."""
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
         found = body
@@ -119,7 +119,7 @@ def _gunzipped(body: bytes) -> bytes:
 
 
 def parse(kind: type[Message], body: bytes, *, json: bool) -> Message:
-    """The message of a body; RefusedError."""
+    """The message in a body; RefusedError if it cannot be read."""
     try:
         if json:
             found = orjson.loads(body)

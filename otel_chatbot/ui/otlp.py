@@ -1,6 +1,6 @@
 """OTLP messages as rows: spans, log records and the points of metrics.
 
-Fed by `ui.ingest` (what was posted) and `ui.files` (what stands in files); feeds `ui.store`.
+Fed by `ui.ingest` (posts), `ui.files` (trace files) and `ui.spooled` (payloads); feeds `ui.store`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def value_of(value: Any, depth: int = 0) -> Any:
 
 
 def attributes_of(pairs: Iterable[Any]) -> dict[str, Any]:
-    """Key-value pairs as a dictionary; attributes of one name: the last wins."""
+    """Key-value pairs as a dictionary; of several with one name, the last wins."""
     return {pair.key: value_of(pair.value) for pair in pairs}
 
 
@@ -86,7 +86,7 @@ def _span(span: Any, resource: int, scope: str) -> Row:
         text_or_none(get(a.GEN_AI_REQUEST_MODEL)) if is_call else None,
         number_or_none(get(a.GEN_AI_INPUT_TOKENS)) if is_call else None,
         number_or_none(get(a.GEN_AI_OUTPUT_TOKENS)) if is_call else None,
-        number_or_none(get(a.COST)) if is_call else None,  # that of a request is the sum of its calls'
+        number_or_none(get(a.COST)) if is_call else None,  # a request's cost is the sum over its calls
         resource,
         scope,
         packed(more),
@@ -101,12 +101,12 @@ def _error(found: dict[str, Any], events: list[tuple[str, float, dict[str, Any]]
 
 
 def text_or_none(value: Any) -> str | None:
-    """A text; None for none and for an empty one."""
+    """The value if it is a text that is not empty; else None."""
     return str(value) if value not in (None, "") else None
 
 
 def number_or_none(value: Any) -> float | None:
-    """A number; None for what is none."""
+    """The value if it is a number; else None."""
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 

@@ -1,6 +1,6 @@
 """The page's files, from the package itself: HTML, CSS, scripts, held in memory.
 
-Fed by `static/`; feeds `ui.server`. Only names that are in the table are served: a path never reaches the disk.
+Fed by `static/`; feeds `ui.server`. Only names in the table are served: a requested path never reaches the disk.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _TYPES: Final = {
     "svg": "image/svg+xml",
 }
 VIEWS: Final = ("now", "conversations", "traces", "logs", "errors", "metrics", "doctor")
-"""Each is an address of the same page, whose script shows what it says."""
+"""Each is an address of the same page; its script shows the view of the address."""
 
 
 class Pages:
@@ -29,7 +29,7 @@ class Pages:
         }
 
     def find(self, path: str) -> tuple[bytes, str] | None:
-        """A file and its type; None where there is none."""
+        """A file and its type; None if there is none."""
         first = path.lstrip("/").partition("/")[0]
         if path == "/" or first in VIEWS:
             return self._files["/static/index.html"]

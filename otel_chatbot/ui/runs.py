@@ -1,7 +1,7 @@
-"""The runs of apps on this machine: where they are, where they write, and their figures, which are only read.
+"""Finds the runs of apps on this machine and the folders that they write to, and reads their figures without changing them.
 
-Fed by the folders of `metrics.shared`; feeds `ui.sources`. No lock is waited for and none is held: a reading that a fold of
-the app's own came between is done again, so that the app never waits for its viewer.
+Fed by the folders of `metrics.shared`; feeds `ui.sources`. It neither waits for a lock nor holds one, so that the app never
+waits for its viewer. If the app folds during a reading, the reading is repeated.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ..semconv.spec import Kind
 _ATTEMPTS: Final = 5
 _POINTER: Final = "folded"
 _FROM_START: Final = tuple(spec for spec in m.CHATBOT if spec.kind is not Kind.GAUGE)
-"""Gauges that only the app itself can ask for are unknown here, not 0."""
+"""Metrics that start at 0. Gauges do not: only the app can read some of them, so they are unknown here."""
 _PROC: Final = Path("/proc")
 
 
@@ -46,7 +46,7 @@ class Run:
 
 
 def runs() -> list[Run]:
-    """The runs of this user that live; those whose end nobody can know from here count as living."""
+    """This user's living runs; a run whose end cannot be seen from here counts as living."""
     if not run_folder.SUPPORTED:  # processes share nothing there
         return []
     root = Path(run_folder.place())
@@ -77,7 +77,7 @@ def _run(folder: Path) -> Run | None:
 
 
 def environment(run: Run) -> tuple[Mapping[str, str], str] | None:
-    """The environment and the folder that a run's first process started in; None where the system does not tell."""
+    """The environment and the working folder of a run's first process; None if the system does not tell."""
     process = _PROC / str(run.pid)
     try:
         parts = process.joinpath("environ").read_bytes().split(b"\0")
@@ -88,7 +88,7 @@ def environment(run: Run) -> tuple[Mapping[str, str], str] | None:
 
 
 class Figures:
-    """Reads the figures of one run again and again; keys are parsed once."""
+    """Reads the figures of one run repeatedly; keys are parsed only once."""
 
     def __init__(self, run: Run, settings: Settings) -> None:
         self.run = run
@@ -102,12 +102,12 @@ class Figures:
         self._files: dict[str, CellFile] = {}
 
     def read(self) -> list[Family] | None:
-        """What all processes of the run have counted; None when it cannot be read just now."""
+        """The counts of all processes of the run; None if they cannot be read at the moment."""
         for _ in range(_ATTEMPTS):
             try:
                 before = self._pointer()
                 sums = self._sums()
-            except (OSError, ValueError, KeyError, TypeError):  # a fold came between, or the run's folder has gone
+            except (OSError, ValueError, KeyError, TypeError):  # the app folded meanwhile, or the folder was removed
                 continue
             if self._pointer() == before:
                 return merged(sums, self._catalogue, _FROM_START, self._sources)
@@ -147,5 +147,5 @@ class Figures:
 
 
 def _lives(name: str) -> bool:
-    """Whether the process that a file is named after is there. No lock is tried: its owner may be just about to ask for it."""
+    """Whether the process that a file is named after lives. Its lock is not tried: the owner may need it at this moment."""
     return _PROC.joinpath(name.partition("-")[0]).exists() or not _PROC.joinpath("self").exists()

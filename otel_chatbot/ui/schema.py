@@ -1,8 +1,8 @@
 """The tables of the viewer's file, and the indexes that keep every list and search from reading a whole table.
 
-Feeds `ui.store`. A row's number grows with its arrival: "older" and "newer" are comparisons of numbers.
-Triggers keep the conversations, the problems and the text index in step with the rows that were really inserted: a span that
-arrives twice is one span.
+Feeds `ui.store`. A later row has a higher number, so "older" and "newer" are comparisons of numbers.
+Triggers update the conversations, the problems and the text index when a row is really inserted: a span that arrives twice
+counts once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 VERSION: Final = 2
-"""Of the tables. A file of another version is set aside."""
+"""The version of the tables. A file of another version is set aside."""
 
 SPAN_COLUMNS: Final = (
     "trace", "span", "parent", "start", "end", "name", "kind", "status", "entry", "route", "code", "conversation",

@@ -1,7 +1,7 @@
-"""The viewer's server: pages, questions, and OTLP over HTTP, each connection in a thread of its own, so many at most.
+"""The viewer's server: pages, their data, and OTLP over HTTP; one thread per connection, up to a limit.
 
-Fed by browsers and exporters; feeds `ui.api` and `ui.ingest`. Every answer carries a policy under which a browser runs no
-script but the package's own files, and nothing that apps sent.
+Fed by browsers and exporters; feeds `ui.api` and `ui.ingest`. Every answer has a content policy: a browser runs only the
+scripts of the package, and nothing that apps sent.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SAFE: Final = {
 
 
 def _asked(query: str) -> dict[str, Any]:
-    """What a query asks; nothing where it is longer than any of ours."""
+    """The parameters of a query; none if it is longer than the page ever sends."""
     try:
         return plain_query(parse_qsl(query, max_num_fields=50) if len(query) < 10_000 else [])
     except ValueError:
@@ -45,7 +45,7 @@ def _asked(query: str) -> dict[str, Any]:
 
 
 class Server(ThreadingHTTPServer):
-    """Listens at an address; OSError when it cannot be had."""
+    """Listens at an address; OSError if it is not free."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -61,7 +61,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a connection when there are not too many."""
+        """Serve a connection, unless there are too many."""
         if self._free.acquire(timeout=1):
             super().process_request(request, client_address)
         else:
@@ -75,7 +75,7 @@ class Server(ThreadingHTTPServer):
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that goes away is no news."""
+        """Say nothing when a browser closes its connection."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -89,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        """Pages and questions."""
+        """Answer with a page or its data."""
         found = urlsplit(self.path)
         asked = _asked(found.query)
         token = str(asked.pop("token", ""))
@@ -101,9 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
         if found.path.startswith("/api/"):
             try:
                 answer = self.server.api.answer(found.path, asked)
-            except (
-                Exception
-            ) as error:  # whatever stands in a row that somebody sent: a message, and the next question is answered
+            except Exception as error:  # a row that an app sent may hold anything: answer with an error, and go on
                 self._error(500, f"this cannot be answered: {type(error).__name__}: {error}")
                 return
             if answer is None:
@@ -118,11 +116,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, page[1], page[0])
 
     def do_HEAD(self) -> None:
-        """The same without its body."""
+        """Answer as for GET, without the body."""
         self.do_GET()
 
     def do_POST(self) -> None:
-        """OTLP."""
+        """Take OTLP."""
         body = self._body()
         if body is None or self._refused(""):
             return
@@ -163,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
         return refusal is not None
 
     def _redirect(self, path: str, token: str) -> None:
-        """Move the token from the address, where others may read it, into a cookie."""
+        """Move the token from the address, where other people may read it, into a cookie."""
         cookie = f"{COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/"
         self._send(303, "text/plain", b"", {"Location": "/" + path.lstrip("/"), "Set-Cookie": cookie})
 
@@ -171,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(status, _JSON, orjson.dumps({"error": reason}))
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """Answer what is no proper request; its text is not repeated."""
+        """Answer a malformed request, without repeating its text."""
         self.close_connection = True
         with contextlib.suppress(OSError):
             self._error(code, "this is no request that the viewer answers")
@@ -185,8 +183,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def version_string(self) -> str:
-        """Who answers."""
+        """The name of the server."""
         return "otel-chatbot"
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
-        """Stay silent: the pages ask twice a second."""
+        """Log nothing: the pages ask twice per second."""

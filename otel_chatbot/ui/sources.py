@@ -1,6 +1,6 @@
-"""What the viewer looks at on this machine, beside what is sent to it: runs of apps and the files that they write.
+"""Looks for runs of apps on this machine and reads their files and figures, beside what apps send to the viewer.
 
-Fed by `ui.runs` and `ui.files`; feeds `ui.store`. One thread looks, twice a second.
+Fed by `ui.runs`, `ui.files` and `ui.spooled`; feeds `ui.store`. One thread looks, twice per second.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .store import BusyError, Say, Store
 
 _ROUND_SECONDS: Final = 0.5
 _MOST_AT_ONCE: Final = 50
-"""Rounds over the files before the figures are read again, while the past is read."""
+"""While old lines are read: rounds over the files until the figures are read again."""
 _NICE: Final = 10
 _ENDPOINT: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _SERVICE: Final = "OTEL_SERVICE_NAME"
@@ -47,16 +47,16 @@ class Sources:
         self._thread = threading.Thread(target=self._run, name="viewer-sources", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Look no more."""
+        """End the thread."""
         self._stop.set()
         self._thread.join()
 
     def about(self) -> dict[str, Any]:
-        """What is looked at, for the page."""
+        """The apps and files that are followed, for the page."""
         return {
             "folders": sorted({place.folder for place in self._places}),
             "runs": sorted(figures.run.path for figures in self._figures.values()),
@@ -68,12 +68,12 @@ class Sources:
         while not self._stop.is_set():
             try:
                 self.look()
-            except Exception as error:  # whatever lies in other apps' folders: the viewer looks on
+            except Exception as error:  # apps' folders may hold anything: the viewer goes on
                 self._complain(f"looking at the apps of this machine: {type(error).__name__}: {error}")
             self._stop.wait(_ROUND_SECONDS)
 
     def look(self) -> None:
-        """Read what is new: where the apps are, what they wrote, what they counted."""
+        """Find the apps, and read their new lines and figures."""
         self._find()
         for _ in range(_MOST_AT_ONCE):
             if self._stop.is_set() or not self._follower.round(self._places):
@@ -121,18 +121,18 @@ class Sources:
 
 
 def _let_others_go_first() -> None:
-    """On a busy machine the apps have the processor before this thread, which only looks at them."""
-    with contextlib.suppress(OSError, AttributeError):  # not Linux: there a thread has no priority of its own
+    """Lower this thread's priority: on a busy machine the apps go first."""
+    with contextlib.suppress(OSError, AttributeError):  # only on Linux a thread has its own priority
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 def _resource(run: Run, environ: Mapping[str, str]) -> dict[str, str]:
-    """What is known of a run's app without its spans, which tell its name."""
+    """The resource of a run's app as far as it is known without its spans, which hold its name."""
     return {a.SERVICE_NAME: environ.get(_SERVICE, ""), a.SERVICE_INSTANCE_ID: run.instance}
 
 
 def _place(settings: Settings, environ: Mapping[str, str], cwd: str, run: Run) -> Place | None:
-    """Where a run's app writes."""
+    """The place where a run's app writes."""
     if not cwd:
         return None
     folder = os.path.normpath(os.path.join(cwd, settings.log_dir))
@@ -141,7 +141,7 @@ def _place(settings: Settings, environ: Mapping[str, str], cwd: str, run: Run) -
 
 
 def _sends_here(environ: Mapping[str, str], port: int) -> bool:
-    """Whether an app sends its telemetry to this viewer: then its files would tell everything twice."""
+    """Whether an app sends its telemetry to this viewer: then its files would bring everything a second time."""
     return any(
         f"127.0.0.1:{port}" in environ.get(name, "") or f"localhost:{port}" in environ.get(name, "") for name in _ENDPOINT
     )

@@ -1,7 +1,7 @@
-"""What waits in an app's spool to be sent elsewhere: spans, and log records where the app writes no log files.
+"""Reads what waits in an app's spool to be sent elsewhere: spans, and log records if the app writes no log files.
 
-Fed by `ui.sources`, which says where; feeds `ui.store`. The spool is only read: its files come and go by the app's own sender.
-Spans that were sent here meanwhile, or stand in a trace file too, are the same spans. Which files were read is written in the
+Fed by `ui.sources`, which names the folders; feeds `ui.store`. The spool is only read: the app's own sender removes its files.
+A span that also arrives by OTLP or in a trace file is stored once. The names of the files that were read are written in the
 transaction that writes their rows.
 """
 
@@ -22,13 +22,13 @@ from .rows import Batch
 from .store import BusyError, Store
 
 _MOST: Final = 200
-"""Files that are read in one round."""
+"""The most files that are read in one round."""
 _KEPT: Final = 10_000
-"""Names that are remembered; a spool holds fewer."""
+"""The most file names that are remembered; a spool holds fewer files."""
 
 
 class Spooled:
-    """Reads what is new in the spools of some places, round by round."""
+    """Reads the new files in the spools of some places, round by round."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -36,7 +36,7 @@ class Spooled:
             self._read: dict[str, None] = dict.fromkeys(name for (name,) in db.execute("SELECT file FROM position"))
 
     def round(self, places: list[Place]) -> None:
-        """Read a part of what is new."""
+        """Read a part of the new files."""
         for place in places:
             wanted = [Signal.TRACES] if place.log_files else [Signal.TRACES, Signal.LOGS]
             try:

@@ -1,7 +1,7 @@
-"""The viewer's file: SQLite, written by one thread, read by many, of a limited size.
+"""The viewer's file: SQLite of a limited size, written by one thread, read by many.
 
-Fed by `ui.ingest`, `ui.files` and `ui.runs` (batches of rows); feeds `ui.queries`. What was written and told of survives a
-kill: a batch is done when its transaction is. A file that SQLite cannot read is set aside under a name that says so.
+Fed by `ui.ingest`, `ui.files`, `ui.spooled` and `ui.sources` (batches of rows); feeds `ui.queries`. A batch is reported as
+written after its transaction, so it survives a kill. A file that SQLite cannot read is set aside under another name.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from . import bounds, schema
 from .rows import Batch
 
 _WAITING: Final = 32
-"""Batches that may wait to be written."""
+"""The most batches that wait to be written."""
 _MOST_AT_ONCE: Final = 20_000
-"""Rows from which on a transaction takes no further batch."""
+"""With so many rows, a transaction takes no further batch."""
 _PATIENCE: Final = 10.0
-"""Seconds that a sender waits for its place, and for its rows to be written."""
+"""Seconds that a sender waits for a place in the queue, and again until its rows are written."""
 _READERS: Final = 4
-"""Connections for reading that are kept."""
+"""The most unused connections for reading that are kept."""
 _WRITER_CACHE, _READER_CACHE = -32_000, -8_000
 
 Say = Callable[[str], None]
 
 
 class BusyError(Exception):
-    """The file is written more slowly than rows come, or cannot be written: come again later."""
+    """The file cannot be written, or not as fast as rows come: the sender should try again later."""
 
 
 class Store:
@@ -46,14 +46,14 @@ class Store:
         self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue(_READERS)
         self._generation = 0
         self.changes = 0
-        """Grows with each transaction: pages that ask for it know when to look again."""
+        """Grows with each transaction: by it a page sees that there is something new."""
         self._known: set[int] = set()
         self._writer = self._open()
         self._thread = threading.Thread(target=self._run, name="viewer-writer", daemon=True)
         self._thread.start()
 
     def write(self, batch: Batch) -> None:
-        """Write a batch, and return when it is on its way to the disk; BusyError when it is not."""
+        """Write a batch, and return after its transaction; BusyError if it was not written in time."""
         try:
             self._queue.put(batch, timeout=_PATIENCE)
         except queue.Full:
@@ -65,7 +65,7 @@ class Store:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection that reads; what it sees does not change inside."""
+        """A connection for reading; its view of the data does not change inside the `with` block."""
         generation = self._generation
         try:
             connection = self._idle.get_nowait()
@@ -89,7 +89,7 @@ class Store:
         connection.close()
 
     def close(self) -> None:
-        """Write what waits, and close."""
+        """Write the waiting batches, and close."""
         self._queue.put(None)
         self._thread.join()
         self._writer.close()
@@ -107,12 +107,12 @@ class Store:
             return self._prepared()
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
-                raise  # the disk, or its rights: another file would fare no better
+                raise  # the disk or its rights are at fault: a new file would not help
             self._set_aside(error)
             return self._prepared()
 
     def _prepared(self) -> sqlite3.Connection:
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # what users say is nobody else's to read
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # only this user may read what users said
         connection = self._connect(_WRITER_CACHE)
         try:
             _check_version(connection)
@@ -153,7 +153,7 @@ class Store:
     _ended = False
 
     def _more(self, first: Batch | None) -> list[Batch]:
-        """The batches that are written together with the first."""
+        """The first batch, and the waiting ones that are written together with it."""
         batches: list[Batch] = []
         one = first
         rows = weight = 0
@@ -230,7 +230,7 @@ _NAME: Final = (
     "UPDATE resource SET service = coalesce((SELECT max(service) FROM resource AS other WHERE other.instance = resource.instance), '')"
     " WHERE instance = ? AND service = ''"
 )
-"""An app's figures and log lines do not always tell its name: it is that of the spans of the same instance."""
+"""Figures and log lines do not always hold the app's name: then the name from spans of the same instance is used."""
 _SPAN: Final = _insert("span", schema.SPAN_COLUMNS, "ON CONFLICT (trace, span) DO NOTHING")
 _LOG: Final = _insert("log", schema.LOG_COLUMNS)
 _SERIES: Final = _insert("series", schema.SERIES_COLUMNS, "ON CONFLICT (id) DO NOTHING")

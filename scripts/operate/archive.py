@@ -1,7 +1,7 @@
-"""One archive of a service's parts: written, checked, unpacked; whatever is wrong with one is said in words.
+"""Writes, checks and unpacks one archive of a service's parts; errors say in words what is wrong with it.
 
 Fed by `backup` and by the archives on disk; feeds `swap`. An archive `<id>.tar.gz` has its description beside it,
-`<id>.json`, with its checksum; one without a description was never finished, or is not ours.
+`<id>.json`, with its checksum; an archive without a description was never finished, or is not ours.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ANOTHER = "Choose another backup."
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-    """What is beside an archive. `size` and `sha256` are the archive's, `unpacked` is in bytes."""
+    """The description of an archive. `size` and `sha256` are the archive's; `unpacked` is in bytes."""
 
     id: str
     created: str
@@ -59,7 +59,7 @@ class Description:
 
 
 def pack(archive: Path, home: Home, parts: Sequence[str], description: Description, database: Path | None) -> Description:
-    """Write an archive of the parts, and its description after it: only then it counts. OSError when the disk is full."""
+    """Write an archive of the parts, then its description, which makes it valid. OSError if the disk is full."""
     archive.parent.mkdir(parents=True, exist_ok=True)
     beside = archive.with_name(f".{archive.name}.part")
     unpacked = 0
@@ -97,7 +97,7 @@ def _files(home: Home, parts: Sequence[str]) -> Iterator[tuple[Path, str]]:
 
 
 def _add(tar: tarfile.TarFile, path: Path, name: str) -> int:
-    """Add one file, folder or link; its bytes. What has vanished meanwhile is not there, sockets and pipes are left out."""
+    """Add one file, folder or link; return its bytes. Vanished files, sockets and pipes are left out."""
     try:
         info = tar.gettarinfo(path, name)
         if info is None:
@@ -134,7 +134,7 @@ def checksum(path: Path) -> str:
 
 
 def check(archive: Path, identity: str) -> Description:
-    """The description of an archive that is whole and this service's; OperateError says what is wrong.
+    """The description of an archive, if it is complete and of this service; OperateError says what is wrong.
 
     `identity` is empty on a machine where the service has never been: then any service's backup will do.
     """
@@ -153,7 +153,7 @@ def check(archive: Path, identity: str) -> Description:
 
 
 def unpack(archive: Path, into: Path) -> None:
-    """Unpack the state into a folder. Nothing is written outside of it: every member is looked at before the first is written."""
+    """Unpack the state into a folder. Nothing is written outside of it: all members are checked before the first is written."""
     try:
         with tarfile.open(archive, "r:gz") as tar:
             members = tar.getmembers()
@@ -188,7 +188,7 @@ def _refuse(member: tarfile.TarInfo) -> None:
 
 
 def _inside(name: str, target: str) -> bool:
-    """Whether a link stays in the service's part in which it is."""
+    """Whether a link stays inside the part of the service that it belongs to."""
     if target.startswith("/") or "\\" in target or ":" in target:
         return False
     up = [part == ".." for part in PurePosixPath(target).parts]

@@ -1,6 +1,6 @@
 """Ask MongoDB and Redis once, as the service would; run with the service's Python and environment by `checks.databases`.
 
-Prints a line each. Exit code 1 when MongoDB does not answer: without it the service cannot work, without Redis it can.
+Prints one line per database. Exit code 1 if MongoDB does not answer: without it the service cannot work, without Redis it can.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def redis(url: str) -> str:
 
 
 def main() -> int:
-    """Ask both, where they are configured."""
+    """Ask each database that is configured."""
     uri, url = os.environ.get("MONGODB_URI"), os.environ.get("REDIS_URL")
     try:
         print(mongodb(uri) if uri else "MONGODB_URI is not set: nothing to ask")

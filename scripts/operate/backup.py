@@ -1,6 +1,6 @@
-"""Backups of a service: made, listed, chosen, and the oldest removed.
+"""Makes, lists and chooses backups of a service, and removes the oldest.
 
-Fed by `deploy` and `rollback`; feeds `archive`. A dump of MongoDB is part of one where `mongodump` is installed.
+Fed by `deploy` and `rollback`; feeds `archive`. If `mongodump` is installed, a backup contains a dump of MongoDB.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Listed:
 
 
 def make(home: Home, folder: Path, reason: str, config: Mapping[str, str], *, database: bool = True) -> Description | None:
-    """Back up all parts; None when there is nothing yet. OperateError, OSError: the service was not touched."""
+    """Back up all parts; None if there is nothing yet. After an OperateError or OSError the service is untouched."""
     if not any(home.part(name).exists() for name in PARTS):
         return None
     release: Release | None = home.release
@@ -91,7 +91,7 @@ def remove_old(home: Home, folder: Path, keep: int) -> list[str]:
 
 
 def need_room(folder: Path, size: int) -> None:
-    """OperateError when a disk has no room for so many bytes."""
+    """OperateError if a disk has no room for so many bytes."""
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
@@ -103,7 +103,7 @@ def need_room(folder: Path, size: int) -> None:
 
 
 def restore_database(path: Path, config: Mapping[str, str]) -> None:
-    """Put the database dump of a backup back into MongoDB, collection by collection; what is not in it stays."""
+    """Put the database dump of a backup back into MongoDB, collection by collection; collections that are not in it stay."""
     with tempfile.TemporaryDirectory() as folder, _uri_file(config) as uri:
         dump = archive.database_of(path, Path(folder, "dump"))
         _run(["mongorestore", f"--config={uri}", f"--archive={dump}", "--gzip", "--drop", "--quiet"])
@@ -122,7 +122,7 @@ def _dump(config: Mapping[str, str]) -> Iterator[Path | None]:
 
 @contextmanager
 def _uri_file(config: Mapping[str, str]) -> Iterator[Path]:
-    """A file with the address: on the command line everybody on the machine could read its password."""
+    """A file with the address: on the command line, every user of the machine could read its password."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "mongo.yaml")
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)

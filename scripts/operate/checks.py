@@ -1,6 +1,6 @@
-"""What an instance of the service must answer: health, the six routes, a chat, the metrics.
+"""Checks an instance of the service: health, the six routes, a chat, the metrics.
 
-Fed by a port; feeds `deploy` and `rollback` with an OperateError that says what did not answer as it should.
+Fed by a port; feeds `deploy` and `rollback` with an OperateError that says which answer was wrong.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from otel_chatbot.semconv.metrics import API_REQUESTS, CHATBOT  # names stand in
 
 ROUTES = ("/health", "/health/live", "/health/ready", "/health/detailed", "/metrics", "/metrics/json")
 _APART = ("/health/detailed", "/metrics", "/metrics/json")
-"""What CHATBOT_OTEL_ENDPOINT_PORT moves to a port of its own."""
+"""The routes that CHATBOT_OTEL_ENDPOINT_PORT moves to a separate port."""
 _NAMES = re.compile(r"^# TYPE (\S+) ", re.MULTILINE)
 _SAMPLE = re.compile(rf"^{API_REQUESTS.prometheus}(?:{{[^}}]*}})? (\S+)", re.MULTILINE)
 _DATABASE = Path(__file__).with_name("ask_databases.py")
@@ -64,7 +64,7 @@ class Instance:
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def healthy(self, seconds: float) -> str:
-        """Wait until it lives, and is ready; what readiness says."""
+        """Wait until it is alive and ready; return the answer of the readiness check."""
         limit = time.monotonic() + seconds
         for path in ("/health/live", "/health/ready"):
             status, body = self._wait(path, limit)
@@ -86,7 +86,7 @@ class Instance:
             time.sleep(0.2)
 
     def smoke(self, asked: Sequence[Question]) -> str:
-        """A chat is answered, the six routes too, and the metrics are there and counted it."""
+        """Check that a chat and the six routes are answered, and that the metrics have counted the chat."""
         before = self._counted()
         for one in asked:
             self._put(one)
@@ -123,7 +123,7 @@ class Instance:
         return sum(float(value) for value in _SAMPLE.findall(self._ask("GET", "/metrics")[1]))
 
     def _ask(self, method: str, path: str, body: Any = None, seconds: float = 10.0) -> tuple[int, str]:
-        """Status and text; 0 and the reason where there is no answer."""
+        """Status and text; 0 and the reason if there is no answer."""
         port = self._apart if self._apart and path in _APART else self._port
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
         headers = {**self._headers, **({"Content-Type": "application/json"} if body is not None else {})}

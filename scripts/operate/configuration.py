@@ -1,7 +1,7 @@
-"""The configuration of a service: `service.env`, lines of NAME=value; and the environment that a process of it gets.
+"""The configuration of a service (`service.env`, lines of NAME=value), and the environment of its processes.
 
-Fed by the file; feeds `service` and the checks. A process gets this file, and of the caller's environment only what every
-program needs: a rollback by night from another shell must start the same service.
+Fed by the file; feeds `service` and the checks. A process gets the file's values, and from the caller's environment only what
+every program needs: a rollback from another shell must start the same service.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def read(path: Path) -> dict[str, str]:
-    """The names and values of a file, empty when there is none; OperateError names a line that is neither one nor a comment."""
+    """The names and values of a file, empty if there is none; OperateError names a line that is no setting and no comment."""
     if not path.exists():
         return {}
     found = {}
@@ -47,7 +47,7 @@ def environment(config: Mapping[str, str]) -> dict[str, str]:
 
 
 def with_version(attributes: str, version: str) -> str:
-    """OTEL_RESOURCE_ATTRIBUTES with this `service.version`: it is known here which one runs."""
+    """OTEL_RESOURCE_ATTRIBUTES with this `service.version`: this script knows which version runs."""
     others = [item for item in attributes.split(",") if item.strip() and item.partition("=")[0].strip() != "service.version"]
     escaped = re.sub(r"[^A-Za-z0-9._+-]", lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), version)
     return ",".join([*others, f"service.version={escaped}"])

@@ -34,7 +34,7 @@ _NOT_CODE = shutil.ignore_patterns(".git", "__pycache__", ".venv", "venv", "*.py
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What was asked for, with what the last deployment says where nothing was."""
+    """The options; for those that were not given, the values of the last deployment."""
 
     home: Home
     app: Path
@@ -141,7 +141,7 @@ def deploy(plan: Plan, run: Run, service: services.Process | services.Unit) -> i
 
 
 def try_out(plan: Plan, run: Run, swap: Swap, release: Release, service: services.Process | services.Unit) -> None:
-    """Steps 5 and 6: a candidate first, and the service itself when that one did well."""
+    """Steps 5 and 6: check a candidate first; if it is good, switch the service itself."""
     asked = checks.questions(swap.new / "app")
     with services.Candidate(plan.home, swap.new, release) as candidate:
         instance = checks.Instance(candidate.port, candidate.config, candidate.alive, candidate.said)
@@ -180,7 +180,7 @@ def rehearse(options: argparse.Namespace, run: Run) -> int:
 
 
 def version_of(app: Path) -> str:
-    """The version of an app: its VERSION file, else what git calls it, else the time."""
+    """The version of an app: from its VERSION file, else from git, else the time."""
     if (app / "VERSION").is_file():
         return (app / "VERSION").read_text(encoding="utf-8").strip()
     if shutil.which("git"):
@@ -217,7 +217,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def at_least_one(text: str) -> int:
-    """A number of backups; ValueError for less than one: the way back would be gone."""
+    """A number of backups; ValueError for less than one: then no rollback would be possible."""
     number = int(text)
     if number < 1:
         raise ValueError

@@ -1,7 +1,7 @@
-"""Virtual environments: one for each lock, made once, kept while a backup needs it.
+"""Virtual environments: one per lock, made one time, kept while a backup needs it.
 
 Fed by a lock file and, if given, a wheel of otel-chatbot; feeds `service` with a Python. A virtual environment is never
-changed after it was made, so going back is starting from the old one.
+changed after it was made, so a rollback only starts from the old one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from layout import Home, OperateError, python_of
 
 _OLDEST = (3, 10)
 _ROOM = 400_000_000
-"""Bytes that a virtual environment takes, about."""
+"""About how many bytes a virtual environment takes."""
 _DONE = ".complete"
 _LIST = """
 import json
@@ -31,7 +31,7 @@ print(json.dumps({d.metadata["Name"].lower(): d.version for d in distributions()
 
 
 def check_python(home: Home, key: str) -> str:
-    """What this Python is; OperateError when no virtual environment can be made with it."""
+    """The version of this Python; OperateError if no virtual environment can be made with it."""
     if sys.version_info < _OLDEST:
         raise OperateError(
             f"Python {platform.python_version()} is too old: 3.10 or newer is needed.", "Set PYTHON to a newer one."
@@ -67,7 +67,7 @@ def build_wheel(source: Path, into: Path) -> None:
 
 
 def make(home: Home, key: str, lock: Path, packages: Path) -> bool:
-    """Make the virtual environment `key`, unless it is there; whether it was made now. OperateError leaves none behind."""
+    """Make the virtual environment `key`, unless it exists; return whether it was made now. An OperateError leaves none."""
     venv = home.venvs / key
     if (venv / _DONE).exists():
         return False
@@ -106,7 +106,7 @@ def installed(home: Home, key: str) -> dict[str, str]:
 
 
 def differences(expected: dict[str, str], found: dict[str, str]) -> list[str]:
-    """What is installed in another version than expected, one line each."""
+    """Distributions with another version than expected, one line each."""
     return [
         f"{name} {found.get(name, 'missing')} instead of {version}"
         for name, version in sorted(expected.items())
@@ -115,7 +115,7 @@ def differences(expected: dict[str, str], found: dict[str, str]) -> list[str]:
 
 
 def _check(python: str) -> None:
-    """OperateError where something that is installed needs what is not, or needs another version of it."""
+    """OperateError if an installed distribution needs one that is missing, or another version of it."""
     done = subprocess.run([python, "-m", "pip", "--no-input", "check"], capture_output=True, text=True, check=False)
     if done.returncode:
         raise OperateError(

@@ -1,6 +1,6 @@
-"""The folder of a service: what stands where in it, and what was deployed there last.
+"""The folder of a service: its layout, and the release that was last deployed there.
 
-Fed by `--home`; feeds every other module of this folder. The parts that a backup holds, and that are exchanged as a whole:
+Fed by `--home`; feeds every other module of this folder. These parts are in a backup, and each is exchanged as a whole:
 
     app/               the code            data/     what the app keeps on disk
     packages/          the wheel of otel-chatbot, if it was given as one
@@ -23,14 +23,14 @@ ROOT = Path(__file__).resolve().parents[2]
 WINDOWS = os.name == "nt"
 
 CODE = ("app", "packages", "requirements.lock", "service.env", "release.json")
-"""What a deployment replaces."""
+"""The parts that a deployment replaces."""
 PARTS = (*CODE, "data", "logs")
-"""What a backup holds."""
+"""The parts that a backup holds."""
 DEFAULT_COMMAND = ("{python}", "app.py")
 
 
 class OperateError(Exception):
-    """Why it cannot go on, and what to do. The exit code is 1, or 3 when the service could not be put back."""
+    """The script cannot go on: why, and what to do. The exit code is 1, or 3 if the service could not be put back."""
 
     def __init__(self, reason: str, remedy: str = "", code: int = 1) -> None:
         super().__init__(reason)
@@ -75,13 +75,13 @@ class Home:
 
     @property
     def release(self) -> Release | None:
-        """What is deployed; None before the first time."""
+        """The deployed release; None before the first deployment."""
         path = self.part("release.json")
         return Release.read(path) if path.exists() else None
 
     @property
     def run(self) -> Path:
-        """The recorded process."""
+        """The file with the recorded process."""
         return self.path / "run" / "service.json"
 
     @property
@@ -91,16 +91,16 @@ class Home:
 
     @property
     def swap(self) -> Path:
-        """Where parts stand while they are exchanged."""
+        """The folder for the parts during an exchange."""
         return self.path / ".swap"
 
     @property
     def output(self) -> Path:
-        """What the service prints."""
+        """The file with the service's output."""
         return self.path / "logs" / "service.out"
 
     def identity(self) -> str:
-        """A random name of this service, made at the first call: tells its backups from those of another."""
+        """A random name, made at the first call: it tells this service's backups from those of other services."""
         path = self.path / "service.id"
         if not path.exists():
             self.path.mkdir(parents=True, exist_ok=True)
@@ -114,7 +114,7 @@ class Home:
 
 
 def write(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a file whole: readers see the old content or the new one. The disk has it when this returns."""
+    """Write a file atomically: readers see the old content or the new one. It is on the disk when this returns."""
     beside = path.with_name(f".{path.name}.new")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

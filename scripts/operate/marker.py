@@ -1,8 +1,8 @@
-"""Telling telemetry of a deployment: a line for Grafana's annotations, and a span with an event.
+"""Marks a deployment in the telemetry: a line for Grafana's annotations, and a span with an event.
 
 Fed by `deploy` and `rollback` when they have succeeded; feeds annotations.jsonl, Grafana (where GRAFANA_URL and GRAFANA_TOKEN are
-configured) and the collector. Versions tell themselves: `service.version` is on every signal. A marker that cannot be set is
-said, and nothing more.
+configured) and the collector. The version itself is on every signal, as `service.version`. If a marker cannot be set, a line
+says so, and the deployment still counts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MARK = "import sys; from otel_chatbot.cli import main; sys.exit(main(sys.argv[1
 
 
 def mark(home: Home, action: str, release: Release, before: str) -> list[str]:
-    """Set the markers; what did not work, one line each."""
+    """Set the markers; return one line per failure."""
     config = configuration.read(home.part("service.env"))
     name = config.get("OTEL_SERVICE_NAME", "chatbot")
     annotation = {

@@ -1,6 +1,6 @@
-"""Processes by their recorded id: a reused id is told from the one that was meant by when its process began.
+"""Processes by their recorded id. The recorded start time shows whether the id was reused by another process.
 
-Fed by the operating system; feeds `service`. Nothing is ever looked for by a command line.
+Fed by the operating system; feeds `service`. No process is ever searched by its command line.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ except ImportError:
 
 
 def birth(pid: int) -> str:
-    """When a process began, in the system's own words; empty when there is no such process, or it has ended."""
-    with suppress(OSError):  # one of our own children: the system keeps it until it was asked for
+    """The start time of a process, as the system writes it; empty if there is no such process or it has ended."""
+    with suppress(OSError):  # one of our own children: it stays a zombie until it is waited for
         if not WINDOWS:
             os.waitpid(pid, os.WNOHANG)
     if sys.platform == "linux":
@@ -33,7 +33,7 @@ def birth(pid: int) -> str:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
             return ""
-        # Where the first thread has ended, the process is called a zombie while its other threads still hold files and ports.
+        # If only the first thread has ended, the state is zombie too, but other threads still hold files and ports.
         return "" if fields[0] in "ZX" and fields[17] in "01" else fields[19]
     if WINDOWS:
         return _windows_birth(pid)
@@ -58,7 +58,7 @@ def _windows_birth(pid: int) -> str:
 
 
 def start(command: list[str], cwd: Path, env: dict[str, str], output: Path) -> int:
-    """Start a process that outlives this one, its output at the end of a file; its id."""
+    """Start a process that outlives this one and appends its output to a file; return its id."""
     output.parent.mkdir(parents=True, exist_ok=True)
     apart = {"creationflags": 0x00000208} if WINDOWS else {"start_new_session": True}  # own group, detached
     try:
@@ -69,13 +69,13 @@ def start(command: list[str], cwd: Path, env: dict[str, str], output: Path) -> i
             )  # fmt: skip
     except OSError as error:
         raise OperateError(f"{command[0]} cannot be started: {error.strerror}", "Check the service's command.") from error
-    started.returncode = 0  # it is not this script's to wait for: no warning at the end
+    started.returncode = 0  # this script never waits for it; so Python gives no warning at the end
     return started.pid
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Signals that ask this script to end wait until the body is through: what it starts, it also notes."""
+    """Delay signals that ask this script to end until the body is done: so a started process is also recorded."""
     came: list[int] = []
     numbers = (signal.SIGINT, signal.SIGTERM)
     handlers = [(number, signal.signal(number, lambda number, _: came.append(number))) for number in numbers]
@@ -89,7 +89,7 @@ def undisturbed() -> Iterator[None]:
 
 
 def end(pid: int, began: str, grace: float) -> None:
-    """Ask a process to end, and end it after `grace` seconds; another process that has its id now is left alone."""
+    """Ask a process to end, and kill it after `grace` seconds; a different process with the same id is left alone."""
     for number, seconds in ((signal.SIGTERM, grace), (getattr(signal, "SIGKILL", signal.SIGTERM), 5.0)):
         if birth(pid) != began:
             return

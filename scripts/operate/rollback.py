@@ -105,7 +105,7 @@ def roll_back(
 
 
 def verify(home: Home, release: Release, instance: checks.Instance) -> str:
-    """What was found to be right; OperateError for what is not."""
+    """Check the restored service; return what is right. OperateError for what is not."""
     wrong = environment.differences(release.installed, environment.installed(home, release.venv))
     if wrong:
         raise OperateError(
@@ -117,7 +117,7 @@ def verify(home: Home, release: Release, instance: checks.Instance) -> str:
 def undo_database(
     home: Home, made: Description | None, folder: Path, config: dict[str, str]
 ) -> Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], bool]:
-    """What brings the database back when the rest failed: the dump in the backup that was made of the present state."""
+    """An exit callback that restores the database after a failure, from the backup that was made of the present state."""
 
     def undo(kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> bool:
         if kind is not None and made is not None and made.database:
@@ -129,13 +129,13 @@ def undo_database(
 
 
 def keep_identity(home: Home, identity: str) -> None:
-    """On a machine where the service has never been, it takes over the name in the backup."""
+    """Take over the name in the backup, if the service has never been on this machine."""
     if not home.known_identity():
         (home.path / "service.id").write_text(identity + "\n", encoding="utf-8")
 
 
 def parts_of(options: argparse.Namespace) -> list[str]:
-    """What is restored."""
+    """The parts that are restored."""
     return [part for part in PARTS if not (part == "data" and options.keep_data) and (part != "logs" or options.with_logs)]
 
 
@@ -152,7 +152,7 @@ def show(found: Sequence[Listed]) -> None:
 
 
 def ask(found: Sequence[Listed]) -> Listed | None:
-    """Have a person choose by number; None for q, or when nobody is there."""
+    """Let a person choose by number; None for q, or without a terminal."""
     show(found)
     usable = {str(number): one for number, one in enumerate(found, 1) if one.description}
     if not usable:
@@ -171,7 +171,7 @@ def ask(found: Sequence[Listed]) -> Listed | None:
 
 
 def by_name(found: Sequence[Listed], folder: Path, name: str) -> Listed:
-    """The backup of that name; OperateError says why it cannot be had."""
+    """The backup of that name; OperateError says why it cannot be used."""
     for one in found:
         if one.id == name.removesuffix(".tar.gz"):
             if one.description is None:

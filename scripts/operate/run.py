@@ -1,4 +1,4 @@
-"""Run what is deployed, in the foreground: what a systemd unit's ExecStart, a Windows service or a container calls.
+"""Run the deployed release in the foreground: for a systemd unit's ExecStart, a Windows service or a container.
 
     python scripts/operate/run.py --home /srv/chatbot
 
@@ -19,7 +19,7 @@ from service import command_of, environment
 
 
 def deployed(home: Home) -> Release:
-    """What is deployed; OperateError when nothing is."""
+    """The deployed release; OperateError if there is none."""
     release = home.release
     if release is None:
         raise OperateError(f"Nothing is deployed in {home.path}.", "Deploy first.")
@@ -39,7 +39,7 @@ def main() -> int:
     except OperateError as error:
         print(error, file=sys.stderr)
         return 1
-    if WINDOWS:  # its exec would leave a process that nobody waits for
+    if WINDOWS:  # exec there would leave a process that nobody waits for
         return subprocess.call(command, cwd=home.part("app"), env=env)
     os.chdir(home.part("app"))
     os.execvpe(command[0], command, env)  # does not return

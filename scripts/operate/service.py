@@ -1,4 +1,4 @@
-"""The service as a process: started, stopped by its recorded id or its systemd unit, and a candidate of it beside.
+"""Starts and stops the service, by its recorded process id or its systemd unit, and runs a candidate beside it.
 
 Fed by a release and the configuration; feeds `switch` and `deploy`.
 """
@@ -34,7 +34,7 @@ class Process:
         self._grace = grace
 
     def running(self) -> bool:
-        """Whether the recorded process runs: the very one, not another with its id."""
+        """Whether the recorded process runs; a different process with the same id does not count."""
         record = self._record()
         return record is not None and processes.birth(record["pid"]) == record["began"]
 
@@ -50,7 +50,7 @@ class Process:
             write(self._home.run, json.dumps(record) + "\n")
 
     def stop(self) -> None:
-        """End the recorded process, if it is the one that was recorded."""
+        """End the recorded process; a different one with its id is left alone."""
         record = self._record()
         if record:
             processes.end(record["pid"], record["began"], self._grace)
@@ -75,19 +75,19 @@ class Unit:
         self._name = name
 
     def running(self) -> bool:
-        """Whether systemd calls it active."""
+        """Whether the unit is active for systemd."""
         return self._ask("is-active", "--quiet").returncode == 0
 
     def start(self, release: Release) -> None:  # noqa: ARG002 - run.py reads it
-        """Have systemd start it."""
+        """Start it through systemd."""
         self._must("start")
 
     def stop(self) -> None:
-        """Have systemd stop it."""
+        """Stop it through systemd."""
         self._must("stop")
 
     def said(self) -> str:
-        """Where its output is."""
+        """Say where its output is."""
         return f"see: journalctl --unit {self._name}"
 
     def _must(self, verb: str) -> None:
@@ -105,9 +105,9 @@ class Unit:
 
 
 class Candidate:
-    """A second instance of what stands in `new`, beside the running one.
+    """An instance of the parts in `new`, beside the running service.
 
-    It works on a copy of the data, with logs of its own, and exports nothing: the service's figures stay clean.
+    It works on a copy of the data, has its own logs and exports nothing, so that the service's figures stay right.
     """
 
     def __init__(self, home: Home, new: Path, release: Release) -> None:
@@ -164,7 +164,7 @@ class Candidate:
 
 
 def environment(home: Home, release: Release, config: dict[str, str], port: int, data: Path, logs: Path) -> dict[str, str]:
-    """What a process of a release gets; `opentelemetry-instrument` does the same to PYTHONPATH, but loses the id on Windows."""
+    """The environment of a release's process. PYTHONPATH is set here: `opentelemetry-instrument` loses the id on Windows."""
     env = configuration.environment(config)
     python = python_of(home.venvs / release.venv)
     found = subprocess.run([str(python), "-c", _FIND], capture_output=True, text=True, check=False)
@@ -202,7 +202,7 @@ def free_port() -> int:
 
 
 def taken(port: int) -> bool:
-    """Whether somebody listens on a loopback port."""
+    """Whether a program listens on a loopback port."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=0.5):
             return True
@@ -220,5 +220,5 @@ def last_lines(path: Path, count: int = 8) -> str:
 
 
 def of(home: Home, unit: str, grace: float = GRACE) -> Process | Unit:
-    """The service: a unit where one is named."""
+    """The service: a systemd unit if one is named, else a process."""
     return Unit(unit) if unit else Process(home, grace)

@@ -1,4 +1,4 @@
-"""The numbered steps that a person reads, and the same as JSON lines for machines.
+"""Prints numbered steps for people, and writes the same as JSON lines for machines.
 
     run = Run("deploy", total=6, log=home.path / "operate.jsonl")
     with run.step("Check the Python environment") as say:
@@ -67,12 +67,12 @@ class Run:
             self._log.parent.mkdir(parents=True, exist_ok=True)
             with self._log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"time": now, "action": self._action, **what}) + "\n")
-        except OSError as error:  # a full disk is what a failed step reports; its log must not hide that
+        except OSError as error:  # a full disk, say: the failed step reports it, and the log must not hide that
             print(f"\n      {self._log} cannot be written: {error.strerror}", file=sys.stderr)
 
 
 def guarded(run: Run, main: Callable[[], int]) -> int:
-    """Run a script's body; errors become words and an exit code, a signal an interruption that is cleaned up after."""
+    """Run a script's body. Errors become a message and an exit code; a signal becomes an interruption with a clean-up."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -100,7 +100,7 @@ def guarded(run: Run, main: Callable[[], int]) -> int:
 
 
 def confirmed(question: str, *, yes: bool) -> bool:
-    """Ask a person; `--yes` answers for them, and nobody there means no."""
+    """Ask a person. `--yes` answers for them; without a terminal the answer is no."""
     if yes:
         return True
     try:

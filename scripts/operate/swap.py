@@ -1,4 +1,4 @@
-"""The exchange of a service's parts: the new ones are prepared beside, renamed into place, and the old ones kept until the end.
+"""Exchanges a service's parts: the new ones are prepared beside the old ones and renamed into place; the old are kept first.
 
     with Swap(home) as swap:
         unpack(archive, swap.new)
@@ -6,8 +6,8 @@
         ...verify...
         swap.commit()                      # without it, leaving puts everything back
 
-Fed by `switch`; feeds the service's folder. A journal says what was begun: after a kill at any moment, `recover` puts the old
-parts back (or finishes the clean-up of an exchange that was committed).
+Fed by `switch`; feeds the service's folder. A journal records each exchange. After a kill at any moment, `recover` puts the
+old parts back, or finishes the clean-up of an exchange that was committed.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Swap:
     def __init__(self, home: Home) -> None:
         self._home = home
         self.new = home.swap / "new"
-        """Where the new parts are prepared."""
+        """The folder in which the new parts are prepared."""
         self._old = home.swap / "old"
         self.journal = home.swap / "journal.json"
-        """What was begun."""
+        """The record of the exchange that was begun."""
 
     def __enter__(self) -> Swap:  # noqa: PYI034 - typing.Self is not in Python 3.10
         if self.journal.exists():
@@ -44,7 +44,7 @@ class Swap:
         self.put_back()
 
     def exchange(self, parts: Sequence[str], *, was_running: bool) -> None:
-        """Rename the present parts away and the new ones into place; a part that is not among the new ones is gone."""
+        """Rename the present parts away and the new ones into place; a part without a new version is removed."""
         had = [name for name in parts if self._home.part(name).exists()]
         self._old.mkdir(exist_ok=True)
         write(self.journal, json.dumps({"parts": list(parts), "had": had, "was_running": was_running, "done": False}))
@@ -61,7 +61,7 @@ class Swap:
         self._clean_up()
 
     def put_back(self) -> None:
-        """Undo the exchange, as far as it went; nothing after `commit`."""
+        """Undo the exchange as far as it went; after `commit`, do nothing."""
         if not self.journal.exists():
             self._clean_up()
             return
@@ -78,22 +78,22 @@ class Swap:
         self._clean_up()
 
     def read(self) -> dict[str, Any]:
-        """The journal: the parts, those that were there before, whether the service ran, whether all is done."""
+        """The journal: the parts, the parts that existed before, whether the service ran, whether all is done."""
         journal: dict[str, Any] = json.loads(self.journal.read_text(encoding="utf-8"))
         return journal
 
     def _clean_up(self) -> None:
         for folder in (self.new, self._old):
             shutil.rmtree(folder, ignore_errors=True)
-        self.journal.unlink(missing_ok=True)  # last: what is left of a killed clean-up is cleaned up the next time
+        self.journal.unlink(missing_ok=True)  # last: so a killed clean-up is completed the next time
         shutil.rmtree(self._home.swap, ignore_errors=True)
 
 
 def recover(home: Home) -> str:
-    """Put right what a killed run left behind.
+    """Repair what a killed run left behind.
 
-    Empty when it left nothing; "finished" when it had all done; else "restart" or "stopped": the old parts are back, and the
-    service did or did not run before.
+    Returns "" if it left nothing, "finished" if only the clean-up was missing. Else the old parts are back: "restart" if the
+    service ran before, "stopped" if not.
     """
     swap = Swap(home)
     if not swap.journal.exists():

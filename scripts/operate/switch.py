@@ -1,4 +1,4 @@
-"""Going live: the service is stopped, its parts are exchanged, it is started; unless all went well, all is put back.
+"""Switches the service to new parts: stop it, exchange the parts, start it; after any failure, everything is put back.
 
     with live(home, service, swap, CODE, release, seconds) as instance:
         ...verify instance...              # an exception here brings the old service back
@@ -23,13 +23,13 @@ from swap import Swap, recover
 
 
 def instance_of(home: Home, service: Process | Unit, release: Release) -> Instance:
-    """The running service, to be asked."""
+    """The running service, for the checks."""
     config = configuration.read(home.part("service.env"))
     return Instance(release.port, config, service.running, service.said)
 
 
 def check_port(home: Home, service: Process | Unit, port: int) -> None:
-    """OperateError when another program listens on the port that the service is to have."""
+    """OperateError if another program listens on the service's port."""
     old = home.release
     if taken(port) and not (service.running() and old is not None and old.port == port):
         raise OperateError(f"Port {port} is taken by another program.", "End that one, or choose another with --port.")
@@ -39,7 +39,7 @@ def check_port(home: Home, service: Process | Unit, port: int) -> None:
 def live(
     home: Home, service: Process | Unit, swap: Swap, parts: Sequence[str], release: Release, seconds: float
 ) -> Iterator[Instance]:
-    """The new parts, live; kept when the body ends well."""
+    """Run the service with the new parts; keep them if the body ends without an error."""
     old, was_running = home.release, service.running()
     try:
         if was_running:
@@ -53,7 +53,7 @@ def live(
         yield instance
         swap.commit()
     except BaseException as error:
-        for number in (signal.SIGINT, signal.SIGTERM):  # it must not be interrupted half-way; SIG_IGN the service would inherit
+        for number in (signal.SIGINT, signal.SIGTERM):  # no interruption half-way; not SIG_IGN, which the service would inherit
             signal.signal(number, lambda *_: None)
         try:
             _put_back(home, service, swap, old if was_running else None, seconds)
@@ -76,7 +76,7 @@ def _put_back(home: Home, service: Process | Unit, swap: Swap, old: Release | No
 
 
 def recovered(home: Home, service: Process | Unit) -> str:
-    """Put right what a killed run left: its candidate ends, the old parts come back, and the service runs if it did."""
+    """Repair what a killed run left: end its candidate, put the old parts back, start the service if it ran before."""
     left = home.run.with_name("candidate.json")
     if left.exists():
         record = json.loads(left.read_text(encoding="utf-8"))

@@ -15,6 +15,7 @@ SMALL = {
     "distro/delivery/tls.py": "requests is imported with the first post alone",
     "distro/delivery/otlp_values.py": "three rooms of distro/ need it, none of them the others",
     "instrumentation/flask/probes.py": "imported where Flask is not installed",
+    "instrumentation/genai/transports/requests.py": "a file per library, which is imported with that library alone",
     "logs/escapes.py": "the one place that knows control characters, for formatters and console alike",
     "metrics/chatbot.py": "written by `otel-chatbot render`",
     "render/dashboards.py": "the boards import what it would be joined to",

@@ -36,6 +36,11 @@ class Call:
         return self.status >= 400 or self.cut
 
 
+def calls_in(log: Path) -> list[Call]:
+    """The calls in a model server's log."""
+    return [Call(**json.loads(line)) for line in log.read_text().splitlines()] if log.exists() else []
+
+
 class ModelServer(Process):
     """examples/model_server on a free loopback port; `delay` is the wait before each answer, in seconds."""
 
@@ -54,10 +59,7 @@ class ModelServer(Process):
     def calls(self, count: int | None = None) -> list[Call]:
         """The calls that have ended; with `count`, waits until there are so many, and fails if there are more."""
         if count is not None:
-            wait_for(lambda: len(self._lines()) >= count, f"{count} calls in the model server's log")
-        found = [Call(**json.loads(line)) for line in self._lines()]
+            wait_for(lambda: len(calls_in(self.log)) >= count, f"{count} calls in the model server's log")
+        found = calls_in(self.log)
         assert count is None or len(found) == count, f"{len(found)} calls, not {count}: {found}"
         return found
-
-    def _lines(self) -> list[str]:
-        return self.log.read_text().splitlines() if self.log.exists() else []

@@ -1,6 +1,6 @@
 """The known script for the example chatbot: each step does one thing and enters into the ledger what that counts for.
 
-Fed by a running `Stack`; feeds `ledger.Ledger`. What counts stands beside what is done, so that a reader can check both.
+Fed by a running `Stack` or `Demo`; feeds `ledger.Ledger`. What counts stands beside what is done, so that a reader can check both.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from typing import Any
 
-from .chat import Reply
+from .chat import ChatClient, Reply
 from .ledger import Ledger
 from .process import wait_for
 from .stack import Stack
@@ -24,7 +24,7 @@ ERRORS_OF_CALLS = {429: "RateLimitError", 500: "InternalServerError", 503: "Inte
 class Asking:
     """Requests to an app, each entered into the ledger under its route and status."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: ChatClient) -> None:
         self.stack = stack
         self.ledger = Ledger()
 
@@ -57,20 +57,12 @@ class Asking:
         return reply
 
 
-class Script(Asking):
-    """The steps. Each is exact about what it expects: a wrong answer of the app is an error of the test, not of the count."""
+class Talking(Asking):
+    """What anybody can do who reaches the app. Each step is exact about what it expects: a wrong answer is the test's error."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: ChatClient) -> None:
         super().__init__(stack)
         self._asked: set[str] = set()
-
-    def run(self, rounds: int) -> None:
-        """All steps, several times over."""
-        for number in range(rounds):
-            self.talk(number)
-            self.fail(number)
-            self.leave(number)
-            self.look_around(number)
 
     # steps
 
@@ -89,18 +81,19 @@ class Script(Asking):
         self.delete(first)
         self.request("GET", f"/conversations/{first}", "/conversations/<conversation_id>", 404)
 
-    def fail(self, number: int) -> None:
-        """Failures of the model before and in the middle of an answer, and of the database before and after the model."""
+    def fail_calls(self, number: int) -> None:
+        """Failures of the model before an answer and in the middle of one."""
         for status, path in ((429, "/chat"), (500, "/chat"), (503, "/chat/stream")):
-            reply = self.request(
-                "POST", path, path, 502, {"message": f"/fail {status} {number}", "user_id": "unlucky"}, counts=False
-            )
-            self.ledger.failed_call(ERRORS_OF_CALLS[status])  # the 502 that it causes is not a second error
-            self._kept(reply.json["conversation_id"], sent=1, new=True, user=None)
-            self._missed()
+            self.refused(f"/fail {status} {number}", status, path)
         self.cut(f"/cut /chunks 8 {number}", "unlucky")
-        self.database_fails_at_the_question(number)
-        self.database_fails_at_the_answer(number)
+
+    def refused(self, message: str, status: int, path: str = "/chat") -> str:
+        """A question that the model refuses with a status; the conversation's id."""
+        reply = self.request("POST", path, path, 502, {"message": message, "user_id": "unlucky"}, counts=False)
+        self.ledger.failed_call(ERRORS_OF_CALLS[status])  # the 502 that it causes is not a second error
+        self._kept(reply.json["conversation_id"], sent=1, new=True, user=None)
+        self._missed()
+        return str(reply.json["conversation_id"])
 
     def leave(self, number: int) -> None:
         """A reader who leaves in the middle of an answer: no error, and what had arrived is kept."""
@@ -136,14 +129,15 @@ class Script(Asking):
         self._kept(reply["conversation_id"], sent=1, received=1, new=conversation is None, user=user, named=conversation)
         return str(reply["conversation_id"])
 
-    def stream(self, message: str, user: str, conversation: str | None = None) -> None:
-        """A streamed answer, read to its end."""
+    def stream(self, message: str, user: str, conversation: str | None = None) -> str:
+        """A streamed answer, read to its end; the conversation's id."""
         with self._timed("/chat/stream"):
             events = self.stack.stream(message, user_id=user, **({"conversation_id": conversation} if conversation else {}))
         assert events[-1].name == "done"
         done = events[-1].data
         self._asked_for(message, conversation, cached=done["cached"])
         self._kept(done["conversation_id"], sent=1, received=1, new=conversation is None, user=user, named=conversation)
+        return str(done["conversation_id"])
 
     def cut(self, message: str, user: str) -> None:
         """A streamed answer that the model breaks off: the answer to our client is a 200 that ends with an error event."""
@@ -152,20 +146,6 @@ class Script(Asking):
         assert events[-1].name == "error"
         self.ledger.failed_call(ERRORS_OF_CALLS[0])
         self._kept(events[0].data["conversation_id"], sent=1, received=1, new=True, user=user)
-        self._missed()
-
-    def database_fails_at_the_question(self, number: int) -> None:
-        self.stack.mongo.fail("insert")
-        self.request("POST", "/chat", "/chat", 503, {"message": f"lost {number}", "user_id": "unlucky"})
-
-    def database_fails_at_the_answer(self, number: int) -> None:
-        sent = time.monotonic()
-        with self.stack.streaming(f"/chunks 6 /slow 0.3 not saved {number}", user_id="unlucky") as events:
-            first = next(events)
-            self.stack.mongo.fail("insert")
-            assert [event.name for event in events][-1] == "error"
-        self.ledger.request("POST", "/chat/stream", 200, time.monotonic() - sent)
-        self._kept(first.data["conversation_id"], sent=1, new=True, user="unlucky")
         self._missed()
 
     def add_many(self, user: str, pairs: int) -> None:
@@ -214,6 +194,38 @@ class Script(Asking):
 
     def _missed(self) -> None:
         self.ledger.misses += 1
+
+
+class Script(Talking):
+    """All steps, with those that need a hand on the servers."""
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__(stack)
+        self._mongo = stack.mongo
+
+    def run(self, rounds: int) -> None:
+        """All steps, several times over."""
+        for number in range(rounds):
+            self.talk(number)
+            self.fail_calls(number)
+            self.database_fails_at_the_question(number)
+            self.database_fails_at_the_answer(number)
+            self.leave(number)
+            self.look_around(number)
+
+    def database_fails_at_the_question(self, number: int) -> None:
+        self._mongo.fail("insert")
+        self.request("POST", "/chat", "/chat", 503, {"message": f"lost {number}", "user_id": "unlucky"})
+
+    def database_fails_at_the_answer(self, number: int) -> None:
+        sent = time.monotonic()
+        with self.stack.streaming(f"/chunks 6 /slow 0.3 not saved {number}", user_id="unlucky") as events:
+            first = next(events)
+            self._mongo.fail("insert")
+            assert [event.name for event in events][-1] == "error"
+        self.ledger.request("POST", "/chat/stream", 200, time.monotonic() - sent)
+        self._kept(first.data["conversation_id"], sent=1, new=True, user="unlucky")
+        self._missed()
 
 
 def probe(stack: Stack, times: int) -> None:

@@ -34,14 +34,30 @@ def store(folder: Path, max_bytes: int = ROOMY, max_age: float = 1e9) -> Store:
     return Store(str(folder / "ui.sqlite"), max_bytes, max_age)
 
 
-class Viewer:
+class Page:
+    """What a viewer answers at an address."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def ask(self, path: str, **asked: Any) -> Any:
+        """What the viewer answers to a question of its page."""
+        status, text = self.get(f"/api/{path}?{urlencode(asked)}")
+        assert status == 200, text
+        return json.loads(text)
+
+    def get(self, path: str, **headers: str) -> tuple[int, str]:
+        return fetch(Request(self.url + path, headers=headers))
+
+
+class Viewer(Page):
     """`otel-chatbot ui` on a free loopback port; a context manager. What it prints is in `process`."""
 
     def __init__(
         self, folder: Path, look_at: Path | str | None = "", *arguments: str, env: Mapping[str, str] | None = None
     ) -> None:
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        super().__init__(f"http://127.0.0.1:{self.port}")
         self.data = folder / "ui.sqlite"
         # Without a folder (None) it finds the apps of other tests too, but where TMPDIR is a place of its own.
         place = [] if look_at is None else [str(look_at or folder / "nowhere")]
@@ -64,19 +80,10 @@ class Viewer:
         self.process.end()
         self.process.__exit__()
 
-    def ask(self, path: str, **asked: Any) -> Any:
-        """What the viewer answers to a question of its page."""
-        status, text = self.get(f"/api/{path}?{urlencode(asked)}")
-        assert status == 200, text
-        return json.loads(text)
-
     def memory_mib(self) -> float:
         """The most memory that its process has had."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return round(int(status.split("VmHWM:")[1].split()[0]) / 1024, 1)
-
-    def get(self, path: str, **headers: str) -> tuple[int, str]:
-        return fetch(Request(self.url + path, headers=headers))
 
     def post(self, path: str, message: Any, **headers: str) -> tuple[int, str]:
         """Post an OTLP message as protobuf, packed."""

@@ -1,4 +1,4 @@
-// The chat page: sends what is written, shows the answer while it arrives, and keeps nothing but an anonymous user id.
+// The chat page: sends messages, shows each answer while it arrives, and stores nothing but an anonymous user id.
 
 const $ = (id) => document.getElementById(id);
 const icon = (path) => `<svg viewBox="0 0 20 20" aria-hidden="true"><path d="${path}"/></svg>`;

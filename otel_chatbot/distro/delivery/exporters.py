@@ -1,4 +1,4 @@
-"""The exporters that the environment names, made; one that cannot be made costs one clear line and nothing else.
+"""Makes the exporters that the environment names. If one cannot be made, one clear line says so, and the rest works.
 
 Fed by `distro.environment.SignalPlan`; feeds `distro.providers.global_providers` and `distro.metrics.export`.
 """
@@ -27,7 +27,7 @@ _said: set[str] = set()
 
 
 def make(plan: SignalPlan, signal: Signal) -> list[Any]:
-    """The exporters of a signal. For metrics these may be readers: see `distro.providers.global_providers`."""
+    """The exporters of a signal. For metrics some may be readers: see `distro.steps.metrics_provider`."""
     # The port of Prometheus is served by `distro.process.endpoint_server`, with the figures of all processes.
     names = [name for name in plan.exporters[signal] if (signal, name) != (Signal.METRICS, PROMETHEUS)]
     made = [_make(plan, signal, name) for name in names]
@@ -35,7 +35,7 @@ def make(plan: SignalPlan, signal: Signal) -> list[Any]:
 
 
 def is_quick(exporter: object) -> bool:
-    """Whether an export costs no more than a write to the disk: the spool takes it, or a file."""
+    """Whether an export is only a write to the disk: into the spool or a file."""
     module = type(exporter).__module__
     return module.startswith(("opentelemetry.exporter.otlp.json.file", "otel_chatbot.distro"))
 

@@ -1,6 +1,6 @@
-"""OTLP over HTTP: where a signal goes, how a payload is posted, and what its answer means.
+"""OTLP over HTTP: the endpoint of a signal, the post of a payload, and the meaning of the answer.
 
-Fed by the environment (through the exporters' own rules) and `distro.delivery.sender`; feeds the collector.
+Fed by the environment (by the rules of the upstream exporters) and `distro.delivery.sender`; feeds the collector.
 Only a valid OTLP answer with a 2xx status is a success; a redirect or a page of HTML is not.
 """
 
@@ -56,7 +56,7 @@ _TRY_LATER: Final = frozenset({408, 429})
 
 
 class Verdict(Enum):
-    """What becomes of a payload after an attempt."""
+    """The fate of a payload after an attempt."""
 
     TAKEN = "taken"
     LATER = "later"
@@ -65,7 +65,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Answer:
-    """The outcome of one attempt. `rejected` items of a taken payload; `wait` seconds that the endpoint asked for."""
+    """The outcome of one attempt. `rejected`: items of a taken payload; `wait`: seconds that the endpoint asked for."""
 
     verdict: Verdict
     reason: str = ""
@@ -74,7 +74,7 @@ class Answer:
 
 
 class Target:
-    """Where one signal goes: URL, headers, timeout and TLS by the exporters' own environment variables."""
+    """The endpoint of one signal: URL, headers, timeout and TLS from the standard environment variables of the exporters."""
 
     def __init__(self, signal: Signal) -> None:
         prefix = f"OTEL_EXPORTER_OTLP_{signal.value.upper()}_"
@@ -89,7 +89,7 @@ class Target:
         _TARGETS.add(self)
 
     def hold(self, seconds: float) -> None:
-        """Before a fork: let a post end, and no other begin, but wait no longer than so."""
+        """Before a fork: wait until a running post ends, but not longer than this, and let no other post begin."""
         self._held = self._posting.acquire(timeout=max(0.0, seconds))
 
     def resume(self) -> None:
@@ -98,7 +98,7 @@ class Target:
             self._posting.release()
 
     def start_anew(self) -> None:
-        """In a forked child: the connections are the parent's. They are kept and never touched: their locks may be held."""
+        """In a forked child: the connections belong to the parent. Keep them and never touch them: their locks may be held."""
         self._posting = threading.RLock()
         if self._transport is not None:
             _INHERITED.append(self._transport)
@@ -119,7 +119,7 @@ class Target:
             return Answer(Verdict.LATER, type(error).__name__)
 
     def prepare(self) -> None:
-        """Import and make what a first post needs; nothing is connected."""
+        """Import and create all that the first post needs, without a connection."""
         import netrc  # noqa: F401 - requests asks it at its first request
 
         self._connect()
@@ -153,7 +153,7 @@ class Target:
 _TARGETS: Final[weakref.WeakSet[Target]] = weakref.WeakSet()
 _INHERITED: Final[list[BaseHTTPTransport]] = []
 _HOLD_SECONDS: Final = 0.05
-"""How long a fork waits for a post. One that takes longer waits for the endpoint, and holds no lock of a pool meanwhile."""
+"""How long a fork waits for a post. A longer post waits for the endpoint's answer, and then it holds no lock of a pool."""
 
 
 def _before_fork() -> None:
@@ -176,7 +176,7 @@ at_fork(__name__, before=_before_fork, in_parent=_after_in_parent, in_child=_aft
 
 
 def judge(signal: Signal, status: int, headers: Mapping[str, str], body: bytes, wait: float | None = None) -> Answer:
-    """What an endpoint's answer means for the payload."""
+    """Judge an endpoint's answer: the payload is taken, refused, or to be sent later."""
     if 200 <= status < 300:
         try:
             rejected = _rejected(signal, headers.get("content-type") or "", body)
@@ -200,7 +200,7 @@ def _rejected(signal: Signal, content_type: str, body: bytes) -> int:
 
 
 def count_items(payload: Payload) -> int:
-    """How many spans, log records or data points a payload holds; 1 when it cannot be read."""
+    """How many spans, log records or data points a payload holds; 1 if it cannot be read."""
     try:
         message = _MESSAGES[payload.signal][0].FromString(_plain(payload))
     except (DecodeError, OSError, zlib.error, EOFError):

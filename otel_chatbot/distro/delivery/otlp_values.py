@@ -1,6 +1,6 @@
-"""Values as OTLP can hold them: encoders leave out what they cannot encode, or all that comes with it.
+"""Makes values fit for OTLP: an encoder drops a value that it cannot encode, or even the whole batch around it.
 
-Fed by `distro.providers.redacting_exporters`, `distro.metrics.data` and `distro.providers.resource`; feeds the encoders of the exporters.
+Called by `distro.providers`, `distro.metrics.data` and `encoding.attributes`, before an exporter encodes.
 """
 
 from __future__ import annotations

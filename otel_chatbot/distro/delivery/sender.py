@@ -1,7 +1,7 @@
-"""The one sender of a machine: takes payloads from the spool in order and posts them until an endpoint has taken them.
+"""The one sender of a spool: it posts the payloads in order, until the endpoint takes or refuses them.
 
-Fed by `distro.delivery.spool`; feeds the collector through `distro.delivery.otlp`. A file lock elects the process that sends; its thread
-starts with the first payload of a process. No request thread ever waits for anything in here.
+Fed by `distro.delivery.spool`; feeds the collector through `distro.delivery.otlp`. A file lock elects the process that sends
+among those that share the spool. The thread starts with the first payload of a process. No request thread waits in here.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from .otlp import Answer, Target, Verdict, count_items
 from .sender_lock import SenderLock
 from .spool import CorruptError, Payload, Spool, UnknownFormatError, signal_of
 
-_POLL_SECONDS: Final = 0.25
-"""How often the sender looks for what other processes wrote: its own wakes it."""
-_IDLE_POLL_SECONDS: Final = 2.0
-"""The same, once nobody has written anything for a while."""
+_POLL_SECONDS: Final = 0.25  # how often it looks for other processes' payloads; its own ones wake it
+_IDLE_POLL_SECONDS: Final = 3.0
+"""The same, if no other process has written anything for `_IDLE_AFTER`."""
 _IDLE_AFTER: Final = 30.0
+_FULL_LOOK_SECONDS: Final = 10.0  # of an idle sender, even if the folder's time says that no file has come or gone
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 60.0
 _WARN_EVERY: Final = 300.0
 _HANDOVER_SECONDS: Final = 0.5
 _SWEEP_EVERY: Final = 60.0
 _LOOK_SHARE: Final = 20
-"""Listing the files takes at most one of so many parts of the time."""
+"""Listing the files takes at most about a twentieth of the time."""
 
 _logger = logging.getLogger("otel_chatbot")
 
@@ -54,7 +54,7 @@ class BackOff:
         self.until = 0.0
 
     def failed(self, now: float, asked: float | None = None) -> float:
-        """Note a failure; the seconds to wait."""
+        """Note a failure; return the seconds to wait."""
         wait = min(_LONGEST_WAIT, _FIRST_WAIT * float(2**self._failures)) * self._draw(0.5, 1.5)
         self._failures = min(self._failures + 1, 16)
         wait = max(wait, min(asked, 3600.0)) if asked is not None else wait
@@ -74,7 +74,7 @@ class Sender:
         self._targets = targets
         self._lock = SenderLock(spool.folder)
         self.lingers = True
-        """Whether a process that ends waits for another one, which sends, to take what is left."""
+        """Whether a process that ends waits until the sender, in another process, has sent its payloads."""
         self._reset()
         at_fork(__name__, in_child=self._reset)
 
@@ -88,20 +88,22 @@ class Sender:
         self._warned: dict[str, float] = {}
         self._failing = False
         self._left_alone: set[str] = set()
-        """Files that are there but not ours to send, or sent already: by name."""
+        """Names of files that are not to be sent: they cannot be read here, or were sent and could not be removed."""
         self._next_look = self._next_sweep = 0.0
-        self._worked = monotonic()
-        """When there was something to send last, by the clock of `monotonic`."""
+        self._worked = monotonic() - _IDLE_AFTER
+        """When another process had something to send last, by the clock of `monotonic`."""
+        self._stamp = 0
+        """The spool's `stamp` before its last listing."""
         self._lock.release()
 
     def prepare(self) -> None:
-        """Import what sending needs. At exit it would be late: an import then turns Ctrl-C's exit status into 1."""
+        """Import what sending needs. At exit it would be too late: an import then turns Ctrl-C's exit status into 1."""
         with IMPORTS:
             for target in self._targets.values():
                 target.prepare()
 
     def wake(self) -> None:
-        """A payload was written: start this process's thread unless it runs, and have it look. A master's workers look."""
+        """A payload was written: start this process's thread unless it runs, and wake it. A master leaves it to its workers."""
         if self._thread is None and self._deadline is None and not too_early():
             with late_lock(self):
                 if self._thread is None:
@@ -112,13 +114,13 @@ class Sender:
     def _start(self) -> None:
         wake, ended = threading.Event(), threading.Event()
         thread = threading.Thread(target=self._run, args=(wake, ended), name="otel-chatbot-sender", daemon=True)
-        # An interpreter that is shutting down starts none: the last round does without.
+        # An interpreter that is shutting down starts no thread: then the last round runs on the caller's.
         with contextlib.suppress(RuntimeError):
             thread.start()
             self._wake, self._ended, self._thread = wake, ended, thread
 
     def flush(self, deadline: float) -> None:
-        """Wait until what this process wrote is sent, by whoever sends; not for an endpoint that does not take it."""
+        """Wait until this process's payloads are sent, here or by another process; do not wait if the endpoint takes none."""
         if self._wake is not None:
             end = deadline if self._lock.held else min(deadline, monotonic() + _HANDOVER_SECONDS)
             while not self._failing and monotonic() < end and self._spool.mine():
@@ -129,7 +131,7 @@ class Sender:
         """Nothing yet: the exporters still write."""
 
     def finish_shutdown(self, deadline: float) -> None:
-        """Send what is there until `deadline` (of `time.monotonic`); what is left stays on disk for the next run."""
+        """Send until `deadline` (of `time.monotonic`); the rest stays on disk for another process or a later run."""
         self._deadline = deadline
         if self._wake is not None and self._ended is not None:
             self._wake.set()
@@ -138,7 +140,7 @@ class Sender:
             self._end(deadline)
 
     def _end(self, deadline: float) -> None:
-        """Send a last time, and leave nothing open. Not before: what is on its way would be sent by others, too."""
+        """Send a last time, then give up the lock. Not earlier: another process would send again what is on its way."""
         self._last_round(deadline)
         self._lock.release()
         for target in self._targets.values():
@@ -166,14 +168,20 @@ class Sender:
         never_raise(self.prepare)()
         while self._deadline is None:
             self._guarded_round()
-            if wake.wait(self._pause()):
-                self._worked = monotonic()
-            wake.clear()
+            self._wait(wake)
         self._end(self._deadline)
         ended.set()
 
+    def _wait(self, wake: threading.Event) -> None:
+        """Wait until there may be something to send: a look at the folder's time is cheap, a round is not."""
+        pause = self._pause()
+        full_look = monotonic() + (_FULL_LOOK_SECONDS if self._lock.held and pause == _IDLE_POLL_SECONDS else pause)
+        while not wake.wait(pause) and monotonic() < full_look and self._stamp and self._spool.stamp() == self._stamp:
+            pass
+        wake.clear()
+
     def _pause(self) -> float:
-        """How long to wait for work: longer once there was none for a while, and nothing waits to be tried again."""
+        """How long to wait for work: longer if there was none for a while and no payload waits for another attempt."""
         if any(back_off.until for back_off in self._back_off.values()) or monotonic() - self._worked < _IDLE_AFTER:
             return _POLL_SECONDS
         return _IDLE_POLL_SECONDS
@@ -188,7 +196,7 @@ class Sender:
             report("sending telemetry", error)
 
     def _last_round(self, deadline: float) -> None:
-        # The sender of another process takes what is ours, unless it is just ending too: then its lock becomes free.
+        # The sender in another process sends our payloads, unless it is just ending too: then its lock becomes free.
         handover = min(deadline, monotonic() + (_HANDOVER_SECONDS if self.lingers else 0.0))
         while not self._failing and monotonic() < deadline and self._spool.mine():
             self._guarded_round()
@@ -214,14 +222,15 @@ class Sender:
                     waiting.add(signal)
 
     def _look(self) -> list[Path]:
-        """The files to send. After a long outage there are many: listing them takes a small part of the time."""
+        """The files to send. After a long outage there are many, so the pause until the next listing grows with its cost."""
         began = monotonic()
+        self._stamp = self._spool.stamp()
         found = self._spool.files()
         ended = monotonic()
         self._next_look = ended + _LOOK_SHARE * (ended - began)
         self._left_alone.intersection_update(path.name for path in found)
         ours = [path for path in found if path.name not in self._left_alone]
-        if ours:
+        if any(not self._spool.is_mine(path) for path in ours):
             self._worked = ended
         return ours
 
@@ -284,7 +293,7 @@ class Sender:
             _logger.info("%s takes telemetry again", target.shown)
 
     def warn(self, kind: str, line: str) -> None:
-        """Log a warning, the first of its kind and then one in a while."""
+        """Log a warning: the first of its kind, then at most one per five minutes."""
         now = monotonic()
         if now - self._warned.get(kind, -_WARN_EVERY) >= _WARN_EVERY:
             self._warned[kind] = now

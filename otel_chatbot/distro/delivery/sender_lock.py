@@ -1,6 +1,6 @@
-"""Which process of a machine sends what is in a spool.
+"""The file lock that decides which process sends the payloads of a spool.
 
-Fed by `distro.delivery.sender`, which asks before each look into the spool; feeds nothing but the kernel's table of locks.
+`distro.delivery.sender` asks for it before each look into the spool.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ except ImportError:  # one process sends, where nothing forks
 
 
 class SenderLock:
-    """Held by the process that sends; the kernel gives it back when that process ends."""
+    """Held by the process that sends; the kernel frees it when that process ends."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "sender.lock"
@@ -29,7 +29,7 @@ class SenderLock:
         return self._file is not None
 
     def take(self) -> bool:
-        """Whether this process is the sender, from now on or already. OSError when the folder cannot be used for that."""
+        """Whether this process is the sender, from now on or already. OSError if the folder cannot hold the lock."""
         if self._file is not None:
             if self._is_still_there(self._file):
                 return True
@@ -48,7 +48,7 @@ class SenderLock:
         return True
 
     def _is_still_there(self, file: IO[bytes]) -> bool:
-        """Whether the file is the one that others find: somebody may have cleared the folder."""
+        """Whether the path still leads to our file: somebody may have cleared the folder."""
         try:
             return os.path.samestat(os.fstat(file.fileno()), os.stat(self._path))
         except FileNotFoundError:

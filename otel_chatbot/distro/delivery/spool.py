@@ -28,14 +28,16 @@ FORMAT: Final = 1
 _NAME: Final = re.compile(r"\d{20}-\d+-\d+\.(traces|metrics|logs)\.otlp")
 _ASIDE: Final = "corrupt"
 _BLOCK: Final = 4096
-"""What a small file takes on most disks."""
+"""Bytes that a small file takes on most disks."""
 _STALE_SECONDS: Final = 60.0
+_SETTLED: Final = 2_000_000_000
+"""Nanoseconds after which each further change gives a folder another time: the clocks of file systems go in steps."""
 _MOST_ASIDE: Final = 20
 _SHARE: Final = 16
-"""The part of the limit (one of so many) that each of these may take: files set aside; what is freed beyond need when full."""
+"""A sixteenth of the limit: for files set aside, and the same again is freed beyond need when the spool is full."""
 _COUNT_SECONDS: Final = 1.0
 _COUNT_SHARE: Final = 50
-"""Counting the files takes at most one of so many parts of the time."""
+"""Counting the files takes at most a fiftieth of the time."""
 
 
 class CorruptError(Exception):
@@ -77,9 +79,9 @@ class Payload:
 
 
 class Spool:
-    """A folder of payloads that takes at most `max_bytes` on disk; the oldest go first, each reported to `on_drop`.
+    """A folder of payloads that takes at most `max_bytes` on disk; the oldest are dropped first, each reported to `on_drop`.
 
-    What is not ours in the folder is left alone. Every method may run in several processes at the same time.
+    Other files in the folder are left alone. Every method may run in several processes at the same time.
     """
 
     def __init__(self, folder: Path, max_bytes: int, on_drop: Callable[[Payload], None]) -> None:
@@ -140,17 +142,28 @@ class Spool:
 
     def mine(self) -> list[Path]:
         """The files that this process wrote."""
-        own = f"-{os.getpid()}-"
-        return [path for path in self.files() if own in path.name]
+        return [path for path in self.files() if self.is_mine(path)]
+
+    def is_mine(self, path: Path) -> bool:
+        """Whether this process wrote the file."""
+        return f"-{os.getpid()}-" in path.name
+
+    def stamp(self) -> int:
+        """When a file last came or went, in nanoseconds, to compare; 0 if that was just now: more may follow at the same time."""
+        try:
+            changed = os.stat(self.folder).st_mtime_ns
+        except OSError:
+            return 0
+        return changed if time.time_ns() - changed > _SETTLED else 0
 
     def used(self) -> int:
-        """Bytes that the payloads take on disk, counted now or a moment ago: the more there are, the longer ago."""
+        """Bytes that the payloads take on disk, counted now or a moment ago; many files are counted less often."""
         with self._lock:
             self._count_if_due()
             return self._used
 
     def read(self, path: Path) -> Payload:
-        """A file's payload; FileNotFoundError when another process was faster, CorruptError, UnknownFormatError."""
+        """A file's payload. FileNotFoundError if another process was faster; CorruptError; UnknownFormatError."""
         try:
             return Payload.from_bytes(path.read_bytes())
         except (IsADirectoryError, PermissionError) as error:  # what else goes wrong may pass: too many open files
@@ -165,7 +178,7 @@ class Spool:
         return True
 
     def set_aside(self, path: Path) -> Path:
-        """Move a corrupt file where nobody sends it; OSError when it cannot be. A few of the newest are kept, if not too large."""
+        """Move a corrupt file to a folder that is never sent; OSError if that fails. The newest few are kept, up to a size."""
         aside = self.folder / _ASIDE
         aside.mkdir(exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
@@ -179,7 +192,7 @@ class Spool:
         return aside / path.name
 
     def sweep(self) -> None:
-        """Remove what a process that was killed left half-written."""
+        """Remove the half-written files of killed processes."""
         for path in self.folder.glob(".*.tmp"):
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime > _STALE_SECONDS:
@@ -192,7 +205,7 @@ class Spool:
         return sum(self.remove(path) for path in self.files())
 
     def _make_room(self, needed: int) -> None:
-        """Drop the oldest when the payloads would take more than their share of the limit, and then some more at once."""
+        """If the payloads would take more than their share of the limit, drop the oldest, and some more at the same time."""
         most = self._max_bytes - self._max_bytes // _SHARE  # the rest is for what was set aside
         with self._lock:
             self._count_if_due()

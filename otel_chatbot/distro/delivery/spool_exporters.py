@@ -1,7 +1,7 @@
 """The exporters of spans, log records and metrics over OTLP/HTTP: encoded, redacted in the same pass, and put into the spool.
 
 Fed by the batch processors of `providers.lazy_processors` and by `distro.metrics.export`, on their threads; feeds
-`delivery.transport`. An export is no more than a write to the disk, so it always succeeds: what is lost later is counted there.
+`delivery.transport`. An export is only a write to the disk, so it always reports success; `transport` counts what is lost.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _T = TypeVar("_T")
 
 
 class _Encoded(Generic[_T]):
-    """Encodes batches of one signal. What cannot be encoded takes no other with it: it is found by halves, and counted."""
+    """Encodes batches of one signal. An item that cannot be encoded is found by halving, and counted; the rest is sent."""
 
     def __init__(self, signal: Signal, way: ToSpool, encode: Callable[[Sequence[_T], Attributes], bytes]) -> None:
         self._signal = signal

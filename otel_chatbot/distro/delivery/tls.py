@@ -1,7 +1,7 @@
 """The session of an endpoint whose certificate authority is given by OTEL_EXPORTER_OTLP_CERTIFICATE.
 
 Fed by `distro.delivery.otlp`; feeds the exporters' transport. requests lets REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE overrule what
-a session trusts (https://github.com/psf/requests/issues/3829); what is set for this endpoint alone goes before them here.
+a session trusts (https://github.com/psf/requests/issues/3829); here the endpoint's own certificate setting wins.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def trusting_its_own(session: requests.Session | None) -> requests.Session:
-    """This session, or a new one: what it trusts goes before the environment, which still names proxies."""
+    """This session, or a new one, changed: its own trust wins over the environment, which still names the proxies."""
     import requests
 
     found = session or requests.Session()

@@ -78,7 +78,7 @@ class TraceFileExporter(SpanExporter):
 
 
 class RotatingStream(io.TextIOBase):
-    """A text stream that takes whole lines, writes each at once and never raises: `failed` tells of the last one."""
+    """A text stream that takes whole lines, writes each at once and never raises; `failed`: whether the last write failed."""
 
     def __init__(self, path: Path, max_bytes: int) -> None:
         self._wanted = path
@@ -89,7 +89,7 @@ class RotatingStream(io.TextIOBase):
         self.failed = False
 
     def write(self, text: str) -> int:
-        """Append a line. A line that does not fit in the limit alone gets a file alone."""
+        """Append a line. A line that is longer than the limit gets a file of its own."""
         line = text.encode()
         try:
             self._write(line)
@@ -141,7 +141,7 @@ class RotatingStream(io.TextIOBase):
 
 
 def _mine_alone(file: IO[bytes]) -> bool:
-    """Take the file for this process; the kernel gives it back when the process ends."""
+    """Lock the file for this process; the kernel frees it when the process ends. False if another process has it."""
     if not _FORKS:
         return True
     try:

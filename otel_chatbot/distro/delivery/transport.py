@@ -1,7 +1,7 @@
-"""Where an encoded request goes: to the spool first, always. Only where the disk takes none it is posted at once.
+"""Puts encoded requests into the spool. Only if the disk takes none, a request is posted directly.
 
 Fed by `delivery.spool_exporters` (on the threads of the batch processors); feeds `distro.delivery.spool`, from which
-`distro.delivery.sender` posts. Writing only after a failed post would lose what is in flight at a kill.
+`distro.delivery.sender` posts. If requests were written only after a failed post, a kill would lose those in flight.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .spool import Payload, Spool
 
 
 class ToSpool:
-    """Writes one signal's requests to the spool; where the disk takes none, posts them directly, once."""
+    """Writes one signal's requests to the spool; if the disk takes none, posts them directly, once."""
 
     def __init__(self, spool: Spool, sender: Sender, target: Target) -> None:
         self._spool = spool
@@ -26,7 +26,7 @@ class ToSpool:
         self._target = target
 
     def deliver(self, request: bytes) -> None:
-        """Keep an OTLP request; what neither the disk nor the endpoint takes is counted as lost."""
+        """Keep an OTLP request; if neither the disk nor the endpoint takes it, it is counted as lost."""
         payload = compressed(self._target.signal, request)
         try:
             self._spool.put(payload)
@@ -47,7 +47,7 @@ class ToSpool:
 
 @functools.lru_cache(maxsize=1)
 def spool() -> Spool:
-    """The spool of the settings."""
+    """The spool that the settings name."""
     settings = config.current()
     return Spool(
         Path(settings.spool_path).absolute(),
@@ -63,5 +63,5 @@ def sender() -> Sender:
 
 
 def to_spool(signal: Signal) -> ToSpool:
-    """The way of a signal's requests to the spool."""
+    """The writer of a signal's requests."""
     return ToSpool(spool(), sender(), Target(signal))

@@ -1,4 +1,4 @@
-"""The merged view as OpenTelemetry's `MetricsData`: what leaves by OTLP.
+"""Turns the merged view into OpenTelemetry's `MetricsData`, for the export by OTLP.
 
 Fed by `metrics.view.read()`; feeds the metric exporters of `distro.metrics.export`. Pure: no clock, no lock, no I/O.
 """
@@ -36,7 +36,7 @@ def metrics_data(
 ) -> MetricsData:
     """Families as one `MetricsData`, all cumulative. `start` (of the app's run) and `now` are unix nanoseconds.
 
-    Histograms without an observation are left out, and so are families without a point.
+    Histograms without an observation and families without a point are left out.
     """
     metrics = [metric for family in families if (metric := _metric(family, start, now))]
     scopes = [ScopeMetrics(scope, metrics, scope.schema_url or "")] if metrics else []
@@ -58,8 +58,8 @@ def _metric(family: Family, start: int, now: int) -> Metric | None:
 
 
 def _histogram(point: HistogramPoint, edges: tuple[float, ...], start: int, now: int) -> HistogramDataPoint:
-    # min and max of a cumulative stream say little and cannot be merged over recycled workers; OTLP makes them
-    # optional, and the encoder leaves out nothing: the edges of the outermost filled buckets would be a guess.
+    # min and max of a cumulative stream say little and cannot be merged over recycled workers. OTLP makes them optional,
+    # so they are left out: the edges of the outermost filled buckets would be a guess.
     return HistogramDataPoint(
         attributes=fit(point.attributes),
         start_time_unix_nano=start,

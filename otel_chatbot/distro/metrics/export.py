@@ -1,4 +1,4 @@
-"""The metrics of the whole app leave from one process: the one that leads the run.
+"""Exports the metrics of the whole app from one process, the one that leads the run.
 
 Fed by `metrics.view.read()` and, through the mirror, by other libraries' instruments; feeds the metric exporters.
 The thread starts with a process's first figure, so that a server forks without it.
@@ -25,14 +25,18 @@ from ..process.servers import in_greenlets, is_master, too_early
 from .leader import Leader
 
 MIRROR_SECONDS: Final = 1.0
+"""How often other libraries' figures are copied."""
+_IDLE_MIRROR_SECONDS: Final = 5.0
+"""How often the mirror looks whether there are any, if there have been none for a while: each look wakes an idle process."""
+_IDLE_AFTER: Final = 60.0
 _HANDOVER_SECONDS: Final = 1.0
 
 
 class Mirror(Protocol):
     """Copies other libraries' figures into the store."""
 
-    def refresh(self) -> None:
-        """Copy them now; cheap when there are none."""
+    def refresh(self) -> bool:
+        """Copy them now; False when there are none."""
 
 
 class MetricsExport:
@@ -53,12 +57,12 @@ class MetricsExport:
         self._interval = interval
         self._mirror: Mirror | None = None
         self.at_start: list[Callable[[], None]] = []
-        """Called on the thread when it starts: what need not happen on the application's threads."""
-        self.each_second: list[Callable[[], None]] = []
-        """Called on the thread of each process, each second: what becomes due without anything happening."""
+        """Functions that the thread calls at its start: their work need not happen on the application's threads."""
+        self.each_look: list[Callable[[], None]] = []
+        """Functions that the thread of each process calls each few seconds: for what becomes due without any event."""
         self._closed = False
         self._turn = SimpleNamespace()
-        """Owns the lock under which exports leave one after the other."""
+        """Owns the lock that keeps two exports from running at the same time."""
         self._reset()
         at_fork(__name__, in_child=self._after_fork)
 
@@ -72,7 +76,7 @@ class MetricsExport:
     def _after_fork(self) -> None:
         ran = self._thread is not None
         self._reset()
-        if ran and not in_greenlets():  # then the child's first figure starts it
+        if ran and not in_greenlets():  # under gevent, the child's first figure starts it
             self.start()
 
     def mirror(self, mirror: Mirror) -> None:
@@ -80,12 +84,12 @@ class MetricsExport:
         self._mirror = mirror
 
     def also(self, exporter: MetricExporter, collect: Callable[[], MetricsData]) -> None:
-        """Export to this one too, what this `collect` builds."""
+        """Also export to this exporter the data that this `collect` builds."""
         self._exports.append((exporter, collect))
 
     @never_raise
     def start(self) -> None:
-        """Start this process's thread unless it runs, or the process is a server's master; does not wait for anything."""
+        """Start this process's thread, unless it runs or it is too early for one (a server's master). Waits for nothing."""
         if self._thread is None and not self._closed and not too_early():
             with late_lock(self):
                 if self._thread is None:
@@ -101,7 +105,7 @@ class MetricsExport:
             self.export()
 
     def begin_shutdown(self) -> None:
-        """Have the thread export a last time and end."""
+        """Tell the thread to export a last time and to end."""
         self._closed = True
         if self._stop is not None:
             self._lead.give_up()
@@ -117,17 +121,21 @@ class MetricsExport:
         if self._ended is not None:
             self._ended.wait(max(0.0, deadline - monotonic()))
         elif is_master():
-            self.export()  # the master, after its workers: what they counted last, also those that were killed
+            self.export()  # the master ends after its workers: it sends their last counts, killed workers' too
 
     def _run(self, stop: threading.Event, ended: threading.Event) -> None:
         await_imports()
-        for call in self.at_start:  # what these log is exported, too; from here on nothing is that this thread does
+        for call in self.at_start:  # their log records are exported; below, this thread's own spans and records are not
             never_raise(call)()
         attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
         due = monotonic() + self._interval
-        while not stop.wait(min(MIRROR_SECONDS, max(0.0, due - monotonic()))):
-            self._refresh()
-            for call in self.each_second:
+        idle_at = monotonic() + _IDLE_AFTER
+        pause = MIRROR_SECONDS
+        while not stop.wait(min(pause, max(0.0, due - monotonic()))):
+            if self._refresh():
+                idle_at = monotonic() + _IDLE_AFTER
+            pause = MIRROR_SECONDS if monotonic() < idle_at else _IDLE_MIRROR_SECONDS
+            for call in self.each_look:
                 never_raise(call)()
             if monotonic() >= due:
                 due = monotonic() + self._interval
@@ -136,12 +144,15 @@ class MetricsExport:
         self._last_export()
         ended.set()
 
-    def _refresh(self) -> None:
-        if self._mirror is not None:
-            try:
-                self._mirror.refresh()
-            except Exception as error:
-                report("mirroring metrics", error)
+    def _refresh(self) -> bool:
+        """Copy other libraries' figures; False when there are none."""
+        if self._mirror is None:
+            return False
+        try:
+            return self._mirror.refresh()
+        except Exception as error:
+            report("mirroring metrics", error)
+            return True
 
     def _last_export(self) -> None:
         end = monotonic() + _HANDOVER_SECONDS
@@ -149,7 +160,7 @@ class MetricsExport:
             time.sleep(0.02)
 
     def export(self) -> bool:
-        """Export the merged view if this process leads; whether it does."""
+        """Export the merged view if this process leads; return False if another process does."""
         try:
             if not self._exports:
                 return True

@@ -1,8 +1,8 @@
-"""Which process of a run exports the metrics, and which one does so when that process ends.
+"""Elects the process of a run that exports the metrics, and its successor when it ends.
 
-Fed by `metrics.shared.run` (the lock) and a mark in the run's folder; feeds `distro.metrics.export`. A process that ends
-while another leads leaves its last figures in the run's folder for it, and goes. Only when the leader is just ending too
-must it wait for the lead, because the leader's last export may have been a moment too early.
+Fed by `metrics.shared.run` (the lock) and a mark in the run's folder; feeds `distro.metrics.export`. If a process ends while
+another one leads, its last figures stay in the run's folder for the leader. Only if the leader is ending too, the process
+waits for the lead: the leader's last export may have been a moment too early.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Other libraries' instruments (`gen_ai.*`, the application's own meters), read from the SDK into the store.
+"""Reads other libraries' instruments (the application's own meters, say) from the SDK into the store.
 
-Fed by an SDK meter provider; feeds `metrics.mirror`, so that they are merged over the workers and leave with the rest.
+Fed by an SDK meter provider; feeds `metrics.mirror`, so that these figures are merged over the workers and exported with ours.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from ..instrumentations import INSTRUMENTATIONS
 SCOPE: Final = "otel_chatbot"
 """The scope of our own observable instruments, which are never mirrored."""
 _DROPPED: Final = frozenset({a.OPENAI_FINGERPRINT, a.OPENAI_RESPONSE_TIER, a.OPENAI_REQUEST_TIER})
-"""Attributes that OpenAI's instrumentation puts on metrics and whose values never end."""
+"""Attributes that OpenAI's instrumentation puts on metrics and that have unlimited values."""
 _COUNTED_BY_US: Final = frozenset(
     {m.GEN_AI_DURATION.name, m.GEN_AI_TOKENS.name, m.GEN_AI_FIRST_CHUNK.name, m.GEN_AI_CHUNK.name}
 )
-"""What other tools measure of the openai client's calls beside us."""
+"""Metrics of the openai client's calls that other tools may measure too: ours are used."""
 _NANO: Final = 1_000_000_000
 
 _logger = logging.getLogger("otel_chatbot")
@@ -50,25 +50,26 @@ class MirrorReader(MetricReader):
         at_fork(__name__, in_child=self._found_nothing)
 
     def _found_nothing(self) -> None:
-        """In a forked child: what was found are its parent's figures, and the next reading may find none of its own."""
+        """In a forked child, forget the parent's figures: the next reading may find nothing and so replace nothing."""
         self._found = []
 
     def watch(self, provider: MeterProvider) -> None:
-        """Read this provider, on which the reader is registered."""
+        """Read this provider from now on; the reader is registered on it."""
         self._provider = provider
 
     def add(self, other: MirrorReader) -> None:
         """Copy the figures of another reader, on a provider of its own, along with these."""
         self._parts.append(other)
 
-    def refresh(self) -> None:
-        """Copy the figures now; cheap while no other library has an instrument."""
+    def refresh(self) -> bool:
+        """Copy the figures now; False, and cheap, while no other library has an instrument."""
         used = sum(part.read() for part in self._parts)
         if used:
             mirror([found for part in self._parts for found in part._found])
+        return bool(used)
 
     def read(self) -> bool:
-        """Read this reader's own provider; False when nothing is measured with it."""
+        """Read this reader's own provider; False if it has no instruments but ours."""
         if self._provider is None or not sdk_private.has_instruments(self._provider, besides=SCOPE):
             return False
         self.collect()
@@ -93,7 +94,7 @@ class MirrorReader(MetricReader):
                             )
 
     def shutdown(self, *_: Any, **__: Any) -> None:
-        """A last copy; the export that follows sends it."""
+        """Copy a last time; the export that follows sends it."""
         self.refresh()
 
 
@@ -101,7 +102,7 @@ def _without_ours(found: Family, scope: str) -> Family:
     """A family without the calls that our instrumentation of the openai client has measured itself."""
     if found.spec.name not in _COUNTED_BY_US or "genai" not in INSTRUMENTATIONS.active:
         return found
-    if "openai" in scope.lower():  # of this client alone: it may name an endpoint's owner as the provider
+    if "openai" in scope.lower():  # only this client's scope: its provider attribute may name the endpoint's owner
         return Family(found.spec, found.points, [])
     return Family(found.spec, found.points, [point for point in found.histograms if not _is_openai(point.attributes)])
 
@@ -115,7 +116,7 @@ def family(metric: Metric) -> Family | None:
     """One instrument's figures as the view has them; None for an exponential histogram."""
     data = metric.data
     if isinstance(data, Histogram):
-        # 1 and 1.0 are two labels: workers must agree on one, and the files that they share know floats.
+        # 1 and 1.0 would be two labels. Workers must agree on one, and the files that they share hold floats.
         edges = tuple(map(float, data.data_points[0].explicit_bounds)) if data.data_points else ()
         points = [
             HistogramPoint(_attributes(p.attributes), p.sum, list(p.bucket_counts), _exemplars(p.exemplars, edges))

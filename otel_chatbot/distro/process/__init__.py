@@ -1,1 +1,1 @@
-"""What begins and ends with a process: servers, forks, threads, shutdown, the port for the endpoints."""
+"""The life of a process: servers, forks, threads, shutdown, the port for the endpoints."""

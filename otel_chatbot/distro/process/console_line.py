@@ -1,8 +1,8 @@
-"""The line on the console that says that observing works and where to look; the one thing that we print unasked.
+"""The line on the console that says that observing works and where to look: the only line that we print if all is well.
 
-Fed by `distro.steps`; printed when Flask or gunicorn is imported, once for all processes of a server. By default only where
-somebody develops and watches: ENVIRONMENT is not production, and the console is a terminal. What tests and supervisors read
-of an app is byte for byte what it would be without us.
+Fed by `distro.steps`; printed when Flask or gunicorn is imported, once for all processes of a server. By default it is only
+printed if a developer watches: ENVIRONMENT is not production, and the console is a terminal. So the output that tests and
+supervisors read stays byte for byte the same as without us.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .reloader import is_child
 from .start_line import where
 
 _STARTS: Final = ("flask", "gunicorn.arbiter")
-"""What a process that serves imports first: gunicorn's master prints for its workers, which inherit that it has."""
+"""Modules that a serving process imports first. gunicorn's master prints; its workers inherit the mark that it has."""
 
 
 class _State:
@@ -32,7 +32,7 @@ class _State:
 
 
 def print_at_start(plan: SignalPlan) -> None:
-    """Print the line as soon as this process turns out to serve an app, where it is wanted."""
+    """Print the line, if it is wanted, as soon as this process turns out to serve an app."""
 
     @never_raise
     def once(_module: Any) -> None:
@@ -53,7 +53,7 @@ def wanted(settings: Settings, console: Any) -> bool:
 
 
 def console_line(plan: SignalPlan, settings: Settings, environ: Mapping[str, str]) -> str:
-    """The text: what is there, by the paths that a developer can open."""
+    """The text: the paths that a developer can open."""
     metrics = "/metrics and /health on the app's port"
     if settings.endpoint_port:
         metrics = f"/health on the app's port, /metrics on {settings.endpoint_host}:{settings.endpoint_port}"

@@ -1,8 +1,8 @@
-"""`/metrics*` and `/health/detailed` on a port of their own, for an app whose port the world can reach.
+"""Serves `/metrics*` and `/health/detailed` on a separate port, for an app whose own port is public.
 
-Fed by the setting ENDPOINT_PORT, by OTEL_METRICS_EXPORTER=prometheus and by the same views as the app's routes; feeds scrapers and people. The processes of an
-app share the port one after another: the one that gets it serves the merged view of all, and when it ends, the next one
-does. Nothing of the SDK is needed here, and nothing that gevent could not replace later (`socketserver` would be).
+Fed by the setting ENDPOINT_PORT, by OTEL_METRICS_EXPORTER=prometheus and by the same views as the app's routes; feeds
+scrapers and people. One process of the app has the port and serves the merged view of all; when it ends, the next one takes
+the port. The SDK is not needed here. `socketserver` is not used either: gevent could not replace it later.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PROMETHEUS_PORT: Final = "9464"
 """The port of the specification."""
 _RETRY_SECONDS: Final = 1.0
 _REFUSALS: Final = 3
-"""Times that a port is found taken by somebody who does not answer as this package does, until that is said."""
+"""After so many attempts on a port that another program holds, a warning says so."""
 _POLL_SECONDS: Final = 0.25
 _PATIENCE_SECONDS: Final = 10.0
 _MOST_AT_ONCE: Final = 16
@@ -45,7 +45,7 @@ _logger = logging.getLogger("otel_chatbot")
 
 
 class EndpointServer:
-    """The server of this process: its thread starts at most once in it, and waits for its turn at the port."""
+    """The server of this process. Its thread starts at most once per process and waits until the port is free."""
 
     def __init__(self, host: str, port: int, variable: str = "CHATBOT_OTEL_ENDPOINT_PORT") -> None:
         self._address = (host, port)
@@ -64,7 +64,7 @@ class EndpointServer:
 
     def _after_fork(self) -> None:
         self._reset()
-        if self._listener is not None:  # the parent serves: when it ends, this copy must not keep the port
+        if self._listener is not None:  # the parent serves; this inherited copy would keep the port after its end
             self._listener.close()
             self._listener = None
 
@@ -80,10 +80,10 @@ class EndpointServer:
                     self._thread.start()
 
     def flush(self, deadline: float) -> None:
-        """Nothing: it serves on."""
+        """Do nothing: the server goes on."""
 
     def begin_shutdown(self) -> None:
-        """Serve nothing more; another process may have the port."""
+        """Stop serving; another process may take the port."""
         self._closed = True
         if self._stop is not None:
             self._stop.set()
@@ -117,9 +117,9 @@ class EndpointServer:
             self._listener = None
 
     def _explain(self, error: OSError) -> None:
-        """Say once why the port cannot be had, unless another process of this app has it.
+        """Warn once that the port cannot be had, and why, unless another process of this app has it.
 
-        One that has just taken the port, or was just killed, does not answer: a taken port is asked about several times.
+        A process that has just taken the port, or was just killed, does not answer, so a taken port is checked several times.
         """
         if self._explained:
             return
@@ -139,7 +139,7 @@ class EndpointServer:
 def _accept(listener: socket.socket, free: threading.BoundedSemaphore) -> None:
     try:
         connection, peer = listener.accept()
-    except OSError:  # nobody came for a while, or went again at once
+    except OSError:  # no client for a while, or one that left at once
         return
     if free.acquire(timeout=_RETRY_SECONDS):
         threading.Thread(target=_serve, args=(connection, peer, free), name="otel-chatbot-endpoint", daemon=True).start()
@@ -165,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _PATIENCE_SECONDS
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("do_"):  # whatever the method: the views know which they take
+        if name.startswith("do_"):  # any method: the views decide which they accept
             return self._answer
         raise AttributeError(name)
 
@@ -195,13 +195,13 @@ class _Handler(BaseHTTPRequestHandler):
         return environ
 
     def _forget_body(self) -> None:
-        """Read what was sent along: a connection that is closed before would take the answer with it."""
+        """Read the request's body: if the connection were closed before, the client might lose the answer."""
         length = self.headers.get("Content-Length", "")
         if length.isdecimal():
             self.rfile.read(min(int(length[:9]), _MOST_BODY))
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """Answer with an error of the client's in JSON; a method or version that is not known is one, too."""
+        """Answer a bad request with a 4xx in JSON; an unknown method or HTTP version is one, too."""
         status = code if 400 <= code < 500 else 400
         self._send(status, _JSON, f'{{"error":"{http.client.responses[status].lower()}"}}\n'.encode())
 
@@ -214,7 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def version_string(self) -> str:
-        """Who answers: other processes of the app know each other by it."""
+        """The name of the server: the processes of the app recognise each other by it."""
         return _name()
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
@@ -223,7 +223,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @functools.lru_cache(maxsize=1)
 def _views() -> dict[str, Callable[[Mapping[str, Any]], Any]]:
-    """What is served here, by path; brings werkzeug with it."""
+    """The served views, by path; imports werkzeug."""
     import werkzeug.wrappers  # noqa: F401
 
     from ...health.views import VIEWS as HEALTH

@@ -1,7 +1,7 @@
-"""What has to happen late: locks that are made when they are first used, imports on threads of ours.
+"""Locks that are made at their first use, and waiting for imports: what our threads need to survive forks and gevent.
 
-gevent replaces locks and threads after a server's master has set the package up, and a lock from before would stop every
-greenlet of a worker; a lock that was held when the process forked would stop the child for ever.
+gevent replaces locks and threads after a server's master has set the package up. An older lock would stop every greenlet of
+a worker. A lock that was held during a fork would stop the child for ever.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ def late_lock(owner: object) -> threading.Lock:
 
 
 def forget_lock(owner: object) -> None:
-    """In a forked child: the next use makes a fresh one."""
+    """In a forked child: forget the lock, so that the next use makes a new one."""
     vars(owner).pop(_NAME, None)
 
 
 IMPORTS: Final = threading.RLock()
-"""Held while a thread of ours imports, and across a fork: the child would wait for ever for an import that nobody ends."""
+"""Held while a thread of ours imports, and by a fork: a child forked during an import would wait for its end for ever."""
 
 at_fork(__name__, before=IMPORTS.acquire, in_parent=IMPORTS.release, in_child=IMPORTS.release)
 
 
 def await_imports(seconds: float = 10.0) -> None:
-    """Wait, on a thread of ours, until no other thread imports anything, or for so long: some apps run inside an import.
+    """On a thread of ours, wait until no other thread imports. The wait is limited, because some apps run inside an import.
 
-    Two threads that import a package and a module in it at the same time may each get half of it (the import system breaks
-    the deadlock so), and the application would end with an ImportError that is not its fault.
+    If two threads import a package and a module in it at the same time, each may get half of it (so the import system breaks
+    the deadlock), and the application would end with an ImportError that is not its fault.
     """
     end = monotonic() + seconds
     while _somebody_imports() and monotonic() < end:
@@ -53,8 +53,8 @@ def await_imports(seconds: float = 10.0) -> None:
 def _somebody_imports() -> bool:
     """Whether another thread imports.
 
-    The frames of other threads must not be looked at while these run: to make a frame's object may run the garbage collector,
-    which may let its thread go on, and what is written then is that thread's memory (`_PyFrame_MakeAndSetFrameObject` in
+    The frames of running threads would tell it too, but must not be read: making a frame's object may run the garbage
+    collector, which may let that thread go on, and then its memory is overwritten (`_PyFrame_MakeAndSetFrameObject` in
     CPython 3.11's Python/frame.c).
     """
     own = threading.get_ident()

@@ -1,7 +1,7 @@
-"""Werkzeug's server with `processes`: each request has a process of its own, which ends without any exit hook.
+"""Werkzeug's server with `processes`: each request has its own process, which ends without any exit hook.
 
-Fed by `werkzeug.serving`, when it is imported; feeds `distro.steps`, which has such a process keep nothing to itself. The
-client has its whole answer by then. What is on disk is sent by the server's own process.
+`distro.steps` gives the function that is called at the end of such a process, so that its telemetry is not lost. By then the
+client has its whole answer. The server's own process sends what is on disk.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _SERVER = "_otel_chatbot_server_pid"
 
 
 def flush_forked_requests(flush: Callable[[], None]) -> None:
-    """Call `flush` at the end of each request that a process was forked for."""
+    """Call `flush` at the end of each request that has its own forked process."""
 
     def hook(module: Any) -> None:
         def serve_forever(wrapped: Any, server: Any, args: Any, kwargs: Any) -> Any:

@@ -1,6 +1,6 @@
-"""Flask's reloader: the watching parent serves nothing, so it exports nothing and writes no file; the child does everything.
+"""Flask's reloader: the parent only watches, so it exports nothing and writes no file; the child does everything.
 
-Fed by werkzeug, when it starts to watch; feeds `distro.steps`, which goes quiet.
+Fed by the command line and by werkzeug, when it starts to watch; calls the function with which `distro.steps` goes quiet.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def is_child(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def will_watch(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
-    """Whether the command line says already that this process will be the watching parent: `flask run --debug`."""
+    """Whether the command line shows that this process will be the watching parent: `flask run --debug`."""
     words = list(arguments)
     if is_child(environ) or "run" not in words or not any(word.endswith("flask") for word in words[: words.index("run")]):
         return False

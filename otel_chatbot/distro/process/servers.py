@@ -1,7 +1,7 @@
-"""Whether it is too early for a thread: in a server's master, and in a gevent worker that gevent has not patched yet.
+"""Tells when it is too early for a thread: in a server's master, and in a gevent worker that gevent has not patched yet.
 
-Fed by gunicorn's presence, by forks and by who handles signals; asked by everything in this room that has a thread. A worker that is forked while
-a thread of the master holds a lock can hang, and gevent cannot take over what began before it.
+Fed by gunicorn's modules, by forks and by the handlers of signals; asked by all code of this room that starts a thread. A
+worker that is forked while a thread of the master holds a lock can hang, and gevent cannot take over an older thread.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def is_master() -> bool:
 
 
 def _handles_a_workers_signals() -> bool:
-    """Whether this is a worker that has imported us itself: it takes over the signals before it loads the app."""
+    """Whether this is a worker that imported us itself: a worker sets its signal handlers before it loads the app."""
     return hasattr(signal, "SIGUSR1") and is_a_workers(signal.getsignal(signal.SIGUSR1))
 
 
 def is_a_workers(handler: object) -> bool:
-    """Whether a signal's handler is one of gunicorn's workers."""
+    """Whether a signal's handler belongs to a gunicorn worker."""
     worker = getattr(sys.modules.get(_WORKER), "Worker", None)
     return worker is not None and isinstance(getattr(handler, "__self__", None), worker)
 
@@ -47,9 +47,9 @@ def too_early() -> bool:
 def in_greenlets() -> bool:
     """Whether gevent has taken over this process's threads.
 
-    Its `subprocess` forks with Python's hooks, and the child that is about to run another program must not wait in one of
-    them, for a thread that starts, say: gevent would switch there to copies of the parent's greenlets, which would go on
-    writing to the parent's connections.
+    gevent's `subprocess` forks with Python's fork hooks. In the child, which is about to run another program, no hook may wait
+    (for the start of a thread, say): gevent would switch to copies of the parent's greenlets, which would go on to write to
+    the parent's connections.
     """
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and bool(monkey.is_module_patched("threading"))

@@ -1,9 +1,9 @@
-"""The end of a process: all signals shut down side by side, within one budget, at exit and at SIGTERM.
+"""The end of a process: traces, metrics and logs shut down in parallel, within one budget, at exit and at SIGTERM.
 
-Fed by `distro.steps`, which registers what has to be closed; the interpreter starts it, and `distro.process.sigterm`. Whoever
-comes second waits for the first, or the process would end under it.
-Everything that exports has a thread of its own already: none is started here, because from Python 3.12 on
-an interpreter that is shutting down refuses to.
+Fed by `distro.steps`, which registers what has to be closed. The interpreter's exit runs it, or `distro.process.sigterm`; the
+second of the two waits for the first, or the process would end while the first still works.
+No thread is started here: everything that exports has one already, and from Python 3.12 on an interpreter that is shutting
+down starts none.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from .fork_safety import forget_lock, late_lock
 
 
 class Closable(Protocol):
-    """Something with a thread of its own that can be told to finish, and be waited for."""
+    """An object with its own thread that can be told to finish; a caller can wait for its end."""
 
     def flush(self, deadline: float) -> object:
-        """Export what is there, on this thread, until `deadline` (of `time.monotonic`); more may come."""
+        """Export what is there, on this thread, until `deadline` (of `time.monotonic`), and go on afterwards."""
 
     def begin_shutdown(self) -> None:
-        """Start to finish; returns at once."""
+        """Begin to end; return at once."""
 
     def finish_shutdown(self, deadline: float) -> None:
         """Wait until done or until `deadline` (of `time.monotonic`)."""
@@ -40,7 +40,7 @@ class Closable(Protocol):
 
 
 class Shutdown:
-    """What is closed when the process ends."""
+    """The list of objects that are closed when the process ends."""
 
     def __init__(self) -> None:
         self._closables: list[Closable] = []
@@ -91,7 +91,7 @@ class Shutdown:
                     report(f"{type(closable).__name__}.{step}", error)
 
     def before(self, call: Callable[[], None]) -> None:
-        """Call something short that is to be exported, and not at all when the end has begun: then nothing takes it."""
+        """Call a short function whose result is to be exported; not if the end has begun, because nothing would take it."""
         with late_lock(self):
             if not self.begun:
                 call()
@@ -113,7 +113,7 @@ class Shutdown:
             closable.abandon()
 
     def at_exit(self, last: Callable[[], None]) -> None:
-        """Run when the interpreter ends; call `last` at the very end."""
+        """Register `run` for the exit of the interpreter; after it, `last` is called."""
         self._last = last
         atexit.register(self._at_exit)
 
@@ -125,10 +125,10 @@ class Shutdown:
 
 
 def _end_by_ctrl_c() -> None:
-    """After an unhandled KeyboardInterrupt, have the process end by SIGINT still, as it would have without us.
+    """After an unhandled KeyboardInterrupt, let the process still end by SIGINT, as it would without us.
 
-    CPython forgets that it was one as soon as any text is compiled and run, which an import on another thread may do while
-    the interpreter ends; it looks at the last such run (`run_eval_code_obj` in Python/pythonrun.c).
+    CPython remembers the interrupt only until code is compiled and run again (`run_eval_code_obj` in Python/pythonrun.c),
+    and an import on another thread may do that while the interpreter ends. So we raise the interrupt again.
     """
     if getattr(sys, "last_type", None) is KeyboardInterrupt and not hasattr(sys, "ps1"):
         with contextlib.suppress(KeyboardInterrupt):

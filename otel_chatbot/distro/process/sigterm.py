@@ -1,8 +1,8 @@
-"""What a process does at SIGTERM where nobody handles it: it sends what it has, then ends by the signal as it would have.
+"""Sends the telemetry of a process at SIGTERM. Without a handler of the app, the process then ends by the signal, as usual.
 
 Fed by the kernel; feeds `distro.process.shutdown`. Python ends at SIGTERM without its exit hooks, so a handler is needed. The
-application does not see it: `signal.getsignal` answers what would be there without us, and where the application asks for
-the default (a server that has shut down and raises the signal again, a handler that ends the process so), ours is put there.
+application does not see ours: `signal.getsignal` answers what would be there without us. If the application sets the
+default (a server that has shut down and raises the signal again, say), our handler is set instead.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .servers import in_greenlets, is_a_workers
 from .shutdown import Shutdown
 
 _MOST_WAIT = 1.0
-"""Seconds for which the interrupted code is held up. It may hold a lock that the flush needs: then it has to go on."""
+"""Seconds for which the interrupted code waits. It may hold a lock that the flush needs, so then it must go on."""
 
 
 class Sigterm:
@@ -31,7 +31,7 @@ class Sigterm:
     def __init__(self, shutdown: Shutdown) -> None:
         self._shutdown = shutdown
         self._shown: Any = signal.SIG_DFL
-        """What the application has asked for, while our handler is installed."""
+        """The handler that the application has set, while ours is installed."""
         # Process ids, not flags: a forked child starts over.
         self._ending = 0
         self._flushed = 0
@@ -40,10 +40,10 @@ class Sigterm:
         self._get: Callable[[int], Any] = signal.getsignal
 
     def install(self) -> None:
-        """Handle SIGTERM unless it is ignored, or a gunicorn worker handles it: that one ends through the exit hooks.
+        """Handle SIGTERM unless it is ignored or a gunicorn worker handles it: a worker ends through the exit hooks.
 
-        A handler that the application has installed before is called, after a flush, for it may end the process at once; or
-        it may not, and have the requests end that are under way: nothing is closed before.
+        An earlier handler of the application is called after a flush, because it may end the process at once. Nothing is
+        closed before it: it may also let the running requests finish.
         """
         if threading.current_thread() is not threading.main_thread() or sys.platform == "win32":
             return
@@ -89,12 +89,12 @@ class Sigterm:
             self._ending = here
             if _is_the_callers(frame):
                 self._raised = here
-            else:  # a handler that has taken ours for the one before it: it has run, and is not to run again
+            else:  # the app's handler called ours as its predecessor: it has run, and must not run again
                 self._set(number, self._on_sigterm)
             self._flush()
 
     def _flush(self) -> None:
-        """Have a thread flush and end the process, and wait a little for that."""
+        """Start a thread that flushes and ends the process, and wait a little for it."""
         if self._shutdown.begun:  # the interpreter ends already: `end_as_asked` comes
             return
         done = _thread.allocate_lock()
@@ -107,12 +107,12 @@ class Sigterm:
             os.kill(os.getpid(), signal.SIGTERM)
 
         _thread.start_new_thread(flush, ())
-        # gevent's hub, where signals arrive, waits for nobody.
+        # Under gevent, signals arrive in the hub, which must not wait.
         if not in_greenlets() and done.acquire(timeout=_MOST_WAIT):
             self._die()
 
     def end_as_asked(self) -> None:
-        """At the end of the interpreter: end by SIGTERM if that was raised, whatever the code has done since."""
+        """At the end of the interpreter: end by SIGTERM if that was received, whatever the code has done since."""
         if self._raised == os.getpid():
             self._die()
 

@@ -1,7 +1,7 @@
 """The line that says what was set up: version, exporters, instrumentations, settings that differ from their defaults.
 
-Fed by `distro.steps` when a process records its first figure; feeds the log files and OTLP, never the console: that prints
-the same with and without us. What is wrong in the settings is warned of where everybody looks.
+Fed by `distro.steps`, at the first figure of a run; feeds the log files and OTLP, never the console, whose output stays the
+same as without us. Warnings about wrong settings are not part of it: they go through logging, to the console too.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def start_line(plan: SignalPlan, instrumentations: Iterable[str], environ: Mappi
 
 
 def where(plan: SignalPlan, signal: Signal, environ: Mapping[str, str]) -> str:
-    """Where a signal goes, for people."""
+    """The destinations of a signal, as text for people."""
     if plan.disabled:
         return "off"
     names = [f"{name} {_clean(endpoint(environ, signal))}".strip() for name in plan.exporters[signal]]
@@ -59,7 +59,7 @@ def where(plan: SignalPlan, signal: Signal, environ: Mapping[str, str]) -> str:
 
 
 def standard_settings(environ: Mapping[str, str]) -> dict[str, str]:
-    """The standard `OTEL_*` variables that are set to something else than our default; secrets masked."""
+    """The standard `OTEL_*` variables whose values differ from our defaults; secrets masked."""
     return {
         name: MASK if _SECRET.search(name) else _clean(value)
         for name, value in environ.items()

@@ -1,1 +1,1 @@
-"""The providers of the OpenTelemetry API, and what stands between them and the exporters."""
+"""The providers of the OpenTelemetry API, and the processors between them and the exporters."""

@@ -1,7 +1,7 @@
-"""A provider that somebody else made (the application, another tool, OTEL_CONFIG_FILE): at SIGTERM it is flushed with ours.
+"""Flushes a provider that is not ours (from the application, another tool, OTEL_CONFIG_FILE) when ours shut down.
 
-Fed by `distro.steps`; feeds `distro.process.shutdown`. At an ordinary end such a provider closes itself, by its own exit hook, which
-Python leaves out at a signal.
+Fed by `distro.steps`; feeds `distro.process.shutdown`. At an ordinary end such a provider closes itself with its own exit
+hook, but Python skips exit hooks at a signal.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Provider(Protocol):
 
 
 class Adopted:
-    """Flushes a provider, and leaves its end to itself."""
+    """Flushes a provider, but does not shut it down."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
@@ -35,7 +35,7 @@ class Adopted:
         self._provider.force_flush(max(1, round(1000 * (deadline - monotonic()))))
 
     def begin_shutdown(self) -> None:
-        """Begin to export on a thread: an exporter of theirs may take longer than there is time."""
+        """Begin to export on a thread: an exporter that is not ours may take longer than the budget."""
         self._flushed = threading.Event()
         try:
             _thread.start_new_thread(self._run, (self._flushed, monotonic() + config.current().shutdown_timeout))

@@ -1,8 +1,8 @@
-"""A provider that the application, or another tool in it, sets after ours is used: OpenTelemetry would refuse it.
+"""Accepts a provider that the application, or another tool in it, sets after ours. OpenTelemetry alone would refuse it.
 
-Fed by `opentelemetry.*.set_*_provider`, once ours is the global provider; feeds `distro.providers.global_providers`. Theirs becomes the
-global one. Spans: ours and theirs are one pipeline from then on, with their sampler, resource and processors, and with our
-exporters. Metrics: what is measured with theirs is mirrored as well. Logs: ours goes on beside theirs.
+Fed by `opentelemetry.*.set_*_provider`, while ours is the global provider; the new one becomes the global one. Spans: both
+are one pipeline from then on, with the new provider's sampler, resource and processors, and with our exporters. Metrics: the
+new provider's instruments are mirrored as well. Logs: ours goes on beside the new one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Setter = Callable[..., None]
 
 
 class LentProcessor(SpanProcessor):
-    """One of our processors in somebody else's provider: the end of theirs is not the end of ours, which comes later."""
+    """One of our processors in another provider: when that provider shuts down, our processor goes on until our own end."""
 
     only_reads: Final = True
     """See `providers.light_spans.ours_of`."""
@@ -53,9 +53,9 @@ class LentProcessor(SpanProcessor):
 
 
 def share_spans(ours: TracerProvider, theirs: TracerProvider, processors: Sequence[LazySpanProcessor]) -> None:
-    """Make one pipeline of ours and another provider: its sampler, resource and processors, and our exporters.
+    """Join our provider and another one into one pipeline: its sampler, resource and processors, and our exporters.
 
-    Ours that send what its own exporters send are left out, as where it was there first.
+    An exporter of ours is left out if one of the other provider sends the same; so it is if that provider came first.
     """
     there = sdk_private.span_exporters(theirs)
     for processor in processors:
@@ -105,7 +105,7 @@ def let_loggers_in(ours: LoggerProvider) -> None:
 
 
 def _replace(module: Any, name: str, take: Callable[[Any], bool]) -> None:
-    """Ask `take` first whenever a provider is set, by whichever way: the public functions all end in this private one."""
+    """Ask `take` first whenever a provider is set: all public functions call this private one."""
     original: Setter = getattr(module, name)
 
     def set_provider(provider: Any, log: bool) -> None:

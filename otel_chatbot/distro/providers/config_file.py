@@ -1,4 +1,4 @@
-"""OTEL_CONFIG_FILE: declarative configuration sets the providers up, and ours are added to what it made.
+"""OTEL_CONFIG_FILE: declarative configuration sets the providers up; our exporters are added to them later.
 
 Fed by the environment; feeds the global providers before `distro.steps` looks at them.
 """
@@ -13,7 +13,7 @@ _logger = logging.getLogger("otel_chatbot")
 
 
 def apply_config_file(path: str) -> None:
-    """Let the SDK configure itself from a file, if there is one; a fault costs one clear line, and the defaults hold."""
+    """Let the SDK configure itself from a file, if one is given; after a fault, one clear line says so and the defaults hold."""
     if not path:
         return
     if find_spec("opentelemetry.configuration") is None:

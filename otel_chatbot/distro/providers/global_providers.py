@@ -1,4 +1,4 @@
-"""The providers: ours where nobody has set one, else the one that is there, with what it lacks added.
+"""The global providers: ours if nobody has set one; else the one that is there, with the exporters that it lacks added.
 
 Fed by `distro.environment.SignalPlan` and `distro.delivery.exporters`; feeds the OpenTelemetry API, so every instrumentation.
 """
@@ -52,7 +52,7 @@ _logger = logging.getLogger("otel_chatbot")
 
 
 def set_tracer_provider(plan: SignalPlan, resource: Resource) -> TracerProvider | None:
-    """Make ours the global tracer provider unless there is one; None when the one there is not the SDK's."""
+    """Make ours the global tracer provider unless there is one; None if that one is not the SDK's."""
     found = inner(trace.get_tracer_provider(), TracerProvider)
     if isinstance(found, TracerProvider):
         return found
@@ -88,7 +88,7 @@ def add_span_exporters(provider: TracerProvider, asked: Sequence[SpanExporter], 
 
 
 def set_logger_provider(plan: SignalPlan, resource: Resource) -> LoggerProvider | None:
-    """Make ours the global logger provider unless there is one; None when the one there is not the SDK's."""
+    """Make ours the global logger provider unless there is one; None if that one is not the SDK's."""
     found = inner(_logs.get_logger_provider(), LoggerProvider)
     if isinstance(found, LoggerProvider):
         return found
@@ -123,7 +123,7 @@ def add_log_exporters(provider: LoggerProvider, asked: Sequence[Any]) -> list[La
 
 
 class WatchedMeterProvider(MeterProvider):
-    """The SDK's meter provider; `on_meter` is told when somebody wants to measure."""
+    """The SDK's meter provider; it calls `on_meter` when somebody asks for a meter."""
 
     def __init__(self, on_meter: Callable[[], None], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -139,9 +139,9 @@ class WatchedMeterProvider(MeterProvider):
 def set_meter_provider(
     resource: Resource, readers: Sequence[MetricReader], on_meter: Callable[[], None]
 ) -> MeterProvider | None:
-    """Make ours the global meter provider unless there is one, and have these readers read it; None when it is not the SDK's.
+    """Make ours the global meter provider unless there is one, and attach these readers; None if it is not the SDK's.
 
-    `on_meter` is called when somebody else begins to measure, so that their figures leave too.
+    `on_meter` is called when other code asks for a meter, so that its figures are exported too.
     """
     found = inner(metrics.get_meter_provider(), MeterProvider)
     if isinstance(found, metrics_api._ProxyMeterProvider):
@@ -162,7 +162,7 @@ def set_meter_provider(
 
 
 def read_also(provider: MeterProvider, readers: Sequence[MetricReader], on_meter: Callable[[], None]) -> None:
-    """Have these readers read a meter provider that somebody else made."""
+    """Attach these readers to a meter provider that is not ours."""
     for reader in readers:
         provider.add_metric_reader(reader)
     on_meter()
@@ -170,13 +170,13 @@ def read_also(provider: MeterProvider, readers: Sequence[MetricReader], on_meter
 
 
 def inner(provider: object, kind: type[_Provider]) -> object:
-    """The SDK's provider inside a tool's own one, which hands everything on to it (logfire's `Proxy*Provider`)."""
+    """The SDK's provider inside a tool's wrapper (logfire's `Proxy*Provider`); without a wrapper, the object itself."""
     inside = provider if isinstance(provider, kind) else getattr(provider, "provider", None)
     return inside if isinstance(inside, kind) else provider
 
 
 def _redacting(exporter: Any, redactor: Redactor) -> Any:
-    """The exporter with redaction in front of it; those to the spool redact while they encode."""
+    """The exporter behind a redacting one. Exporters to the spool stay as they are: they redact while they encode."""
     if isinstance(exporter, (SpoolSpanExporter, SpoolLogExporter)):
         return exporter
     return (RedactingSpanExporter if isinstance(exporter, SpanExporter) else RedactingLogExporter)(exporter, redactor)

@@ -1,9 +1,9 @@
 """Batch processors whose thread starts with the first span or record of a process, not at import.
 
-`quick` says that an export is no more than a write to the disk. That is done without a thread in a server's master, and after
-the shutdown: a server may answer its last requests while, or after, the process sends what it has.
+`quick` says that an export is only a write to the disk. Then a server's master exports without a thread, and so does every
+process after the shutdown: a server may answer its last requests during or after it.
 
-Fed by the providers; feeds the redacting exporters. A thread that exists before a server forks is what makes forks hang.
+Fed by the providers; feeds the exporters. A thread that exists before a server forks can make the forked workers hang.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ..._fork import at_fork
 from ...metrics.record import dropped
 from ...semconv.attributes import DropReason, Signal
 from .. import sdk_private, sdk_shortcuts
+from ..batch_queue import CountingQueue
 from ..process.fork_safety import forget_lock, late_lock
 from ..process.servers import in_greenlets, too_early
 
@@ -35,11 +36,11 @@ _logger = logging.getLogger("otel_chatbot")
 
 
 def _to_nobody(_item: object) -> None:
-    """There is no processor yet."""
+    """Stands in until there is a processor."""
 
 
 class LazyBatch(Generic[_B]):
-    """Makes a batch processor when it is first needed, ends it within a deadline, counts what it cannot keep."""
+    """Makes a batch processor when it is first needed, ends it within a deadline, and counts dropped items."""
 
     def __init__(self, signal: Signal, make: Callable[[], _B], *, quick: bool = False) -> None:
         self.signal = signal
@@ -47,8 +48,8 @@ class LazyBatch(Generic[_B]):
         self._make = make
         self._made: _B | None = None
         self.emit: Callable[[Any], None] = _to_nobody
-        """What puts an item into the queue of the processor that was made."""
-        self._queue: sdk_private.CountingQueue | None = None
+        """The function that puts an item into the queue of the processor."""
+        self._queue: CountingQueue | None = None
         self._closed = False
         self._silent = False
         self._warned = -_WARN_EVERY
@@ -64,7 +65,7 @@ class LazyBatch(Generic[_B]):
             self._queue.renew()
 
     def get(self) -> _B | None:
-        """The processor for an item, made now if need be; None once closed: then the item is dropped and counted."""
+        """The processor for an item, made now if need be; None after the end: then the item is dropped and counted."""
         if self._made is None and not self._closed:
             with late_lock(self):
                 if self._made is None and not self._closed:
@@ -110,7 +111,7 @@ class LazyBatch(Generic[_B]):
             sdk_private.abandon(self._made)
 
     def shutdown(self) -> None:
-        """Both steps, for a provider that is shut down by somebody else."""
+        """Both steps, if the provider is shut down by other code."""
         if not self._closed:
             self.begin_shutdown()
             self.finish_shutdown(monotonic() + config.current().shutdown_timeout)
@@ -121,7 +122,7 @@ class LazyBatch(Generic[_B]):
 
 
 class LazySpanProcessor(SpanProcessor):
-    """A `BatchSpanProcessor` that is made with the first span; before and after it, spans are exported one by one."""
+    """A `BatchSpanProcessor` that is made with the first span; see `quick` for spans in a master and after the shutdown."""
 
     def __init__(self, exporter: SpanExporter, *, quick: bool = False) -> None:
         self.exporter = exporter
@@ -129,7 +130,7 @@ class LazySpanProcessor(SpanProcessor):
         self._at_once = SimpleSpanProcessor(exporter)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Nothing happens at a span's start."""
+        """Do nothing at a span's start."""
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue a sampled span."""
@@ -152,7 +153,7 @@ class LazySpanProcessor(SpanProcessor):
 
 
 class LazyLogProcessor(LogRecordProcessor):
-    """A `BatchLogRecordProcessor` that is made with the first record; before and after it, records are exported one by one."""
+    """A `BatchLogRecordProcessor` that is made with the first record; see `quick` for a master and after the shutdown."""
 
     def __init__(self, exporter: LogRecordExporter, *, quick: bool = False) -> None:
         self.exporter = exporter

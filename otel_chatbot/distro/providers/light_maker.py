@@ -1,7 +1,7 @@
-"""Begins the spans of our own hooks: light ones, where provider and tracer are set up as usual, else the SDK's.
+"""Begins the spans of our own hooks: light spans if provider and tracer are set up as usual, else the SDK's.
 
-Fed by the hooks through `instrumentation.common.span_maker`; feeds `providers.light_spans`. The decision comes first, so that
-nothing is computed for a span that nobody samples.
+Fed by the hooks through `instrumentation.common.span_maker`; feeds `providers.light_spans`. The sampling decision comes
+first, so that nothing is computed for a span that is not sampled.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _LOW: Final = TraceIdRatioBased.TRACE_ID_LIMIT
 _ALL: Final = _LOW + 1
 _FLAGS: Final = tuple(map(TraceFlags, range(4)))
 _RANDOM: Final = 2
-"""The bit of the flag which says that a trace id is random."""
+"""The bit of the trace flags that says that the trace id is random."""
 _NO_STATE: Final = trace.INVALID_SPAN_CONTEXT.trace_state
 _FEWEST: Final = 64
-"""A limit of so many attributes is never met by our hooks alone."""
+"""Our hooks alone never set so many attributes; with a lower limit, the SDK makes the spans."""
 _START_SPAN: Final = Tracer.start_span
 _new: Final = object.__new__
 _new_tuple: Final = tuple.__new__
@@ -48,11 +48,11 @@ class LightMaker:
         self._plain = PlainMaker(tracer, exceptions=exceptions)
         self._made: TracerParts
         self._dropping: Sampler | None = None
-        """The sampler, where it samples nothing under a span of this process that is not sampled."""
+        """The sampler, if it samples nothing below an unsampled span of this process."""
         self._look()
 
     def _look(self) -> TracerParts:
-        """What the tracer consists of now."""
+        """Read the parts of the tracer as they are now."""
         tracer = self._tracer
         limits, ids, processor = tracer._span_limits, tracer.id_generator, tracer.span_processor
         most = sys.maxsize if limits.max_span_attributes is None else limits.max_span_attributes
@@ -71,7 +71,7 @@ class LightMaker:
         return made
 
     def drops(self, context: Context) -> bool:
-        """Whether the context's span is one of this process that is not sampled, and nothing below such a one is: told quickly."""
+        """A quick check: the context's span is an unsampled one of this process, and the sampler samples nothing below it."""
         if self._dropping is not self._tracer.sampler:
             return False
         span: Any = context.get(SPAN_KEY)
@@ -81,7 +81,7 @@ class LightMaker:
         return bool(span_id) and not remote and not flags & 1
 
     def decide(self, context: Context) -> Decided | None:
-        """What a span under this context is to be, and its parent; None where the SDK makes the span."""
+        """The context of a new span under this context, and its parent; None if the SDK must make the span."""
         made, tracer = self._made, self._tracer
         if (
             tracer.sampler is not made.sampler
@@ -153,7 +153,7 @@ class LightMaker:
 
 
 def _bounds(sampler: Sampler) -> tuple[int, ...] | None:
-    """Of a root and of the four kinds of parents: trace ids below are sampled. None for samplers that know other ways."""
+    """For a root and for the four kinds of parents: trace ids below the bound are sampled. None for other samplers."""
     if type(sampler).should_sample is not ParentBased.should_sample:
         bound = _bound(sampler)
         return None if bound is None else (bound,) * 5
@@ -181,11 +181,11 @@ def _bound(sampler: Sampler) -> int | None:
 
 @functools.lru_cache(maxsize=1)
 def _is_known() -> bool:
-    """Whether the SDK's spans hold nothing that light spans would lack: a later SDK may keep more in them."""
+    """Whether light spans have all that this SDK's spans hold: a later SDK may keep more in them."""
     theirs = _Span("", trace.INVALID_SPAN_CONTEXT, resource=Resource({}))
     return set(vars(theirs)) <= HELD and vars(theirs._readable_span()).keys() == READABLE and Tracer.start_span is _START_SPAN
 
 
 def maker(tracer: trace.Tracer, exceptions: bool) -> LightMaker | None:
-    """Who makes light spans of this tracer; None for a tracer that is not the SDK's, and for an SDK that is not known here."""
+    """A maker of light spans for this tracer; None if the tracer is not the SDK's, or the SDK is not known here."""
     return LightMaker(tracer, exceptions=exceptions) if type(tracer) is Tracer and _is_known() else None

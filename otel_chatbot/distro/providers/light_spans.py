@@ -1,10 +1,10 @@
-"""Spans of our own hooks, light: what the SDK's span holds and does, made in a part of its time.
+"""Light spans for our own hooks: they hold and do the same as the SDK's spans, and are made faster.
 
-Fed by the hooks through `instrumentation.common.span_maker`; feeds the provider's processors. A light span is a span of the SDK
-whose rarely used parts (events, links, limits) are made when somebody asks for them. Whatever the application adds is checked
-by the SDK's own code; only plain values under plain names, for which that code changes nothing, go past it. Where anything
-unusual is set up (a sampler or ids of the app's own, short limits, the SDK's own metrics), the SDK makes the spans.
-A test drives both through the same operations and compares what can be read.
+Fed by the hooks through `providers.light_maker`; feeds the provider's processors. A light span is a span of the SDK whose
+rarely used parts (events, links, limits) are made at their first use. The SDK's own code checks everything that the
+application adds, except plain values under plain names, which that code would not change. If anything unusual is set up (the
+app's own sampler or ids, short limits, the SDK's own metrics), the SDK makes the spans.
+A test runs the same operations on both and compares all that can be read.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from opentelemetry.trace import SpanContext, Status, StatusCode
 from opentelemetry.util import types
 
 PLAIN: Final = frozenset((str, int, float, bool, bytes, NoneType))
-"""Types of values that the SDK takes as they are, where texts may have any length."""
+"""Types of values that the SDK takes unchanged, if it does not limit the length of texts."""
 _TEXT: Final = frozenset((str,))
 
 
 class TracerParts(NamedTuple):
-    """What all spans share that a tracer makes while nobody changes its parts."""
+    """The parts of a tracer that all its spans share until one of them is changed."""
 
     tracer: Tracer
     sampler: Sampler
@@ -36,14 +36,14 @@ class TracerParts(NamedTuple):
     limits: Any
     ids: Any
     most: int
-    """Attributes that a span may have."""
+    """The most attributes that a span may have."""
     bounds: tuple[int, ...] | None
-    """Trace ids whose low half is below are sampled: at a root, and under a parent (remote: 2, sampled: 1, and 1 more)."""
+    """Trace ids with a lower low half are sampled. Index 0: a root; under a parent 1, plus 1 if sampled, plus 2 if remote."""
     exceptions: bool
     ours: tuple[SpanProcessor, ...] | None
-    """The processors, where all of them are ours; None where others look at the spans too."""
+    """The processors, if all are ours; None if other processors see the spans too."""
     seen: tuple[SpanProcessor, ...]
-    """The processors that were looked at for that: a provider makes a new tuple for each that is added."""
+    """The tuple of processors that was examined for `ours`: a provider makes a new tuple when one is added."""
 
 
 class _LazyAttribute:
@@ -65,13 +65,13 @@ class _LazyAttribute:
 
 
 def _are_plain(values: Iterable[Any]) -> bool:
-    """Whether the SDK takes all of these values as they are: plain ones, and tuples of texts, as those of finish reasons."""
+    """Whether the SDK takes all of these values unchanged: plain values, and tuples of texts (finish reasons, say)."""
     several = [value for value in values if type(value) not in PLAIN]
     return all(type(value) is tuple and _TEXT.issuperset(map(type, value)) for value in several)
 
 
 def _bounded(span: LightSpan) -> BoundedAttributes:
-    """The attributes as the SDK holds them, around the dictionary that is there: what is in it needs no check any more."""
+    """The attributes in the SDK's class, around the existing dictionary, whose content needs no further check."""
     made = BoundedAttributes(span._made.limits.max_span_attributes, immutable=False)
     made._dict = span.told
     made._immutable = span._end_time is not None
@@ -79,7 +79,7 @@ def _bounded(span: LightSpan) -> BoundedAttributes:
 
 
 class LightSpan(Span):
-    """A span of the SDK that holds no more than it was told so far."""
+    """A span of the SDK that only holds what was set so far."""
 
     _made: TracerParts
     told: dict[str, Any]
@@ -102,7 +102,7 @@ class LightSpan(Span):
 
     @property
     def is_bare(self) -> bool:
-        """Whether it has nothing but its attributes: no event, no link, nothing dropped."""
+        """Whether the span only has attributes: no event, no link, nothing dropped."""
         own = vars(self)
         if "_events" not in own and "_links" not in own and "_attributes" not in own:
             return True
@@ -110,27 +110,28 @@ class LightSpan(Span):
 
     @property
     def attributes(self) -> types.Attributes:
-        """The attributes; of a span that has ended, without the SDK's view of them."""
+        """The attributes; after the end, a plain read-only view instead of the SDK's."""
         return MappingProxyType(self.told) if self._end_time is not None else super().attributes
 
     def get_span_context(self) -> SpanContext:
-        """Who the span is."""
+        """The span's ids and flags."""
         return self._context  # type: ignore[return-value]
 
     def set_attribute(self, key: str, value: Any) -> None:
-        """Add an attribute, in the place of one of that name."""
-        if type(value) in PLAIN and type(key) is str and key:
+        """Set an attribute; it replaces one of the same name."""
+        plain = type(value) in PLAIN or (type(value) is tuple and _TEXT.issuperset(map(type, value)))
+        if plain and type(key) is str and key:
             told = self.told
             with self._lock:
                 if self._end_time is None and (key in told or len(told) < self._made.most):
                     if key in told:
-                        del told[key]  # as in the SDK's, the latest comes last
+                        del told[key]  # as in the SDK, the newest comes last
                     told[key] = value
                     return
         super().set_attribute(key, value)
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
-        """Add attributes, in the place of those of their names."""
+        """Set attributes; they replace those of the same names."""
         if (
             type(attributes) is dict
             and (PLAIN.issuperset(map(type, attributes.values())) or _are_plain(attributes.values()))
@@ -148,7 +149,7 @@ class LightSpan(Span):
         super().set_attributes(attributes)
 
     def _readable_span(self) -> ReadableSpan:
-        """The span as processors of others get it at its end."""
+        """The ended span, as processors that are not ours get it."""
         own = self.__dict__
         found: ReadableSpan = object.__new__(ReadableSpan)
         made = self._made
@@ -182,7 +183,7 @@ class LightSpan(Span):
                 if "_attributes" in self.__dict__:
                     self._attributes._immutable = True
         if not first:
-            super().end(end_time)  # says so in the log
+            super().end(end_time)  # it only logs a warning
             return
         made = self._made
         processor: Any = made.processor
@@ -199,13 +200,13 @@ READABLE: Final = frozenset(
     {"_name", "_context", "_kind", "_instrumentation_info", "_instrumentation_scope", "_parent", "_start_time", "_end_time"}
     | {"_attributes", "_events", "_links", "_resource", "_status"}
 )
-"""What the SDK's readable span holds, and ours."""
+"""The fields of the SDK's readable span, and of ours."""
 HELD: Final = frozenset({*vars(LightSpan), "_name", "_kind", "_context", "_parent", "_lock", "_start_time"})
-"""What a light span has of the SDK's, from its class or from its maker."""
+"""The fields of the SDK's span that a light span has, from its class or from its maker."""
 
 
 def ours_of(processor: Any) -> tuple[tuple[SpanProcessor, ...] | None, tuple[SpanProcessor, ...]]:
-    """A provider's processors if all of them are ours, which only read spans that have ended, else None; and which they are."""
+    """A provider's processors if all are ours (they only read ended spans), else None; and the tuple that was examined."""
     found = processor._span_processors
     ours = type(processor) is SynchronousMultiSpanProcessor and all(getattr(each, "only_reads", False) for each in found)
     return (found if ours else None), found

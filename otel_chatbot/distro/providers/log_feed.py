@@ -1,8 +1,8 @@
-"""Log records to OpenTelemetry: what the sink sees, in the fields that stand in the file, emitted as instrumentation-logging does.
+"""Log records to OpenTelemetry: the events that the sink sees, with the fields of the log file.
 
-Fed by the sink of `logs`; feeds the logger provider. No handler stands on any logger, so the application's own
-`basicConfig`, `dictConfig` and Flask's default handler behave as without us. Where all processors of the provider are ours, a
-record goes to them without the SDK's copies.
+Fed by the sink of `logs`; feeds the logger provider. We add no handler to any logger, so the application's own `basicConfig`,
+`dictConfig` and Flask's default handler behave as without us. If all processors of the provider are ours, a record goes to
+them without the SDK's copies.
 """
 
 from __future__ import annotations
@@ -32,34 +32,42 @@ from .lazy_processors import LazyLogProcessor
 from .light_spans import PLAIN
 
 _SEVERITIES: Final = {"WARNING": "WARN", "CRITICAL": "FATAL"}
-"""Names of the log data model for levels of logging's."""
+"""The log data model's names for levels that Python's logging names otherwise."""
 _EMPTY: Final = Context()
+_MOST_LOGGERS: Final = 256
+"""So many of OpenTelemetry's loggers are remembered by name: asking the provider takes a lock and a weak set."""
 
 
 class LogFeed(LoggingHandler):
-    """Translates and emits a record. It stands on no logger, and the end of a process is `distro.process.shutdown`'s."""
+    """Translates and emits a record. It is added to no logger; at the end of a process `distro.process.shutdown` flushes."""
 
     def flush(self) -> None:
-        """Do nothing: `logging` calls this at exit, where upstream's would start a thread, which Python 3.12 refuses."""
+        """Do nothing. `logging` calls this at exit; upstream's method would start a thread, and Python 3.12 refuses that."""
 
 
 def feed_logs(provider: LoggerProvider) -> None:
-    """Emit every event that reaches the sink through a logger provider."""
+    """Emit, through a logger provider, every event that reaches the sink."""
     handler = LogFeed(logger_provider=provider)
     redactor = Redactor.from_settings(config.current())
+    loggers: dict[str, Any] = {}
 
     @never_raise
     def take(entry: sink.Entry) -> None:
-        # What an exporter logs while it exports would be exported, and so on without end.
+        # An exporter's own log records, written while it exports, would be exported again, without end.
         if otel_context.get_value(_SUPPRESS_INSTRUMENTATION_KEY) is not None:
             return
         if entry.fields is None:
             if entry.record is not None:
                 handler.emit(export_copy(entry.record, redactor))
-        elif not handler._is_emitting.get():  # what the SDK logs of a value is no event of the application's
+        elif not handler._is_emitting.get():  # while it emits, the SDK may log about a value: no event of the application
             token = handler._is_emitting.set(True)
             try:
-                _emit(provider, entry, translated(entry, entry.fields))
+                logger = loggers.get(entry.logger)
+                if logger is None:
+                    logger = provider.get_logger(entry.logger)
+                    if len(loggers) < _MOST_LOGGERS:
+                        loggers[entry.logger] = logger
+                _emit(logger, translated(entry, entry.fields))
             finally:
                 handler._is_emitting.reset(token)
 
@@ -67,8 +75,9 @@ def feed_logs(provider: LoggerProvider) -> None:
 
 
 def translated(entry: sink.Entry, fields: dict[str, Any]) -> LogRecord:
-    """An event as OpenTelemetry's record: the message is the body, what the application added the attributes."""
-    attributes = {key: value for key, value in fields.items() if key not in names.FIELDS}
+    """An event as OpenTelemetry's record: the message becomes the body, the application's extra fields the attributes."""
+    extras = entry.extras
+    attributes = {key: value for key, value in fields.items() if key not in names.FIELDS} if extras is None else extras.copy()
     raised = fields.get(names.EXCEPTION)
     if raised is not None:
         attributes[a.EXCEPTION_STACKTRACE] = raised["stack"]
@@ -91,8 +100,7 @@ def translated(entry: sink.Entry, fields: dict[str, Any]) -> LogRecord:
     return record
 
 
-def _emit(provider: LoggerProvider, entry: sink.Entry, record: LogRecord) -> None:
-    logger: Any = provider.get_logger(entry.logger)
+def _emit(logger: Any, record: LogRecord) -> None:
     ours = sdk_shortcuts.plain_log_processors(logger, LazyLogProcessor)
     attributes = record.attributes or {}
     few = len(attributes) <= sdk_shortcuts.FEW_ATTRIBUTES and PLAIN.issuperset(map(type, attributes.values()))

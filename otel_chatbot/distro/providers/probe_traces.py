@@ -2,9 +2,9 @@
 
 Fed by the tracer provider; feeds the batch processor behind it. A sampler cannot do this: it decides at the start.
 
-A trace is held from the start of its local root, a span that the Flask hook marked as a probe's (or, made by another
-instrumentation, one with the route of a probe). When the root ends, all of it goes on or none of it. What starts under a
-trace that has been decided follows the decision, as long as that is remembered.
+A trace is held from the start of its local root: a span that the Flask hook marked as a probe, or another
+instrumentation's span with the route of a probe. When the root ends, all of the trace is passed on, or nothing. Spans that
+start later in that trace follow the decision, as long as it is remembered.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from ...semconv import attributes as a
 from .lazy_processors import LazySpanProcessor
 
 HUNG: Final = 5.0
-"""Seconds after which a probe that has not answered counts as failed."""
+"""Seconds after which a probe without an answer counts as failed."""
 _MOST_HELD: Final = 256
 _MOST_SPANS: Final = 512
 _MOST_DECISIONS: Final = 256
 
 
 class _Trace:
-    """A probe's part of a trace: the ids of its spans, those that have ended, and what became of it."""
+    """A probe's part of a trace: the ids of its spans, the ended spans, and the decision."""
 
     __slots__ = ("began", "ended", "keep", "members", "root")
 
@@ -46,7 +46,7 @@ class _Trace:
 
 
 class ProbeTraceProcessor(SpanProcessor):
-    """Passes spans on to `inner`, those of probes by the setting PROBE_TRACES: `failed`, `all` or `none`."""
+    """Passes spans on to `inner`; for those of probes, the setting PROBE_TRACES decides: `failed`, `all` or `none`."""
 
     only_reads: Final = True
     """See `providers.light_spans.ours_of`."""
@@ -96,7 +96,7 @@ class ProbeTraceProcessor(SpanProcessor):
         self._pass_on(released)
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Pass a span on, unless it belongs to a probe that did not fail or of which that is not known yet."""
+        """Pass a span on, unless it belongs to a probe that succeeded or is not decided yet."""
         if self._of and span.context is not None:
             with self._lock:
                 trace = self._of.get(span.context.span_id)
@@ -129,7 +129,7 @@ class ProbeTraceProcessor(SpanProcessor):
         return spans if keep else []
 
     def _release(self, full: bool, everything: bool = False) -> list[ReadableSpan]:
-        """Decide for the probes that hang, and for the oldest when too many are held."""
+        """Decide about the probes that hang, and about the oldest one if too many are held."""
         now = monotonic()
         released: list[ReadableSpan] = []
         while self._held:
@@ -145,14 +145,14 @@ class ProbeTraceProcessor(SpanProcessor):
             self.inner.on_end(span)
 
     def shutdown(self) -> None:
-        """Pass on what is held, a process that ends in the middle of a probe being no success, and shut down what follows."""
+        """Pass on all held spans and shut `inner` down: a process that ends in the middle of a probe is no success."""
         with self._lock:
             released = self._release(full=False, everything=True)
         self._pass_on(released)
         self.inner.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Pass on what hangs, and flush what follows."""
+        """Pass on the spans of probes that hang, and flush `inner`."""
         with self._lock:
             released = self._release(full=False)
         self._pass_on(released)
@@ -164,7 +164,7 @@ def _is_probe(span: Span, parent_context: Context | None) -> bool:
         return True
     if span.kind is not SpanKind.SERVER:
         return False
-    attributes = getattr(span, "told", None)  # of a light span of ours
+    attributes = getattr(span, "told", None)  # only light spans have it
     if attributes is None:
         attributes = span.attributes
     return attributes is not None and attributes.get(a.HTTP_ROUTE) in PATHS

@@ -1,7 +1,8 @@
-"""Span and log exporters that redact copies of what passes, on the export's thread, before anything leaves.
+"""Span and log exporters that redact, on the export's thread, before the real exporter gets anything.
 
-Fed by the batch processors of `distro.providers.global_providers`; feeds the real exporters. The policy is `logs.redaction`.
-`Span.end()` freezes a span's attributes, and other processors may read the same span: hence copies.
+Fed by the batch processors of `distro.providers.global_providers`; feeds the real exporters, except those to the spool, which
+redact themselves. The policy is `logs.redaction`. `Span.end()` freezes a span's attributes, and other processors may read the
+same span, so copies are redacted.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from ..delivery.otlp_values import fit
 from ..delivery.trace_file import TraceFileExporter
 
 _CANNOT_BE_WRITTEN: Final = (ValueError, TypeError)
-"""What encoders raise for data that their format cannot hold. Not what a connection raises, which would be tried for each."""
+"""Errors of encoders for data that their format cannot hold. After an error of a connection, halves are not tried."""
 
 
 class RedactingSpanExporter(SpanExporter):
@@ -38,11 +39,11 @@ class RedactingSpanExporter(SpanExporter):
         self._redactor = redactor
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Redact and pass on; what the real exporter does not take is counted."""
+        """Redact and pass on; count what the real exporter does not take."""
         try:
             result = self.inner.export([redact_span(span, self._redactor) for span in spans])
         except Exception as error:
-            if isinstance(error, _CANNOT_BE_WRITTEN) and len(spans) > 1:  # then it takes no other with it
+            if isinstance(error, _CANNOT_BE_WRITTEN) and len(spans) > 1:  # find the bad item; the others are sent
                 middle = len(spans) // 2
                 halves = {self.export(spans[:middle]), self.export(spans[middle:])}
                 return SpanExportResult.FAILURE if SpanExportResult.FAILURE in halves else SpanExportResult.SUCCESS
@@ -69,7 +70,7 @@ class RedactingLogExporter(LogRecordExporter):
         self._redactor = redactor
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
-        """Redact and pass on; what the real exporter does not take is counted."""
+        """Redact and pass on; count what the real exporter does not take."""
         try:
             result = self.inner.export([redact_log(record, self._redactor) for record in batch])
         except Exception as error:
@@ -100,7 +101,7 @@ def _counts_itself(exporter: object) -> bool:
 
 
 def redact_span(span: ReadableSpan, redactor: Redactor) -> ReadableSpan:
-    """A copy of an ended span that holds nothing the policy masks; the span itself where that is sure at a glance."""
+    """A redacted copy of an ended span; without a copy, the span itself, if a quick check finds nothing to mask."""
     status = span.status
     backwards = span.start_time is not None and span.end_time is not None and span.end_time < span.start_time
     plain = not (span.events or span.links or status.description or backwards)
@@ -126,13 +127,13 @@ def redact_span(span: ReadableSpan, redactor: Redactor) -> ReadableSpan:
 
 
 def _copied(attributes: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """A dictionary where there is a quick way to one: to go through a span's own attributes takes calls and a lock."""
+    """The attributes as a dictionary, if there is a quick way: iterating over a span's own takes calls and a lock."""
     copied = getattr(attributes, "copy", None)
     return attributes or {} if copied is None else copied()
 
 
 def redact_log(record: ReadableLogRecord, redactor: Redactor) -> ReadableLogRecord:
-    """A copy of a log record that holds nothing the policy masks: a body may be a mapping, deep."""
+    """A redacted copy of a log record; its body may be a nested mapping."""
     clean = copy.copy(record.log_record)
     clean.body = fit(redactor.value("body", clean.body))
     clean.attributes = _attributes(clean.attributes, redactor)

@@ -1,4 +1,4 @@
-"""Who sends the telemetry: the resource of the spans and logs of a process, and of the metrics of the whole app.
+"""The resource, which names the sender: one for a process's spans and logs, one for the metrics of the whole app.
 
 Fed by the environment, the command line and the settings; feeds `distro.providers.global_providers` and `distro.metrics.export`.
 """
@@ -32,7 +32,7 @@ _PROCESS_PREFIX = a.PROCESS_PID.partition(".")[0] + "."
 
 
 class HashedOnceResource(Resource):
-    """A resource that finds its hash once: OTLP's encoder asks for it with every span, and the SDK writes JSON to find it."""
+    """A resource that keeps its hash: upstream's encoder hashes it for every span, and the SDK writes JSON for each hash."""
 
     _hash: int | None = None
 
@@ -45,7 +45,7 @@ class HashedOnceResource(Resource):
         return self is other or super().__eq__(other)
 
     def merge(self, other: Resource) -> Resource:
-        """Both; of the same kind, because the SDK merges in what a fork changes."""
+        """Both merged, in this class: after a fork the SDK merges the changed attributes into the resource."""
         merged = super().merge(other)
         return HashedOnceResource(merged.attributes, merged.schema_url)
 
@@ -59,7 +59,7 @@ def package_version() -> str:
 
 
 def process_resource(plan: SignalPlan, auto_version: str = "") -> Resource:
-    """The resource of this process's spans and logs. What the user named in the environment wins."""
+    """The resource of this process's spans and logs. Attributes from the user's environment win."""
     found = {
         a.SERVICE_NAME: service_name(sys.orig_argv[1:], os.environ.get("FLASK_APP", "")),
         a.SERVICE_VERSION: service_version(),
@@ -77,7 +77,7 @@ def process_resource(plan: SignalPlan, auto_version: str = "") -> Resource:
 
 
 def adopted_resource(ours: Resource) -> Resource:
-    """Our resource with the attributes of the SDK provider that somebody else has set, if any, on top."""
+    """Our resource; if somebody else has set an SDK provider, that provider's attributes win."""
     for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):
         if isinstance(provider, TracerProvider | MeterProvider):
             theirs = dict(resource_of(provider).attributes)
@@ -88,14 +88,14 @@ def adopted_resource(ours: Resource) -> Resource:
 
 
 def _redacted(resource: Resource) -> Resource:
-    """A resource without secrets, fit to be sent: detectors and environments bring command lines and any bytes."""
+    """A resource without secrets that can be encoded: detectors and the environment may bring command lines and any bytes."""
     redactor = policy()
     kept = {encodable(name): fit(redactor.value(name, value)) for name, value in resource.attributes.items()}
     return HashedOnceResource(kept, resource.schema_url)
 
 
 def app_resource(process: Resource, plan: SignalPlan, run_identity: str) -> Resource:
-    """The resource of the metrics of the whole app: nothing of one process, and an instance id that outlives workers."""
+    """The resource of the whole app's metrics: no attribute of one process, and an instance id that outlives workers."""
     kept = {name: value for name, value in process.attributes.items() if not name.startswith(_PROCESS_PREFIX)}
     kept[a.SERVICE_INSTANCE_ID] = fit(plan.resource_attributes.get(a.SERVICE_INSTANCE_ID)) or run_identity
     return Resource(kept, process.schema_url)

@@ -33,6 +33,7 @@ LIMIT: Final = 65_536
 _SLOT: Final = struct.Struct("=8sd")
 _SUFFIX: Final = ".ids"
 _KEY_FILE: Final = "ids.key"
+_MOST_DIGESTS: Final = 4096
 
 _logger = logging.getLogger(PACKAGE_LOGGER)
 
@@ -88,6 +89,7 @@ class ActiveIds:
             inherited.close()
         self._lock = threading.RLock()
         self._seen: OrderedDict[bytes, _LastSeen] = OrderedDict()
+        self._digests: dict[str, bytes] = {}
         self._free: list[int] = []
         self._slots = 0
         self._file: _Slots | None = None
@@ -101,7 +103,7 @@ class ActiveIds:
         with self._lock:
             if not self._key:
                 self._open()
-            digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=self._key).digest()
+            digest = self._digests.get(text) or self._digest(text)
             sight = self._seen.get(digest)
             if sight is None:
                 self._forget_old(now)
@@ -111,6 +113,14 @@ class ActiveIds:
                 self._seen.move_to_end(digest)
             self._publish(sight.slot, digest, now)
         return digest
+
+    def _digest(self, text: str) -> bytes:
+        """The digest of an id, which is remembered: most requests are of somebody who was here a moment ago."""
+        if len(self._digests) >= _MOST_DIGESTS:
+            self._digests.clear()
+        found = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=self._key).digest()
+        self._digests[text] = found
+        return found
 
     def count(self, now: float | None = None) -> int:
         """How many distinct ids were seen within the window, by this process and the others of its run."""

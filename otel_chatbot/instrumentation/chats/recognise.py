@@ -55,8 +55,7 @@ class Recogniser:
             **dict.fromkeys(sent or shapes.USER_ROLES, SENT),
         }
         self._plans = Plans(settings)
-        self._said_by: dict[str, tuple[str, Counts | None]] = {}
-        """Roles as they were written."""
+        self._said_by: dict[str, tuple[str, Counts | None]] = {}  # by the role as it was written
         self._places = Places(settings)
 
     def document(self, document: Mapping[str, Any], collection: str, *, batch: bool = False) -> Found:
@@ -120,7 +119,10 @@ class Recogniser:
 
     def conversation_id(self, document: Mapping[str, Any]) -> object:
         """The id of the conversation that a document names."""
-        return next((value for name in self._plans.of(document).ids if (value := document[name]) is not None), None)
+        for name in self._plans.of(document).ids:
+            if (value := document[name]) is not None:
+                return value
+        return None
 
     def own_name(self, document: Mapping[str, Any]) -> object:
         """The name that the app itself gave to a conversation (`OWN_NAMES`); None if its fields have none."""

@@ -1,1 +1,1 @@
-"""What several instrumentations share: chat turns, spans of clients, figures of pools, patches, the size of a cache."""
+"""Code that several instrumentations share: chat turns, spans of clients, figures of pools, patches, the size of a cache."""

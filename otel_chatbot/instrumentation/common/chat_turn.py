@@ -1,11 +1,11 @@
-"""The chat turn that a request is: where its time went, what it cost, which conversation it belongs to.
+"""The chat turn of a request: its time by phase, its cost, and its conversation.
 
 Fed by the instrumentations of MongoDB (reads), Redis and cachelib (operations) and AI clients (calls), and by Flask, which
 knows the request; feeds `chatbot.turn.time`, the request's span, the spans of AI calls and, through `logs`, log records; and
 `told_messages`, with turns that models have answered.
 
-A turn is a request in which a model was asked, or in which an answer came from the cache: one with a cache hit that stored
-a message of the assistant.
+A request is a turn if it asked a model, or if its answer came from the cache: the application said so, or there was a cache
+hit and a message of the assistant was stored.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ModelAnswer:
 
 
 class ChatTurn:
-    """What is known of one request so far; times in seconds."""
+    """The data of one request so far; times in seconds."""
 
     __slots__ = (
         "answer", "answered", "calls", "conversation", "cost", "course", "made", "model", "named", "phases", "questions", "replies",
@@ -59,17 +59,17 @@ class ChatTurn:
         self.answered = False
         """Whether the application said that its answer came from its cache."""
         self.replies = 0
-        """Chat calls whose answers ended well."""
+        """The number of chat calls whose answers were complete and without an error."""
         self.questions = 0
-        """Of these, the ones that were asked what a user had said, rather than what a tool had found."""
+        """The number of these calls that sent a user's message, and not a tool's result."""
         self.stores = False
         """Whether the request stores messages, or has tried to."""
         self.told: dict[str, float] = {}
-        """What was counted of messages because a model had answered, and has not been stored since, by metric."""
+        """Messages that were counted because a model had answered, less those that were stored later; by metric."""
         self.well: bool | None = None
         """Whether the request ended below 400; None while it runs."""
         self.model: Model | None = None
-        """The model that was asked for an answer last."""
+        """The model that was last asked for an answer."""
         self.cost: Decimal | None = None
         """US dollars of the calls whose price is known."""
         self.course: Course | None = None
@@ -79,9 +79,9 @@ class ChatTurn:
         self.named: str | None = None
         """The conversation that the request itself names."""
         self.made: str | None = None
-        """A conversation that the request began, by the id that the database's driver or server gave it."""
+        """The id of a conversation that the request began, as the database's driver or server chose it."""
         self.unread: dict[str, tuple[str, ...]] = {}
-        """Collections into which documents were written that nobody recognised, and the fields of the last one."""
+        """Collections with new documents that were not recognised as messages, and the fields of the last such document."""
 
     def spent(self, phase: a.Phase, seconds: float) -> None:
         """Add to the time of a phase."""
@@ -90,7 +90,7 @@ class ChatTurn:
 
 
 def running(scope: deduplication.Scope | None = None) -> ChatTurn | None:
-    """The turn of the running request, which has this scope; None outside of one."""
+    """The turn of the running request, which has this scope; None outside of a request."""
     scope = scope or deduplication.current()
     if not scope.ends:
         return None
@@ -101,21 +101,21 @@ def running(scope: deduplication.Scope | None = None) -> ChatTurn | None:
 
 
 def spent(phase: a.Phase, seconds: float, scope: deduplication.Scope | None = None) -> None:
-    """Add to the time of a phase of the running request, if there is one. What MongoDB reads after a call is no history."""
+    """Add to the time of a phase of the running request, if there is one. Reads from MongoDB after a model call are no history."""
     turn = running(scope)
     if turn is not None and (phase is not a.Phase.HISTORY or not turn.calls):
         turn.spent(phase, seconds)
 
 
 def met(conversation: object) -> None:
-    """The running request has written to this conversation; the first one that is known counts."""
+    """Note that the running request has written to this conversation; only the first known one counts."""
     turn = running()
     if turn is not None and turn.conversation is None and conversation is not None:
         turn.conversation = str(conversation)
 
 
 def began(conversation: object) -> None:
-    """The running request has begun a conversation under this id. Others may know it by another, which goes before."""
+    """Note that the running request has begun a conversation with this id. An id that the app uses for it wins."""
     turn = running()
     if turn is not None and turn.made is None and conversation is not None:
         turn.made = str(conversation)
@@ -164,7 +164,7 @@ def is_chat(scope: deduplication.Scope) -> bool:
 
 
 def replied(turn: ChatTurn, *, to_a_question: bool) -> None:
-    """A model has answered well in a turn, which may be over: in a thread that went on, or heard of by another request."""
+    """Note that a model has answered well in a turn. The turn may be over: a thread went on, or another request reads it."""
     turn.replies += 1
     turn.questions += to_a_question
     if turn.well is not None and turn.replies == 1:
@@ -172,14 +172,14 @@ def replied(turn: ChatTurn, *, to_a_question: bool) -> None:
 
 
 def stores() -> None:
-    """The running request stores messages that are recognised."""
+    """Note that the running request stores recognised messages."""
     turn = running()
     if turn is not None:
         turn.stores = True
 
 
 def writes(conversation: object, says: Callable[[], bool]) -> None:
-    """The running request writes to this conversation, if it is known: see `met`; and messages, if it `says` any: see `stores`."""
+    """The running request writes: note the conversation, if known (see `met`), and messages, if it `says` any (`stores`)."""
     turn = running()
     if turn is not None:
         if turn.conversation is None and conversation is not None:
@@ -189,7 +189,7 @@ def writes(conversation: object, says: Callable[[], bool]) -> None:
 
 
 def written_conversation(scope: deduplication.Scope) -> str | None:
-    """The conversation that a request has written to; None where it wrote to none that is known."""
+    """The conversation that a request has written to; None if no known one."""
     turn = scope.turn
     return turn.conversation if isinstance(turn, ChatTurn) else None
 
@@ -210,10 +210,10 @@ def finish(
     *,
     well: bool = True,
 ) -> None:
-    """The request has ended after so many seconds: measure its turn, if it was one, and add to its span's attributes.
+    """The request has ended after so many seconds: if it was a turn, measure it; add to the attributes of its span.
 
-    `model` is the one that the request names, if it does; `well`: it ended below 400. Without `seconds` it was no request,
-    but a connection in which there may have been several turns.
+    `model` is the one that the request names, if any; `well`: its status was below 400. Without `seconds`, it was not a
+    request but a connection, in which there may have been several turns.
     """
     _wiring.END_ABANDONED_CALLS()
     turn = scope.turn
@@ -255,12 +255,12 @@ def _judge(turn: ChatTurn, seconds: float | None, conversation: str | None, *, w
 
 @functools.lru_cache(maxsize=len(a.Phase))
 def _times(phase: a.Phase) -> tuple[str, HistogramSeries]:
-    """The attribute and the series that tell the time of a phase."""
+    """The attribute and the series for the time of a phase."""
     return a.PHASE_SECONDS[phase], STORE.histogram(m.TURN_TIME).bind({a.PHASE: phase.value})
 
 
 def _save(turn: ChatTurn, wish: WantedModel, *, from_cache: bool) -> None:
-    """Count what the cache has saved, where the application has not done so, or remember which model such requests ask."""
+    """Remember which model such requests ask. If the cache answered, count the saved cost, unless the application does."""
     if turn.model is not None:
         savings.asked(wish, turn.model)
     elif from_cache and not turn.answered:

@@ -1,9 +1,9 @@
 """The spans of database commands, begun and ended by the hooks that also count them.
 
 Fed by `mongodb.commands` and `redis.commands`; feeds the tracer. Scope and names are those of OpenTelemetry's
-instrumentation of the library, attributes those of the stable database conventions: what upstream lacks of them is added
-(`db.operation.name`, `db.namespace`), and a `db.query.text` that is only the command's name is left out. Where that
-instrumentation makes spans itself, because the application has asked it to, none are made here.
+instrumentation of the library; attributes follow the stable database conventions. Two that upstream lacks are added
+(`db.operation.name`, `db.namespace`), and a `db.query.text` that is only the command's name is left out. If the application
+has switched upstream's instrumentation on, no spans are made here.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from .patching import being_imported
 from .span_maker import Decided, SpanMaker, maker_of
 
 _SUPPRESSED: Final = (_SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
-"""Where the context says that nothing is to be instrumented (opentelemetry.instrumentation.utils asks for both)."""
+"""Keys of the context that switch instrumentation off (opentelemetry.instrumentation.utils reads both)."""
 _SCHEMA: Final = "https://opentelemetry.io/schemas/1.25.0"
 _FOLLOWS: Final = "localParentNotSampled:AlwaysOffSampler"
-"""In the description of a sampler that samples nothing under a span of this process that is not sampled itself."""
+"""Part of the description of a sampler that samples nothing below an unsampled span of this process."""
 
 
 def is_suppressed(context: Context) -> bool:
@@ -36,24 +36,24 @@ def is_suppressed(context: Context) -> bool:
 
 
 def follows(provider: TracerProvider) -> bool:
-    """Whether a provider's sampler samples nothing under a span of this process that is not sampled itself."""
+    """Whether a provider's sampler samples nothing below an unsampled span of this process."""
     sampler = getattr(getattr(provider, "sampler", None), "get_description", str)()
     return sampler == "AlwaysOffSampler" or _FOLLOWS in sampler
 
 
 def is_unsampled(context: Context) -> bool:
-    """Whether the context's span is one of this process that is not sampled."""
+    """Whether the context's span belongs to this process and is not sampled."""
     parent: Any = context.get(SPAN_KEY)
     _, span_id, is_remote, flags, _, _ = (parent or trace.INVALID_SPAN).get_span_context()
     return bool(span_id and not is_remote and not flags & 1)
 
 
 Prepared = tuple[SpanMaker, Context, Decided | None]
-"""Who begins a span, under which context, and what was decided of it."""
+"""The maker of a span, its context, and the decision on it."""
 
 
 class ClientSpans:
-    """Makes the spans of one library. `module`, `instrumentor`: where OpenTelemetry's instrumentation of it stands."""
+    """Makes the spans of one library. `module`, `instrumentor`: the place of OpenTelemetry's instrumentation for it."""
 
     def __init__(self, module: str, instrumentor: str) -> None:
         self._module, self._instrumentor = module, instrumentor
@@ -66,7 +66,7 @@ class ClientSpans:
     def switch_on(self, provider: TracerProvider | None) -> None:
         """Make spans from now on, with this provider or else the global one."""
         self._provider, self._maker, self._on = provider, None, True
-        if not being_imported(self._module):  # it may be what imports the library
+        if not being_imported(self._module):  # upstream's module may be importing the library now
             try:
                 self._begin()
             except Exception as error:
@@ -85,7 +85,7 @@ class ClientSpans:
         return self._maker
 
     def prepare(self) -> Prepared | None:
-        """What a span that begins now is begun with; None where there is to be none. Never raises."""
+        """Decide on a span that begins now; None if there is to be none. Never raises."""
         if not self._on:
             return None
         try:
@@ -97,7 +97,7 @@ class ClientSpans:
                 return None
             decided = maker.decide(context)
             if is_unsampled(context) if decided is None and self._follows else decided is not None and not decided[0][3] & 1:
-                # A span that is not sampled and that nothing runs in would be made for nobody.
+                # No code runs inside of this span, so an unsampled one would have no use.
                 return None
         except Exception as error:
             report("starting a client span", error)
@@ -105,7 +105,7 @@ class ClientSpans:
         return maker, context, decided
 
     def start(self, name: str, attributes: dict[str, Any], prepared: Prepared | None = None) -> Span | None:
-        """Begin a span, with what was prepared; None where there is to be none. Never raises."""
+        """Begin a span as it was prepared; None if there is to be none. Never raises."""
         prepared = prepared or self.prepare()
         if prepared is None:
             return None
@@ -118,7 +118,7 @@ class ClientSpans:
 
 
 def mark_failed(span: Span, kind: str, more: Mapping[str, Any] | None = None) -> None:
-    """Say on a span that its operation failed: the kind of error, never its message, which may hold documents and keys."""
+    """Mark a span as failed, with the kind of error; never with its message, which may hold documents and keys."""
     try:
         if span.is_recording():
             span.set_status(Status(StatusCode.ERROR, kind))
@@ -128,11 +128,11 @@ def mark_failed(span: Span, kind: str, more: Mapping[str, Any] | None = None) ->
 
 
 def end(span: Span, seconds: float) -> None:
-    """End a span that took so long, whatever was done to the clock meanwhile."""
+    """End a span after so many seconds, also if the clock was set meanwhile."""
     try:
         try:
             started: int | None = span.start_time  # type: ignore[attr-defined]
-        except AttributeError:  # one that records nothing
+        except AttributeError:  # a span that records nothing
             started = None
         span.end(None if started is None else started + int(seconds * NANO))
     except Exception as error:

@@ -1,7 +1,7 @@
-"""Keys that libraries keep in a cache's server and that are no cache of the application's.
+"""Keys that libraries keep in a cache's server, and that are not the application's cache: one row per library.
 
-Fed by nothing; feeds the figures of reads (`redis.commands`, `cachelib`), `cache_size` and, for the keys that are never a
-chat, `redis.histories`. One row per library.
+Used for the figures of reads (`redis.reads`, `cachelib`) and for `cache_size`. The keys that are never a chat are used by
+`redis.reads` and `redis.writes`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Row(NamedTuple):
 
 
 OWN_KEYS: Final = "otel_chatbot:"
-"""What the package's own keys start with."""
+"""The prefix of the package's own keys."""
 
 TABLE: Final = (
     Row("otel-chatbot", (OWN_KEYS,), "the package's own"),
@@ -38,7 +38,7 @@ TABLE: Final = (
     Row("flask-caching", (), "versions of memoized functions, read before each of their values", ("_memver",), chats=True),
 )
 EXACT: Final = frozenset({"celery", b"celery"})
-"""celery's queue, which has no more to its name."""
+"""The whole name of celery's queue."""
 
 
 def _both(texts: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[bytes, ...]]:
@@ -51,8 +51,8 @@ _NEVER_CHATS: Final = _both(tuple(prefix for row in TABLE if not row.chats for p
 
 
 def is_cache(key: Any) -> bool:
-    """Whether a key may be the application's cache: by the setting CACHE_PREFIX alone where it is set, else by the table."""
-    settings = config.current()  # asked for each key that is read: hence few calls
+    """Whether a key may be the application's cache: by CACHE_PREFIX alone if it is set, else by the table and CACHE_EXCLUDE."""
+    settings = config.current()  # this runs for each key that is read, so it makes few calls
     if settings.cache_prefix:
         return starts_with(key, settings.cache_prefix)
     number = 0
@@ -64,7 +64,7 @@ def is_cache(key: Any) -> bool:
 
 
 def is_libraries(key: Any) -> bool:
-    """Whether a key of an in-process cache, which no prefix names, is a library's or excluded by the settings."""
+    """Whether a key belongs to a library or is excluded by the settings: for in-process caches, which use no CACHE_PREFIX."""
     number, key = _kind(key)
     if key.startswith(_PREFIXES[number]) or key.endswith(_SUFFIXES[number]) or key in EXACT:
         return True
@@ -72,13 +72,13 @@ def is_libraries(key: Any) -> bool:
 
 
 def may_be_chat(key: Any) -> bool:
-    """Whether a chat may lie under a key: not where a library keeps what it has to do."""
+    """Whether a key may hold a chat; False for the keys of a library whose keys never do (tasks, say)."""
     number, key = _kind(key)
     return not (key.startswith(_NEVER_CHATS[number]) or key in EXACT)
 
 
 def starts_with(key: Any, prefix: str) -> bool:
-    """Whether a key starts with a text, whatever it is made of."""
+    """Whether a key, as text or as bytes, starts with a text."""
     number, key = _kind(key)
     return bool(key.startswith((prefix, prefix.encode())[number]))
 

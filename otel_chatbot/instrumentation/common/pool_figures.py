@@ -11,15 +11,16 @@ from typing import Final
 from ...metrics.gauge_series import move_all
 from ...metrics.record import AUTOMATIC
 from ...metrics.store import STORE, GaugeSeries, HistogramSeries, Value
+from ...metrics.together import Together
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ...semconv.spec import MetricSpec
 
 
 class PoolSeries:
-    """The series of one pool, and what it has added to the gauges: `close` takes that back.
+    """The series of one pool, and its share in the gauges, which `close` takes back.
 
-    `totals`: gauges of idle and of used connections that the pool moves beside its own, where they fill themselves.
+    `totals`: two more gauges, of idle and of used connections, that the pool moves together with its own.
     """
 
     def __init__(self, system: a.DbSystem, name: str, totals: tuple[GaugeSeries, GaugeSeries] | None = None) -> None:
@@ -29,19 +30,18 @@ class PoolSeries:
         self._pending = self._gauge(m.CONNECTION_PENDING)
         self._totals = totals
         self._total = None if totals is None else totals[0].spec.name
-        own = ((self._idle, -1), (self._used, 1)), ((self._idle, 1), (self._used, -1))
-        both = (
-            own if totals is None else ((*own[0], (totals[0], -1), (totals[1], 1)), (*own[1], (totals[0], 1), (totals[1], -1)))
-        )
-        waits = (self._pending, -1)
-        # What most commands do has its moves made once: with the totals, and without.
+        wait, use = self._histogram(m.CONNECTION_WAIT_TIME), self._histogram(m.CONNECTION_USE_TIME)
+        taken, back = ((self._idle, -1), (self._used, 1), (self._pending, -1)), ((self._idle, 1), (self._used, -1))
+        # The figures of most commands are found in advance, without the totals and with them.
         self._waits = ((self._pending, 1),)
-        self._takes = (*own[0], waits), (*both[0], waits)
-        self._returns = own[1], both[1]
-        self.waited: Final = self._histogram(m.CONNECTION_WAIT_TIME).observe
-        """Takes the seconds after which a connection was handed out, the time to open it included."""
-        self.was_used: Final = self._histogram(m.CONNECTION_USE_TIME).observe
-        """Takes the seconds for which a connection was used."""
+        self._takes, self._returns = [Together(taken, wait)], [Together(back, use)]
+        if totals is not None:
+            self._takes.append(Together((*taken, (totals[0], -1), (totals[1], 1)), wait))
+            self._returns.append(Together((*back, (totals[0], 1), (totals[1], -1)), use))
+        self.waited: Final = wait.observe
+        """A function for the seconds until a connection was handed out, with the time to open it."""
+        self.was_used: Final = use.observe
+        """A function for the seconds for which a connection was used."""
         self.idle = self.used = self.pending = self.least = self.most = 0
 
     def _gauge(self, spec: MetricSpec, state: a.ConnectionState | None = None) -> GaugeSeries:
@@ -51,28 +51,29 @@ class PoolSeries:
         return STORE.histogram(spec).bind(self._pool)
 
     def waits(self) -> None:
-        """One more waits for a connection."""
+        """One more command waits for a connection."""
         self.pending += 1
         move_all(self._waits)
 
-    def takes(self) -> None:
-        """Who waited has got an idle connection."""
+    def takes(self, seconds: float) -> None:
+        """A waiting command has got an idle connection, after so many seconds."""
         if self.pending < 1:
             self.move(-1, 1)
+            self.waited(seconds)
             return
         self.pending -= 1
         self.idle -= 1
         self.used += 1
-        move_all(self._takes[self._total in AUTOMATIC.active])
+        self._takes[self._total in AUTOMATIC.active].add(seconds)
 
-    def returns(self) -> None:
-        """A connection that was used is idle again."""
+    def returns(self, seconds: float) -> None:
+        """A connection that was used for so many seconds is idle again."""
         self.idle += 1
         self.used -= 1
-        move_all(self._returns[self._total in AUTOMATIC.active])
+        self._returns[self._total in AUTOMATIC.active].add(seconds)
 
     def move(self, idle: int, used: int, pending: int = 0) -> None:
-        """So many more (or fewer) connections are idle, are used, are waited for (never fewer than none)."""
+        """Change the numbers of idle and used connections and of waiting commands; the last never falls below 0."""
         pending = max(pending, -self.pending) if pending < 0 else pending
         self.idle += idle
         self.used += used
@@ -83,11 +84,11 @@ class PoolSeries:
         move_all(moves)
 
     def hold(self, idle: int, used: int, pending: int = 0) -> None:
-        """The pool holds so many connections now; so many more (or fewer) wait for one."""
+        """Set the numbers of idle and used connections; change the number of waiting commands."""
         self.move(idle - self.idle, used - self.used, pending)
 
     def limits(self, least: int, most: int) -> None:
-        """The fewest idle and the most connections that the pool keeps; 0 for no maximum, which has no figure."""
+        """Set the fewest idle and the most connections that the pool keeps; 0: no maximum, and then no figure for it."""
         self._gauge(m.CONNECTION_IDLE_MIN).move(least - self.least)
         if most != self.most:
             self._gauge(m.CONNECTION_MAX).move(most - self.most)
@@ -103,10 +104,10 @@ class PoolSeries:
         STORE.counter(m.CONNECTION_TIMEOUTS).bind(self._pool).add(1.0)
 
     def close(self) -> None:
-        """Take back what the pool has added to the gauges."""
+        """Take the pool's share out of the gauges."""
         self.hold(0, 0, -self.pending)
         self.limits(0, 0)
 
     def forget(self) -> None:
-        """In a forked child: what was added is the parent's."""
+        """In a forked child: forget the share in the gauges, which is the parent's."""
         self.idle = self.used = self.pending = self.least = self.most = 0

@@ -1,11 +1,11 @@
-"""What an answer from the cache has saved: the last known cost of a call of the model that would have been asked.
+"""The cost that an answer from the cache has saved: the last known cost of a call of the model that would have been asked.
 
-Fed by `genai.call` (what calls cost) and `common.chat_turn` (what turns asked, and which came from the cache); feeds
-`chatbot.ai.cost.saved`.
+Fed by `genai.call` (the cost of calls) and `common.chat_turn` (the models that turns asked, and the turns from the cache);
+feeds `chatbot.ai.cost.saved`.
 
-The model is the one that was asked last for the same wish: the same route, with the same model named in the request, if
-it names one. Its cost is that of the last whole call of it, in whichever process of the app. A wish for which no model was
-asked since the app started has saved nothing that is known.
+The model is the one that was last asked for the same wish: the same route, and the same model in the request, if it names
+one. The cost is that of the model's last complete call, in any process of the app. If no model was asked for this wish since
+the app started, nothing is counted.
 """
 
 from __future__ import annotations
@@ -30,21 +30,20 @@ class Model(NamedTuple):
 
 
 class WantedModel(NamedTuple):
-    """What a request wants of a model: its route, and the model that it names itself (`model` in its JSON, form or query)."""
+    """A request's wish: its route, and the model that the request names (`model` in its JSON, form or query), if any."""
 
     route: str
     model: str | None
 
 
-@never_raise
 def cost_of(model: Model, dollars: Decimal) -> None:
-    """A call of this model has ended, whole, and cost so much."""
+    """Note the cost of a complete call of this model. The caller is guarded."""
     NOTES.put(_cost(model), str(dollars))
 
 
 @never_raise
 def asked(wish: WantedModel, model: Model) -> None:
-    """A turn with this wish has asked this model."""
+    """Note that a turn with this wish has asked this model."""
     name, text = _asked(wish), _text(model)
     if NOTES.get(name) != text:
         NOTES.put(name, text)
@@ -52,7 +51,7 @@ def asked(wish: WantedModel, model: Model) -> None:
 
 @never_raise
 def count(wish: WantedModel) -> None:
-    """A turn with this wish was answered from the cache, and the application does not say itself what that saved."""
+    """Count the saved cost of a turn with this wish that the cache answered; the application does not count it itself."""
     if record.switched_off(m.AI_COST_SAVED):
         return
     found = NOTES.get(_asked(wish))

@@ -1,6 +1,6 @@
-"""What explains an empty figure: facts of the run by kind, and which routes speak of a chat.
+"""Facts of the run that explain an empty figure, by kind, and a test whether a route names a chat.
 
-Fed by the instrumentations, as they see it; feeds `instrumentation.empty`. Names of fields, collections and hosts, never values.
+Fed by the instrumentations; feeds `instrumentation.empty`. Facts hold names of fields, collections and hosts, never values.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Final
 from ...metrics.shared.facts import FACTS
 
 UNREAD: Final = "unread"
-"""A collection into which a chat turn wrote documents that were not recognised, and the fields of one."""
+"""A collection into which a chat turn wrote documents that were not recognised, and the fields of one document."""
 POSTED: Final = "posted"
-"""An address to which something was posted that looks like a model call and is none that is known, and its fields."""
+"""The address and the fields of a post that looks like a model call but is of no known kind."""
 OUTSIDE: Final = "outside"
 """A model was asked outside of any request."""
 ACTIVE: Final = "active"
-"""Which of the two windows has ever seen anybody."""
+"""A kind of ids (users or conversations) of which a request has named one."""
 HISTORY: Final = "history"
-"""The words of keys of Redis under which a chat was found."""
+"""The names, taken from keys of Redis, under which chats were found."""
 TOLD: Final = "told"
 """The line about empty figures has been written."""
 
@@ -39,5 +39,5 @@ def speaks_of_chat(route: str) -> bool:
 
 
 def note(kind: str, *words: str) -> None:
-    """Let all processes of the run know."""
+    """Note a fact for all processes of the run."""
     FACTS.note(kind, *words)

@@ -1,7 +1,7 @@
-"""Who begins the spans of our hooks: `distro.providers.light_spans` where that is in the process, else the tracer itself.
+"""Chooses the maker of our hooks' spans: `distro.providers.light_maker` if it is imported, else the tracer itself.
 
 Fed by the hooks of Flask, the databases and the models, with a tracer; feeds the tracer's provider. This room does not know
-the SDK, so it asks whether somebody makes lighter spans than the tracer does.
+the SDK, so it asks through `_wiring` for a maker of lighter spans.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from opentelemetry.trace import ProxyTracer, Span, SpanContext, SpanKind, Tracer
 from ... import _wiring
 
 Decided = tuple[SpanContext, SpanContext | None]
-"""Who a span is to be, and who its parent is."""
+"""The context of a new span, and its parent's."""
 
 
 class SpanMaker(Protocol):
-    """Begins spans with one tracer. The attributes that it is given become the span's own."""
+    """Begins spans with one tracer. The span keeps the attributes' dictionary itself, not a copy."""
 
     def drops(self, context: Context) -> bool:
-        """Whether it is known at once that a span under this context is not sampled, for its parent is not."""
+        """A quick check whether a span under this context is not sampled, because its parent is not."""
 
     def decide(self, context: Context) -> Decided | None:
-        """What a span under this context is to be, and its parent; None where only the tracer can say, with name and attributes at hand."""
+        """The context of a new span, and its parent's; None if only the tracer can decide, with the name and the attributes."""
 
     def start(
         self,
@@ -35,7 +35,7 @@ class SpanMaker(Protocol):
         start_time: int | None = None,
         decided: Decided | None = None,
     ) -> Span:
-        """Begin a span: as `decide` has said, or else as the tracer decides now."""
+        """Begin a span as `decide` has said; without that, as the tracer decides now."""
 
 
 class PlainMaker:
@@ -46,11 +46,11 @@ class PlainMaker:
         self._exceptions = exceptions
 
     def drops(self, _context: Context) -> bool:
-        """Only the tracer knows."""
+        """Always False: only the tracer knows."""
         return False
 
     def decide(self, _context: Context) -> Decided | None:
-        """Nothing: the tracer decides."""
+        """Always None: the tracer decides."""
         return None
 
     def start(
@@ -75,7 +75,7 @@ class PlainMaker:
 
 
 def maker_of(tracer: Tracer, *, exceptions: bool = False) -> SpanMaker:
-    """Who begins the spans of this tracer. `exceptions`: what leaves a `with` block of the span is told on it."""
-    if isinstance(tracer, ProxyTracer):  # stands for one whose provider is not set yet
+    """The maker of this tracer's spans. `exceptions`: an exception that leaves a `with` block of the span is recorded on it."""
+    if isinstance(tracer, ProxyTracer):  # its provider is not set yet
         return PlainMaker(tracer, exceptions=exceptions)
     return _wiring.LIGHT_SPANS(tracer, exceptions) or PlainMaker(tracer, exceptions=exceptions)

@@ -1,11 +1,11 @@
-"""Messages of chat turns that store none: the model's answer tells of them, once per turn.
+"""Counts the messages of chat turns that store none: the model's answer shows that there were some, once per turn.
 
-Fed by `chat_turn` (a request has ended, or a call of it after that); feeds the two counters of messages. The rule stands in the
+Fed by `chat_turn` (a request has ended, or later a model call of it); feeds the two counters of messages. The rule is in the
 documentation under "Where nothing is stored".
 
-A request may leave it to another thread to store its messages. So it is noted when a request gives work to one (the methods
-of the standard library that do it are wrapped), and what such threads store within a minute is set off against what those
-requests have told: of both, the larger number counts.
+A request may leave the storing of its messages to another thread. So it is noted when a request gives work to a thread
+(`Thread.start` and `ThreadPoolExecutor.submit` are wrapped). Messages that threads store within a minute are compared with
+those that such requests have counted, and the larger number counts.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ if TYPE_CHECKING:
     from .chat_turn import ChatTurn
 
 KEPT: Final = 60.0
-"""Seconds within which a thread is expected to store what a request has left to it."""
+"""Seconds within which a thread is expected to store the messages of a request."""
 _MOST: Final = 1000
 _MESSAGES: Final = (m.MESSAGES_SENT, m.MESSAGES_RECEIVED)
+_NAMES: Final = (m.MESSAGES_SENT.name, m.MESSAGES_RECEIVED.name)
 
 
 class HandedToThreads:
-    """What requests have left to threads: turns that have told of messages, and messages that were stored before."""
+    """Work that requests gave to threads: turns whose messages are counted, and messages that threads have stored before."""
 
     def __init__(self) -> None:
         self.renew()
@@ -51,12 +52,12 @@ class HandedToThreads:
             scope.entrusted = self._latest = monotonic()
 
     def promise(self, turn: ChatTurn) -> None:
-        """A turn has told of messages that a thread may store yet."""
+        """Note a turn whose messages are counted, and which a thread may still store."""
         with self._lock:
             self._turns.append((monotonic(), turn))
 
     def was_stored(self, name: str, since: float) -> bool:
-        """Whether a thread has stored a message since then that no other turn stands for."""
+        """Take a message that a thread has stored since then, for this turn; False if there is none."""
         with self._lock:
             stored = self._stored[name]
             while stored and stored[0] < monotonic() - KEPT:
@@ -67,7 +68,7 @@ class HandedToThreads:
             return True
 
     def store(self, name: str, amount: float) -> float:
-        """A thread stores messages outside of a request: how many of them no turn has told of."""
+        """A thread stores messages outside of a request: return how many of them are not counted yet."""
         now = monotonic()
         with self._lock:
             while self._turns and (self._turns[0][0] < now - KEPT or not self._turns[0][1].told):
@@ -85,13 +86,13 @@ ENTRUSTED: Final = HandedToThreads()
 
 
 def tell(scope: Scope, turn: ChatTurn, turns: int) -> None:
-    """A request that models have answered is over: count so many messages and answers, unless it has stored some itself."""
+    """A request with answers of models is over: count so many messages and answers, unless it has stored some itself."""
     if turn.stores or turn.told or not turn.well or not turns or m.MESSAGES_FROM_MODEL in config.current().auto_off:
         return
-    tallies = [scope.tallies.get(spec.name) for spec in _MESSAGES]
-    if any(tally is not None and tally.auto for tally in tallies):
+    sent, received = map(scope.tallies.get, _NAMES)
+    if (sent is not None and sent.auto) or (received is not None and received.auto):
         return
-    for spec, tally in zip(_MESSAGES, tallies, strict=True):
+    for spec, tally in zip(_MESSAGES, (sent, received), strict=True):
         if tally is not None and tally.hand:
             continue
         if scope.entrusted and ENTRUSTED.was_stored(spec.name, scope.entrusted):
@@ -104,7 +105,7 @@ def tell(scope: Scope, turn: ChatTurn, turns: int) -> None:
 
 
 def _take(turn: ChatTurn, name: str, amount: float) -> float:
-    """How many of these messages a turn has not told of; what it has told of them stands for them."""
+    """Set these stored messages off against those that the turn has counted; return how many remain."""
     told = turn.told.get(name, 0.0)
     taken = min(told, amount)
     if taken:
@@ -117,7 +118,7 @@ def _take(turn: ChatTurn, name: str, amount: float) -> float:
 def _outside(name: str) -> None:
     def ask(scope: Scope, due: float) -> float:
         turn = scope.turn
-        if turn is not None:  # in the context of a request that is over
+        if turn is not None:  # the context of a request that is over
             due = _take(turn, name, due)  # type: ignore[arg-type]
         if not due or threading.current_thread() is threading.main_thread():
             return due

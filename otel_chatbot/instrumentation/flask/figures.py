@@ -11,7 +11,8 @@ from opentelemetry.trace import SpanContext
 
 from ...metrics.deduplication import Scope
 from ...metrics.record import AutomaticCounter, AutomaticHistogram, keep
-from ...metrics.store import STORE, GaugeSeries, HistogramSeries
+from ...metrics.store import STORE, GaugeSeries
+from ...metrics.together import TimedEvents
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from . import upgrade
@@ -23,16 +24,9 @@ class _Running(NamedTuple):
     active: GaugeSeries
 
 
-class _Ended(NamedTuple):
-    """The series in which requests of one kind are counted when they end."""
-
-    requests: AutomaticCounter
-    response_time: AutomaticHistogram
-    duration: HistogramSeries
-
-
 _running: Final[dict[tuple[str, str | None], _Running]] = {}
-_ended: Final[dict[tuple[str, str | None, int, str | None, str | None, str | None], _Ended]] = {}
+_Kind = tuple[str, str | None, int, str | None, str | None, str | None]
+_ended: Final[dict[_Kind, tuple[TimedEvents]]] = {}
 
 
 def running(*, method: str, scheme: str | None) -> GaugeSeries:
@@ -58,20 +52,23 @@ def count(
 ) -> None:
     """Count and measure a request that has ended; `error` is the kind of its failure."""
     kind = (method, route, status, error, scheme, protocol)
-    figures = _ended.get(kind)
-    if figures is None:
-        answer = {a.HTTP_METHOD: method, a.HTTP_ROUTE: route, a.HTTP_STATUS: status}
-        more = {a.ERROR_TYPE: error, a.URL_SCHEME: scheme, a.PROTOCOL_VERSION: protocol}
-        made = _Ended(
-            AutomaticCounter(m.API_REQUESTS, answer),
-            AutomaticHistogram(m.RESPONSE_TIME, answer),
-            STORE.histogram(m.HTTP_SERVER_DURATION).bind({**answer, **more}),
-        )
-        figures = keep(_ended, kind, made)
-    figures.duration.observe(seconds, context)
-    figures.requests.add(1.0, scope)
-    if status != upgrade.SWITCHED:  # the duration of a connection is no time that somebody waited for an answer
-        figures.response_time.observe(seconds, context, scope)
+    (figures,) = _ended.get(kind) or _figures_of(kind)
+    if status == upgrade.SWITCHED:  # the duration of a connection is no time that somebody waited for an answer
+        figures.add_without_time(seconds, context, scope)
+    else:
+        figures.add(seconds, context, scope)
     if error is not None:
         # A failed AI call of this request has counted already: the failure that it causes is not a second one.
         AutomaticCounter(m.ERRORS, {a.ERROR_TYPE: error}).add_unless_counted(scope)
+
+
+def _figures_of(kind: _Kind) -> tuple[TimedEvents]:
+    method, route, status, error, scheme, protocol = kind
+    answer = {a.HTTP_METHOD: method, a.HTTP_ROUTE: route, a.HTTP_STATUS: status}
+    more = {a.ERROR_TYPE: error, a.URL_SCHEME: scheme, a.PROTOCOL_VERSION: protocol}
+    made = TimedEvents(
+        AutomaticHistogram(m.RESPONSE_TIME, answer),
+        STORE.histogram(m.HTTP_SERVER_DURATION).bind({**answer, **more}),
+        AutomaticCounter(m.API_REQUESTS, answer),
+    )
+    return keep(_ended, kind, (made,))

@@ -15,11 +15,11 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..._clock import perf_counter
-from ..._guard import never_raise
+from ..._guard import report
 from ...metrics import record
 from ...semconv.attributes import GenAiProvider
 from ..common.patching import Method, Patches
-from . import call as genai_call
+from . import blocks
 from .call import Call
 
 if TYPE_CHECKING:
@@ -45,14 +45,13 @@ NOBODY: Final = Client()
 class Boundary:
     """One outer call of a client."""
 
-    __slots__ = ("_outer", "call", "client", "found", "inside", "started", "wire_call")
+    call: Call | None = None
+    found: Found | None = None
+    wire_call: WireCall | None = None
+    inside = True
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.call: Call | None = None
-        self.found: Found | None = None
-        self.wire_call: WireCall | None = None
-        self.inside = True
         self.started = perf_counter()
         self._outer = _current.get()
         _current.set(self)
@@ -62,33 +61,40 @@ class Boundary:
         if _current.get() is self:
             _current.set(self._outer)
 
-    @never_raise
     def leave(self, error: BaseException | None = None) -> None:
         """The client's method has returned, or raised this."""
-        self.step_out()
-        self.inside = False
-        call, wire_call = self.call, self.wire_call
-        if call is None:
-            return
-        if error is not None:
-            call.end(error)
-        elif wire_call is None:
-            call.end()
-        elif wire_call.over:
-            wire_call.settle(wire_call.error)
+        try:
+            if _current.get() is self:
+                _current.set(self._outer)
+            self.inside = False
+            call, wire_call = self.call, self.wire_call
+            if call is None:
+                return
+            if error is not None:
+                call.end(error)
+            elif wire_call is None:
+                call.end()
+            elif wire_call.over:
+                wire_call.settle(wire_call.error)
+        except Exception as fault:
+            report("leaving the method of a client", fault)
 
 
-def current() -> Boundary | None:
-    """The boundary in which this code runs."""
-    return _current.get()
+current: Final[Callable[[], Boundary | None]] = _current.get
+"""The boundary in which this code runs."""
 
 
-@never_raise
 def enter(client: Client = NOBODY) -> Boundary | None:
     """Enter a client's method; None where it is a part of another call, or the package's own."""
-    if _current.get() is not None or record.is_own_traffic() or genai_call.current() is not None:
+    try:
+        if _current.get() is not None or record.is_own_traffic():
+            return None
+        if blocks.entered() is not None and blocks.current() is not None:
+            return None
+        return Boundary(client)
+    except Exception as fault:
+        report("entering the method of a client", fault)
         return None
-    return Boundary(client)
 
 
 def following(client: Client) -> Callable[[Method], Method]:

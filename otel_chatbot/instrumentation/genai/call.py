@@ -7,46 +7,49 @@ span: all figures are right when nothing is sampled.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
+from contextvars import copy_context
 from typing import Any, Final
-
-from opentelemetry import context as otel_context
-from opentelemetry import trace
 
 from ... import _wiring
 from ..._clock import perf_counter
-from ..._guard import never_raise
+from ..._guard import never_raise, report
 from ...metrics import deduplication, record
-from ...metrics.series import get_current
+from ...metrics.series import HistogramSeries, current_context
 from ...semconv import attributes as a
 from ...semconv import metrics as m
-from ...semconv.spec import Kind
 from ..common import chat_turn, savings, seen
 from ..common.savings import Model
-from . import cost, figures, signals
+from . import blocks, cost, figures, signals
 from . import spans as genai_spans
+from .blocks import Block
 from .cost import Usage
 from .protocols.answer import Answer
 from .protocols.protocol import ModelRequest, asks_of_a_user, characters
 from .recognise import Place
 
-_CHARACTERS_A_TOKEN: Final = 4
-"""The usual estimate for English text."""
-_LONGEST_TOKEN: Final = 8
-"""Chunks with more characters than this, on average, hold more than one token each."""
 BROKEN: Final = "InvalidAnswer"
 """The kind of failure of an answer that is not what its protocol says, where no client has said so by an exception."""
 
 _abandoned: deque[Call] = deque()
-_current: ContextVar[Call | None] = ContextVar("otel_chatbot_ai_call", default=None)
 
 
-class Call:
+class Call(Block):
     """A call of a model. Ends once: by `end`, whoever calls it first."""
+
+    answer: Answer | None = None
+    """What is read of the answer, where it is read: looked at when the call ends."""
+    response_model: str | None = None
+    usage: Usage | None = None
+    failure: str | None = None
+    """A failure that the answer itself tells of."""
+    _chunks = _characters = 0
+    _first_chunk = _last_chunk = 0.0
+    _ended = False
+    _rated: chat_turn.ModelAnswer | None = None
+    """What the user may rate, in a request."""
 
     def __init__(
         self,
@@ -58,66 +61,27 @@ class Call:
         spans: bool = True,
     ) -> None:
         """Begin a call. `started`: on the clock `perf_counter`, if not now. `spans`: false where another tool makes its span."""
-        end_abandoned()
-        current()  # so that nothing begins inside a block that has ended
-        deduplication.current()  # where no request runs, the scope is made here rather than in the copy below
+        if _abandoned:
+            end_abandoned()
+        if blocks.entered() is not None:
+            blocks.current()  # so that nothing begins inside a block that has ended
+        scope = deduplication.current()  # where no request runs, it is made here rather than in the copy below
         self.provider = provider
         self.asked = asked
         self.model = asked.model
         self.operation = asked.operation
-        self.answer: Answer | None = None
-        """What is read of the answer, where it is read: looked at when the call ends."""
-        self.response_model: str | None = None
-        self.usage: Usage | None = None
-        self.failure: str | None = None
-        """A failure that the answer itself tells of."""
         self._place = place
-        self._turn = chat_turn.running()
+        self._asks = Model(provider, asked.model)
+        self._turn = turn = chat_turn.running(scope)
         self.span = genai_spans.start(provider, asked, place) if spans else None
-        self._rated = chat_turn.ModelAnswer(self._span_context() or genai_spans.theirs(), self.model)
-        if self._turn is not None:
-            self._turn.calls += 1
+        if turn is not None:
+            turn.calls += 1
             if self.operation is not a.GenAiOperation.EMBEDDINGS:
-                self._turn.model, self._turn.answer = Model(provider, self.model), self._rated
+                turn.model = self._asks
+                rated = genai_spans.theirs() if self.span is None else self.span.get_span_context()
+                turn.answer = self._rated = chat_turn.ModelAnswer(rated, asked.model)
         self._context = copy_context()  # the request's scope, also where a stream ends outside of it
-        self._chunks = self._characters = 0
-        self._first_chunk = self._last_chunk = 0.0
-        self._ended = self._left = False
         self.started = started or perf_counter()
-
-    def enter(self) -> None:
-        """From here to `leave_block` the model is being asked: the call's span is the current one."""
-        context = get_current()
-        self._outer = current(), context
-        _current.set(self)
-        if self.span is None:
-            self._inside = context
-        else:
-            self._inside = trace.set_span_in_context(self.span, context)
-            otel_context.attach(self._inside)
-
-    def leave_block(self) -> None:
-        """Undo `enter`. Where this is not the place (a generator closed in another thread), `current` will undo it there."""
-        self._left = True
-        if _current.get() is self:
-            self._step_out()
-        current()
-
-    def _step_out(self) -> None:
-        outer, context = self._outer
-        _current.set(outer)
-        if get_current() is not context:
-            otel_context.attach(context)
-
-    @contextmanager
-    def around(self) -> Iterator[None]:
-        """A block around attempts that join the call: its span is the current one; who asks for the call finds none."""
-        token = None if self.span is None else otel_context.attach(trace.set_span_in_context(self.span))
-        try:
-            yield
-        finally:
-            if token is not None:
-                otel_context.detach(token)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -135,13 +99,13 @@ class Call:
     def chunk(self, characters: int) -> None:
         """A chunk of the answer with so many characters has arrived."""
         now = perf_counter()
-        if not self._chunks:
-            self._first_chunk = now
         first, later = figures.chunks(self._kind())
+        context = None if self.span is None else self.span.get_span_context()
         if self._chunks:
-            later.observe(now - self._last_chunk, self._span_context())
+            later.observe(now - self._last_chunk, context)
         else:
-            first.observe(now - self.started, self._span_context())
+            self._first_chunk = now
+            first.observe(now - self.started, context)
         self._last_chunk = now
         self._chunks += 1
         self._characters += characters
@@ -156,18 +120,21 @@ class Call:
         self._ended = True
         if self.answer is not None:
             self._read(self.answer)
-        kind = error if error is None or isinstance(error, type) else type(error)
-        if kind is not None and issubclass(kind, Exception):
-            self.failure = kind.__qualname__
-        hearing = chat_turn.running()
-        self._context.run(self._finish, perf_counter(), hearing, abandoned=error is not None and self.failure is None)
+        if error is not None:
+            kind = error if isinstance(error, type) else type(error)
+            if issubclass(kind, Exception):
+                self.failure = kind.__qualname__
+        self._context.run(self._finish, perf_counter(), chat_turn.running(), error is not None and self.failure is None)
 
-    @never_raise
     def _read(self, answer: Answer) -> None:
         self.response_model = answer.model or self.response_model
         self.usage = answer.usage or self.usage
-        self._rated.response_id = answer.id or ""
-        self.failure = answer.failure or self.failure or (BROKEN if answer.broken else None)
+        if self._rated is not None:
+            self._rated.response_id = answer.id or ""
+        if answer.failure is not None:
+            self.failure = answer.failure
+        elif answer.broken and self.failure is None:
+            self.failure = BROKEN
 
     def leave(self) -> None:
         """The application does not want the rest of the answer."""
@@ -178,62 +145,63 @@ class Call:
         if not self._ended:
             _abandoned.append(self)
 
-    @never_raise
-    def _finish(self, now: float, hearing: chat_turn.ChatTurn | None, *, abandoned: bool) -> None:
-        estimated = self.usage is None and self._estimate()
-        attributes: dict[str, Any] = {a.TOKENS_ESTIMATED: True} if estimated else {}
-        if abandoned:
-            attributes[a.ABANDONED] = True
-        if self._first_chunk:
-            attributes[a.GEN_AI_FIRST_CHUNK] = self._first_chunk - self.started
-        self._measure(now - self.started)
-        self._price(attributes)
-        self._time_turn(now)
-        if self.operation is not a.GenAiOperation.EMBEDDINGS:
-            signals.heard(self, self._turn)
-            if not abandoned and self.failure is None:
-                self._reply(hearing)
-        genai_spans.end(self.span, self, attributes)
+    def _finish(self, now: float, hearing: chat_turn.ChatTurn | None, abandoned: bool) -> None:
+        """Never raises, and each part comes also where the one before fails. Without `never_raise`: this is most of a call's cost."""
+        attributes: dict[str, Any] = {}
+        try:
+            if self.usage is None and self._estimate():
+                attributes[a.TOKENS_ESTIMATED] = True
+            if abandoned:
+                attributes[a.ABANDONED] = True
+            if self._first_chunk:
+                attributes[a.GEN_AI_FIRST_CHUNK] = self._first_chunk - self.started
+            self._measure(now - self.started)
+        except Exception as error:
+            report("measuring an AI call", error)
+        try:
+            self._price(attributes, whole=not abandoned and self.failure is None)
+        except Exception as error:
+            report("pricing an AI call", error)
+        try:
+            self._tell_turn(now, hearing, whole=not abandoned and self.failure is None)
+        except Exception as error:
+            report("telling a turn of an AI call", error)
+        if self.span is not None:
+            genai_spans.end(self.span, self, attributes)
 
     def _estimate(self) -> bool:
         """Estimate the tokens of an answer of which something arrived, where the model has not told them."""
         if not self._chunks:
             return False
-        few = self._characters <= _LONGEST_TOKEN * self._chunks
-        output = self._chunks if few else math.ceil(self._characters / _CHARACTERS_A_TOKEN)
-        self.usage = Usage(math.ceil(characters(self.asked.said) / _CHARACTERS_A_TOKEN), output)
+        self.usage = cost.estimate(characters(self.asked.said), self._characters, self._chunks)
         return True
 
-    @never_raise
     def _measure(self, elapsed: float) -> None:
-        context, kind = self._span_context(), self._kind()
+        span, usage = self.span, self.usage
+        context = current_context() if span is None else span.get_span_context()
+        kind = self.operation._value_, self.provider, self.model, self.response_model
         response_time, duration = figures.times(kind, self.failure)
         response_time.observe(elapsed, context)
         if self.failure is not None:
             record.count(m.ERRORS, 1.0, {a.ERROR_TYPE: self.failure})
         duration.observe(elapsed, context)
-        if self.usage is not None:
-            self._count_tokens(self.usage, kind, context)
-
-    def _count_tokens(self, usage: Usage, kind: figures.CallKind, context: trace.SpanContext | None) -> None:
-        for spec, part in m.TOKENS:
-            if part is a.TokenType.OUTPUT and self.operation is a.GenAiOperation.EMBEDDINGS:
-                continue
-            tokens = usage.input if part is a.TokenType.INPUT else usage.output
-            if spec.kind is Kind.HISTOGRAM:
-                figures.tokens(spec, part, kind).observe(tokens, context)
-            else:
-                record.count(spec, tokens, figures.named(kind))
-
-    @never_raise
-    def _price(self, attributes: dict[str, Any]) -> None:
-        if self.usage is None:
-            if self.failure is None:
-                record.count(m.AI_UNPRICED, 1.0, {a.GEN_AI_REQUEST_MODEL: self.model})
+        if usage is None:
             return
-        models = (self.response_model, self.model) if self.response_model else (self.model,)
-        dollars = cost.cost(self.provider, "" if self._place is None else self._place.url, models, self.usage)
-        _wiring.CALL_COST(models, dollars, self.usage.input + self.usage.output)
+        for part, series in figures.tokens(kind):
+            tokens = usage.input if part is a.TokenType.INPUT else usage.output
+            if isinstance(series, HistogramSeries):
+                series.observe(tokens, context)
+            else:
+                series.add(tokens)
+
+    def _price(self, attributes: dict[str, Any], *, whole: bool) -> None:
+        dollars = None
+        if self.usage is not None:
+            models = (self.response_model, self.model) if self.response_model else (self.model,)
+            dollars = cost.cost(self.provider, "" if self._place is None else self._place.url, models, self.usage)
+            _wiring.CALL_COST(models, dollars, self.usage.input + self.usage.output)
+        elif self.failure is not None:
+            return
         if dollars is None:
             record.count(m.AI_UNPRICED, 1.0, {a.GEN_AI_REQUEST_MODEL: self.model})
             return
@@ -241,22 +209,22 @@ class Call:
         if amount:
             figures.priced(self.provider, self.model).add(amount)
         if self._turn is not None:
-            self._turn.cost = dollars + (self._turn.cost or 0)
-        if self.operation is not a.GenAiOperation.EMBEDDINGS and self.failure is None and a.ABANDONED not in attributes:
-            savings.cost_of(Model(self.provider, self.model), dollars)
+            self._turn.cost = dollars if self._turn.cost is None else dollars + self._turn.cost
+        if whole and self.operation is not a.GenAiOperation.EMBEDDINGS:
+            savings.cost_of(self._asks, dollars)
 
-    @never_raise
-    def _time_turn(self, now: float) -> None:
-        if self._turn is None:
-            return
-        if self._first_chunk:
-            self._turn.spent(a.Phase.FIRST_CHUNK, self._first_chunk - self.started)
-        self._turn.spent(a.Phase.GENERATION, now - (self._first_chunk or self.started))
-
-    @never_raise
-    def _reply(self, hearing: chat_turn.ChatTurn | None) -> None:
+    def _tell_turn(self, now: float, hearing: chat_turn.ChatTurn | None, *, whole: bool) -> None:
         """A model has answered: in the turn that asked it, or, where that is over, in the one that heard of it."""
         turn = self._turn
+        if turn is not None:
+            if self._first_chunk:
+                turn.spent(a.Phase.FIRST_CHUNK, self._first_chunk - self.started)
+            turn.spent(a.Phase.GENERATION, now - (self._first_chunk or self.started))
+        if self.operation is a.GenAiOperation.EMBEDDINGS:
+            return
+        signals.heard(self, turn)
+        if not whole:
+            return
         if turn is None:
             seen.note(seen.OUTSIDE, self.provider)
             return
@@ -269,24 +237,10 @@ class Call:
             self.response_model = self.answer.model
         return self.operation._value_, self.provider, self.model, self.response_model
 
-    def _span_context(self) -> trace.SpanContext | None:
-        return None if self.span is None else self.span.get_span_context()
-
     @property
     def has_ended(self) -> bool:
         """Whether the call is over."""
         return self._ended
-
-
-def current() -> Call | None:
-    """The call in whose block this code runs. Blocks that a generator left elsewhere are left here too."""
-    call = _current.get()
-    while call is not None and call._left and get_current() is call._inside:
-        call._step_out()
-        call = _current.get()
-    while call is not None and call._left:
-        call = call._outer[0]
-    return call
 
 
 def end_abandoned() -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,6 +23,10 @@ from ... import config
 from ...semconv.logs import PACKAGE_LOGGER
 
 _MILLION: Final = Decimal(1_000_000)
+_CHARACTERS_A_TOKEN: Final = 4
+"""The usual estimate for English text."""
+_LONGEST_TOKEN: Final = 8
+"""Chunks with more characters than this, on average, hold more than one token each."""
 _IDS: Final = {"x_ai": "x-ai"}
 """The library's name of a provider, where it does not know the conventions'."""
 _MOST_KEPT: Final = 1024
@@ -44,6 +49,12 @@ class Usage:
     written: int = 0
 
 
+def estimate(asked: int, answered: int, chunks: int) -> Usage:
+    """The tokens of an answer whose model has not told them: from the characters of question and answer, and the chunks it came in."""
+    few = answered <= _LONGEST_TOKEN * chunks
+    return Usage(math.ceil(asked / _CHARACTERS_A_TOKEN), chunks if few else math.ceil(answered / _CHARACTERS_A_TOKEN))
+
+
 class Price(NamedTuple):
     """US dollars per million tokens, the same for each token."""
 
@@ -58,7 +69,7 @@ class Price(NamedTuple):
 
 
 _plain: dict[tuple[str, str, str], Price] = {}
-"""What the library's table says where a token has one price: asked once, for the library takes its time over each answer."""
+"""What the library's table says where a token has one price, by provider, address and model: asked once, for it takes its time."""
 
 
 def cost(provider: str, url: str, models: tuple[str, ...], usage: Usage) -> Decimal | None:
@@ -70,6 +81,9 @@ def cost(provider: str, url: str, models: tuple[str, ...], usage: Usage) -> Deci
     if price is not None:
         return price.of(usage)
     for model in models:
+        plain = _plain.get((provider, url, model))
+        if plain is not None and 0 <= usage.cached <= usage.input and usage.output >= 0 and not usage.written:
+            return plain.of(usage)
         found = _listed(provider, url, model, usage)
         if found is not None:
             return found
@@ -91,9 +105,6 @@ def _listed(provider: str, url: str, model: str, usage: Usage) -> Decimal | None
         place = (kind, value, model)
         if place in _unlisted:
             continue
-        plain = _plain.get(place)
-        if plain is not None and 0 <= usage.cached <= usage.input and usage.output >= 0 and not usage.written:
-            return plain.of(usage)
         tokens = library.Usage(
             input_tokens=usage.input,
             output_tokens=usage.output,
@@ -110,7 +121,7 @@ def _listed(provider: str, url: str, model: str, usage: Usage) -> Decimal | None
             continue
         price = plain_price(found.model)
         if price is not None and len(_plain) < _MOST_KEPT:
-            _plain[place] = price
+            _plain[provider, url, model] = price
         total: Decimal = found.total_price
         return total
     return None

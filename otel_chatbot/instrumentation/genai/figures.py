@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from ...metrics.record import AutomaticHistogram, keep
-from ...metrics.store import STORE, CounterSeries, HistogramSeries, Value
+from ...metrics.store import STORE, CounterSeries, HistogramSeries, Key, Value
 from ...semconv import attributes as a
 from ...semconv import metrics as m
-from ...semconv.spec import MetricSpec
+from ...semconv.spec import Kind, MetricSpec
 
 CallKind = tuple[str, str, str, "str | None"]
 """Operation, provider, the model that was asked, the model that answered."""
+_EMBEDDINGS: Final = a.GenAiOperation.EMBEDDINGS.value
 
 
 class Times(NamedTuple):
@@ -31,9 +32,21 @@ class Chunks(NamedTuple):
     later: HistogramSeries
 
 
+class Tokens(NamedTuple):
+    """The series of one part of the tokens."""
+
+    part: a.TokenType
+    series: HistogramSeries | CounterSeries
+
+    @property
+    def key(self) -> Key:
+        """The series' key, for `keep`."""
+        return self.series.key
+
+
 _times: Final[dict[tuple[CallKind, str | None], Times]] = {}
 _chunks: Final[dict[CallKind, Chunks]] = {}
-_tokens: Final[dict[tuple[str, str, CallKind], tuple[HistogramSeries]]] = {}
+_tokens: Final[dict[CallKind, tuple[Tokens, ...]]] = {}
 _priced: Final[dict[tuple[str, str], tuple[CounterSeries]]] = {}
 
 
@@ -68,14 +81,19 @@ def chunks(kind: CallKind) -> Chunks:
     return found
 
 
-def tokens(spec: MetricSpec, part: a.TokenType, kind: CallKind) -> HistogramSeries:
-    """Where this part of the tokens of calls of this kind is measured."""
-    place = spec.name, part._value_, kind
-    found = _tokens.get(place)
+def tokens(kind: CallKind) -> tuple[Tokens, ...]:
+    """Where the tokens of calls of this kind are measured: embeddings have no output."""
+    found = _tokens.get(kind)
     if found is None:
-        series = STORE.histogram(spec).bind({**named(kind), a.GEN_AI_TOKEN_TYPE: part.value})
-        found = keep(_tokens, place, (series,))
-    return found[0]
+        rows = [row for row in m.TOKENS if not (kind[0] == _EMBEDDINGS and row[1] is a.TokenType.OUTPUT)]
+        found = keep(_tokens, kind, tuple(Tokens(part, _tokens_series(spec, part, kind)) for spec, part in rows))
+    return found
+
+
+def _tokens_series(spec: MetricSpec, part: a.TokenType, kind: CallKind) -> HistogramSeries | CounterSeries:
+    if spec.kind is Kind.HISTOGRAM:
+        return STORE.histogram(spec).bind({**named(kind), a.GEN_AI_TOKEN_TYPE: part.value})
+    return STORE.counter(spec).bind(named(kind))
 
 
 def priced(provider: str, model: str) -> CounterSeries:

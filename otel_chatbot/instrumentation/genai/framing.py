@@ -6,6 +6,7 @@ that is larger than `MOST` is left out. Time is linear in the bytes, however the
 
 from __future__ import annotations
 
+import functools
 import re
 import zlib
 from enum import Enum
@@ -265,6 +266,7 @@ def splitter(framing: Framing) -> Splitter | None:
     return AmazonEvents() if framing is Framing.AMAZON else None
 
 
+@functools.lru_cache(maxsize=64)
 def framing_of(content_type: str, usual: Framing, *, streamed: bool) -> Framing:
     """The framing of an answer: what its content type says, else what the protocol's streams have."""
     kind = content_type.partition(";")[0].strip().lower()

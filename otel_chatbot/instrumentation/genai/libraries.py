@@ -26,7 +26,7 @@ AGENTS: Final = (
     "langchain_core.tools.base", "langchain_core.runnables.base", "langgraph.pregel", "langgraph.pregel.main",
     *(f"llama_index.core.tools.{name}" for name in ("function_tool", "query_engine", "retriever_tool")),
     *(f"llama_index.core.agent.workflow.{name}" for name in ("base_agent", "multi_agent_workflow")),
-    *(f"llama_index.core.chat_engine.{name}" for name in ("simple", "context", "condense_question", "condense_plus_context")),
+    *(f"llama_index.core.chat_engine.{name}" for name in ("simple", "context", "condense_question", "condense_plus_context", "types")),
     "llama_index.core.base.base_query_engine",
 )  # fmt: skip
 """What runs tools, agents and chains (`genai.agents`)."""

@@ -80,8 +80,13 @@ class Place(NamedTuple):
     @property
     def url(self) -> str:
         """The address, without the query."""
-        port = f":{self.port}" if self.port else ""
-        return f"{self.scheme}://{self.host}{port}{self.path.partition('?')[0]}"
+        return _url(self)
+
+
+@functools.lru_cache(maxsize=256)
+def _url(place: Place) -> str:
+    port = f":{place.port}" if place.port else ""
+    return f"{place.scheme}://{place.host}{port}{place.path.partition('?')[0]}"
 
 
 class Address(NamedTuple):
@@ -257,27 +262,31 @@ def _path(path: str) -> str:
     return unquote(path.partition("?")[0])
 
 
-def _parsed(body: bytes) -> Body | None:
+def _parsed(body: bytes) -> object:
     try:
-        parsed = orjson.loads(body) if len(body) <= MOST else {}
+        return orjson.loads(body) if len(body) <= MOST else {}
     except ValueError:
         return None
-    return parsed if isinstance(parsed, dict) else None
 
 
 def recognise(place: Place, protocols: tuple[Protocol, ...], body: bytes | Body, hint: str | None = None) -> Found | None:
     """The call that a request to this place is, with this body. `hint`: the provider, as the client's name has it."""
-    address = named(place)
-    provider = address.provider if address is not None else provider_of(place.host)
-    known = provider is not None
-    parsed = body if isinstance(body, Mapping) else _parsed(body)
-    if parsed is None:
+    parsed = _parsed(body) if isinstance(body, bytes) else body
+    if type(parsed) is not dict and not isinstance(parsed, Mapping):
         return None
-    path = _path(place.path)
+    provider, known, path = _told_by(place, named(place), hint)
     for protocol in protocols:
-        fits = all(map(parsed.__contains__, protocol.keys))
-        if fits or (known and not parsed):
-            if not known:
-                provider = hint or (_P.AZURE_OPENAI.value if "/openai/deployments/" in path else protocol.provider.value)
-            return Found(protocol, provider or protocol.provider.value, protocol.request(parsed, path), parsed, place, known)
+        if all(map(parsed.__contains__, protocol.keys)) or (known and not parsed):
+            told = provider or protocol.provider._value_
+            return Found(protocol, told, protocol.request(parsed, path), parsed, place, known)
     return None
+
+
+@functools.lru_cache(maxsize=256)
+def _told_by(place: Place, address: Address | None, hint: str | None) -> tuple[str | None, bool, str]:
+    """What a place alone tells: the provider, whether host or setting say so, and the path as its protocol reads it."""
+    path = _path(place.path)
+    provider = provider_of(place.host) if address is None else address.provider
+    if provider is not None:
+        return provider, True, path
+    return hint or (_P.AZURE_OPENAI.value if "/openai/deployments/" in path else None), False, path

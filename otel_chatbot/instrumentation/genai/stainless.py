@@ -13,7 +13,7 @@ from typing import Any, Final
 from ..._guard import never_raise
 from ..common.patching import Method
 from . import boundaries, stream_usage
-from .boundaries import Boundary, Client
+from .boundaries import Client
 from .stream_usage import StreamOptions, UsageReporting
 from .wire_call import WireCall
 
@@ -56,7 +56,8 @@ def following(client: Client) -> Callable[[Method], Method]:
                 boundary.leave(error)
                 raise
             boundary.leave()
-            _follow(answer, boundary, added, _chunks)
+            if boundary.wire_call is not None and not boundary.wire_call.over:
+                _follow(answer, boundary.wire_call, added, _chunks)
             return answer
 
         return request
@@ -89,7 +90,8 @@ def following_async(client: Client) -> Callable[[Method], Method]:
                 boundary.leave(error)
                 raise
             boundary.leave()
-            _follow(answer, boundary, added, _chunks_async)
+            if boundary.wire_call is not None and not boundary.wire_call.over:
+                _follow(answer, boundary.wire_call, added, _chunks_async)
             return answer
 
         return request
@@ -104,13 +106,12 @@ def _remember_refusal(added: StreamOptions | None) -> None:
 
 
 @never_raise
-def _follow(answer: Any, boundary: Boundary, added: StreamOptions | None, follow: Callable[..., Any]) -> None:
-    wire_call = boundary.wire_call
+def _follow(answer: Any, wire_call: WireCall, added: StreamOptions | None, follow: Callable[..., Any]) -> None:
     while not hasattr(type(answer), "__stream__"):
         answer = getattr(answer, "__wrapped__", None)  # another tool's proxy around the stream, which it reads
         if answer is None:
             return
-    if wire_call is None or wire_call.over or _ITERATOR not in vars(answer):
+    if _ITERATOR not in vars(answer):
         return
     # The generator that the client has made, and not begun, refers to its stream: a stream that is thrown away would stay until
     # the garbage collector comes, and its call with it. Anthropic's client makes it of a copy, for the same reason.

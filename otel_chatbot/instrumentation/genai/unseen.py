@@ -15,7 +15,7 @@ import orjson
 from ..._guard import never_raise
 from ...metrics import record
 from ..common import seen
-from . import call as genai_call
+from . import blocks
 from .protocols.protocol import Body
 from .recognise import JUDGED, UNKNOWN, Place
 
@@ -42,7 +42,7 @@ def look(place: Place, body: Callable[[], bytes | Body | None]) -> None:
     if looks >= _LOOKS or (not looks and len(_looked) >= _MOST):
         UNKNOWN.leave(place.host, place.path)
         return
-    if record.is_own_traffic() or genai_call.current() is not None:
+    if record.is_own_traffic() or blocks.current() is not None:
         return
     _looked[key] = looks + 1
     data = body()

@@ -12,16 +12,15 @@ from typing import Final
 
 import orjson
 
-from ..._guard import never_raise
+from ..._guard import never_raise, report
 from ...metrics import record
-from . import boundaries, decoding, others, runs, spans, unseen
-from . import call as genai_call
+from . import blocks, boundaries, decoding, others, runs, spans, unseen
 from .call import Call
 from .framing import Framing, Splitter, framing_of, splitter
 from .protocols.answer import Answer, dict_of
 from .protocols.openai_assistants import RUNS
 from .protocols.protocol import Body
-from .recognise import Found, Place, candidates, may_ask, recognise
+from .recognise import Found, Place, candidates, recognise
 
 MOST: Final = 16 * 1024 * 1024
 """Bytes of an answer that is one value."""
@@ -34,31 +33,36 @@ Headers = Callable[[str], "str | None"]
 
 def begin(place: Place, body: Callable[[], bytes | Body | None]) -> WireCall | None:
     """Begin or join the call that a POST may be; None where it asks no model, or where somebody outside reads it already."""
-    if not may_ask(place.path, place.host):
+    protocols = candidates(place)
+    if not protocols:
         unseen.look(place, body)
         return None
-    if record.is_own_traffic() or genai_call.current() is not None:
+    if record.is_own_traffic() or (blocks.entered() is not None and blocks.current() is not None):
         return None
     boundary = boundaries.current()
-    if boundary is not None and boundary.client.ignored:
-        return None
-    if boundary is not None and boundary.call is not None:
-        # A further attempt; a client that falls back on another provider asks in another way.
-        same = boundary.found is not None and boundary.found.protocol in candidates(place)
-        again = boundary.found if same else find(place, body, boundary)
-        return None if again is None else WireCall(boundary.call, again, boundary)
-    found = find(place, body, boundary)
+    hint = None
+    if boundary is not None:
+        if boundary.client.ignored:
+            return None
+        if boundary.call is not None:
+            # A further attempt; a client that falls back on another provider asks in another way.
+            same = boundary.found is not None and boundary.found.protocol in protocols
+            again = boundary.found if same else find(place, body, boundary)
+            return None if again is None else WireCall(boundary.call, again, boundary)
+        hint = boundary.client.provider
+    data = body()
+    found = None if data is None else recognise(place, protocols, data, hint)
     if found is None:
         unseen.look(place, body)
         return None
     return WireCall(begin_call(found, boundary), found, boundary)
 
 
-def find(place: Place, body: Callable[[], bytes | Body | None], boundary: boundaries.Boundary | None) -> Found | None:
+def find(place: Place, body: Callable[[], bytes | Body | None], boundary: boundaries.Boundary) -> Found | None:
     """The call that a request is; None where it asks no model."""
     protocols = candidates(place)
     data = body() if protocols else None
-    return None if data is None else recognise(place, protocols, data, None if boundary is None else boundary.client.provider)
+    return None if data is None else recognise(place, protocols, data, boundary.client.provider)
 
 
 def begin_call(found: Found, boundary: boundaries.Boundary | None) -> Call:
@@ -76,21 +80,16 @@ def begin_call(found: Found, boundary: boundaries.Boundary | None) -> Call:
 class WireCall:
     """One attempt. Used as a block around the sending: in it, the call's span is the current one."""
 
-    __slots__ = (
-        "_buffer",
-        "_decoder",
-        "_headers",
-        "_size",
-        "_splitter",
-        "answer",
-        "boundary",
-        "call",
-        "error",
-        "found",
-        "judged",
-        "over",
-        "status",
-    )  # fmt: skip
+    error: type[BaseException] | None = None
+    """The kind of what has ended it: the error itself holds frames, and with them the application's objects."""
+    over = False
+    judged = False
+    """Whether the client's own stream is read by us too: what it raises is what the application gets."""
+    status = 0
+    _headers: Headers | None = None
+    _decoder: decoding.Decoder | None = None
+    _splitter: Splitter | None = None
+    _size = 0
 
     def __init__(self, call: Call, found: Found, boundary: boundaries.Boundary | None) -> None:
         self.call = call
@@ -98,17 +97,7 @@ class WireCall:
         self.boundary = boundary
         self.answer = call.answer = Answer(keeps=spans.captures_content())
         call.failure = None
-        self.error: type[BaseException] | None = None
-        """The kind of what has ended it: the error itself holds frames, and with them the application's objects."""
-        self.over = False
-        self.judged = False
-        """Whether the client's own stream is read by us too: what it raises is what the application gets."""
-        self.status = 0
-        self._headers: Headers | None = None
-        self._decoder: decoding.Decoder | None = None
-        self._splitter: Splitter | None = None
         self._buffer: list[bytes] = []
-        self._size = 0
         if boundary is not None:
             boundary.wire_call = self
 
@@ -120,9 +109,11 @@ class WireCall:
         if error is not None:
             self.fail(error)
 
-    @never_raise
     def responded(self, status: int, headers: Headers, *, decoded: bool) -> bool:
-        """The head of the answer is there. True if its body is to be read along. `decoded`: the body comes without compression."""
+        """The head of the answer is there. True if its body is to be read along. `decoded`: the body comes without compression.
+
+        Each transport's hook around it is guarded.
+        """
         self.status = status
         if status >= 400:
             self.call.failure = str(status)
@@ -134,8 +125,8 @@ class WireCall:
         self._headers = headers
         protocol = self.found.protocol
         framing = framing_of(headers("content-type") or "", protocol.framing, streamed=self.found.asked.streamed)
-        self._splitter = splitter(framing)
         if framing is not Framing.WHOLE:
+            self._splitter = splitter(framing)
             self.found.asked.streamed = True
         if not decoded:
             try:
@@ -146,7 +137,10 @@ class WireCall:
 
     def whole(self, body: bytes) -> None:
         """The whole body is there, without compression."""
-        self.feed(body)
+        if self._splitter is None and self._decoder is None and len(body) <= MOST:
+            self._buffer = [body]
+        else:
+            self.feed(body)
         self.finish()
 
     @never_raise
@@ -233,9 +227,13 @@ class WireCall:
     def _finish(self, error: BaseException | None) -> None:
         self.error = None if error is None else type(error)
         self.over = True
-        if error is None and self.status and self.status < 300:
-            self._last()
-        if self.boundary is not None and (self.boundary.inside or self.boundary.wire_call is not self):
+        if error is None and 0 < self.status < 300:
+            try:
+                self._last()
+            except Exception as fault:
+                report("reading the answer of a model", fault)
+        boundary = self.boundary
+        if boundary is not None and (boundary.inside or boundary.wire_call is not self):
             return  # the boundary tells the end, or a later attempt does
         if self.judged and isinstance(error, Exception):
             return  # whoever reads the client's stream tells it
@@ -254,7 +252,6 @@ class WireCall:
             return
         self.call.end(error)
 
-    @never_raise
     def _last(self) -> None:
         answer = self.answer
         if self._size > MOST:

@@ -19,7 +19,8 @@ from ..._guard import never_raise, report
 from ...metrics import deduplication, record
 from ...metrics.record import AutomaticCounter, AutomaticHistogram, keep
 from ...metrics.series import current_context
-from ...metrics.store import STORE, HistogramSeries
+from ...metrics.store import STORE
+from ...metrics.together import TimedEvents
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ..chats.current import count, current
@@ -31,6 +32,10 @@ from .transactions import Transactions, identity_of, in_transaction
 
 NOT_COUNTED: Final = frozenset({"hello", "ismaster", "saslstart", "saslcontinue", "authenticate", "endsessions", "killcursors"})
 """Commands that the driver sends for itself, in lower case."""
+_SECRET: Final = frozenset({
+    "authenticate", "saslstart", "saslcontinue", "getnonce", "createuser", "updateuser", "copydb", "copydbgetnonce", "copydbsaslstart",
+})  # fmt: skip
+"""Commands that may hold a password, in lower case. The driver's events leave out what they say, and so do we."""
 _MONGODB: Final = a.DbSystem.MONGODB.value
 _DUPLICATE_KEY: Final = {11000: "DuplicateKey", 11001: "DuplicateKey", 12582: "DuplicateKey"}
 """Write errors come without the name of their code. This error gets its name here."""
@@ -41,6 +46,7 @@ at_fork(__name__, in_child=TRANSACTIONS.forget)
 
 _SHOWING: Final = frozenset({"find", "findAndModify"})
 """Commands whose replies show documents that the application may write back."""
+Address = tuple[str, "int | None"]
 SPANS: Final = ClientSpans("opentelemetry.instrumentation.pymongo", "PymongoInstrumentor")
 
 
@@ -72,21 +78,31 @@ class CommandFigures(monitoring.CommandListener):
 
     enabled = True
 
-    # Every command sends two of these events. Their guard is written out, because a decorator costs one more call.
-
     def started(self, event: monitoring.CommandStartedEvent) -> None:
-        """Begin the command's span, and keep what the event at its end does not hold."""
+        """As `begin`, where the driver makes an event."""
+        self.begin(event.command_name, event.command, event.database_name, event.request_id, event.connection_id)
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """As `succeed`, where the driver makes an event."""
+        self.succeed(event.reply, event.command_name, event.request_id, event.connection_id, event.database_name)
+
+    # Every command calls these two. Their guard is written out, because a decorator costs one more call.
+
+    @staticmethod
+    def begin(name: str, command: Mapping[str, Any], database: str, request_id: int, address: Address) -> None:
+        """Begin the command's span, and keep what is not known at its end."""
         try:
             if not CommandFigures.enabled or record.is_own_traffic():
                 _running.set(None)
                 return
-            name, command = event.command_name, event.command
+            lowered = name.lower()
+            if lowered in _SECRET:
+                command = {}
             collection = _collection(name, command)
             prepared = SPANS.prepare()
-            span = None if prepared is None else _begin_span(event, name, collection, prepared)
-            lowered = name.lower()
+            span = None if prepared is None else _begin_span(name, database, address, collection, prepared)
             if lowered in NOT_COUNTED:
-                _running.set((event.request_id, perf_counter(), span, False, None, None, None, None))
+                _running.set((request_id, perf_counter(), span, False, None, None, None, None))
                 return
             write = None
             if lowered in WRITES:
@@ -95,21 +111,22 @@ class CommandFigures(monitoring.CommandListener):
                     chat_turn.writes(write.conversation, write.says)
             read = _read(name, command, write) if name in _SHOWING else None
             transaction = identity_of(command) if in_transaction(command) else None
-            _running.set((event.request_id, perf_counter(), span, True, collection, write, transaction, read))
+            _running.set((request_id, perf_counter(), span, True, collection, write, transaction, read))
         except Exception as error:
             report("CommandFigures.started", error)
 
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+    @staticmethod
+    def succeed(reply: Mapping[str, Any], name: str, request_id: int, address: Address, database: str) -> None:
         """Count the command and the documents that its reply acknowledges; end its span."""
         try:
-            running = _taken(event.request_id)
+            running = _taken(request_id)
             if running is None:
                 return
             _, began, span, counts, collection, write, transaction, read = running
-            reply, seconds = event.reply, perf_counter() - began
+            seconds = perf_counter() - began
             if counts:
                 code, kind = _write_error(reply) if "writeErrors" in reply else (None, None)
-                _measure(event, collection, span, seconds, code, kind)
+                _measure((name, collection, database, code, kind, *address), span, seconds)
             if span is not None:
                 end(span, seconds)
             if read is not None:
@@ -118,9 +135,9 @@ class CommandFigures(monitoring.CommandListener):
                 rewritten.shown(read.space, read.query, documents)
             if write is not None:
                 _settle(write, reply, transaction)
-            elif transaction is not None and event.command_name == "commitTransaction":
+            elif transaction is not None and name == "commitTransaction":
                 count(TRANSACTIONS.commit(transaction))
-            elif transaction is not None and event.command_name == "abortTransaction":
+            elif transaction is not None and name == "abortTransaction":
                 TRANSACTIONS.abort(transaction)
         except Exception as error:
             report("CommandFigures.succeeded", error)
@@ -135,7 +152,7 @@ class CommandFigures(monitoring.CommandListener):
         code, kind = error_of(event.failure)
         seconds = perf_counter() - began
         if counts:
-            _measure(event, collection, span, seconds, code, kind)
+            _measure((event.command_name, collection, event.database_name, code, kind, *event.connection_id), span, seconds)
         if span is not None:
             # The server's message may hold a document or the value of a key, so the span has only the kind of the error.
             mark_failed(span, kind, {a.DB_STATUS: code} if code is not None else None)
@@ -144,8 +161,8 @@ class CommandFigures(monitoring.CommandListener):
             TRANSACTIONS.abort(transaction)
 
 
-def _begin_span(event: monitoring.CommandStartedEvent, name: str, collection: str | None, prepared: Prepared) -> Span | None:
-    database, (host, port) = event.database_name, event.connection_id
+def _begin_span(name: str, database: str, address: Address, collection: str | None, prepared: Prepared) -> Span | None:
+    host, port = address
     attributes: dict[str, Any] = {a.DB_SYSTEM: _MONGODB, a.DB_NAMESPACE: database, a.DB_OPERATION: name}
     if collection:
         attributes[a.DB_COLLECTION] = collection
@@ -191,19 +208,11 @@ def _collection(name: str, command: Mapping[str, Any]) -> str | None:
     return value if isinstance(value, str) else None
 
 
-class _Figures(NamedTuple):
-    """The series in which commands of one kind are counted."""
-
-    queries: AutomaticCounter
-    query_time: AutomaticHistogram
-    duration: HistogramSeries
-
-
 _Kind = tuple[str, str | None, str, str | None, str | None, str, int | None]
-_figures: Final[dict[_Kind, _Figures]] = {}
+_figures: Final[dict[_Kind, tuple[TimedEvents]]] = {}
 
 
-def _figures_of(kind: _Kind) -> _Figures:
+def _figures_of(kind: _Kind) -> tuple[TimedEvents]:
     operation, collection, database, code, error, host, port = kind
     command = {a.DB_OPERATION: operation, a.DB_COLLECTION: collection}
     queries = AutomaticCounter(m.DB_QUERIES, {**command, a.ERROR_TYPE: error})
@@ -219,28 +228,15 @@ def _figures_of(kind: _Kind) -> _Figures:
             a.SERVER_PORT: port,
         }
     )
-    return keep(_figures, kind, _Figures(queries, query_time, duration))
+    return keep(_figures, kind, (TimedEvents(query_time, duration, queries),))
 
 
-def _measure(
-    event: monitoring.CommandSucceededEvent | monitoring.CommandFailedEvent,
-    collection: str | None,
-    span: Span | None,
-    seconds: float,
-    code: str | None,
-    error: str | None,
-) -> None:
-    operation = event.command_name
-    host, port = event.connection_id
-    kind = (operation, collection, event.database_name, code, error, host, port)
-    figures = _figures[kind] if kind in _figures else _figures_of(kind)
-    context = current_context() if span is None else span.get_span_context()
+def _measure(kind: _Kind, span: Span | None, seconds: float) -> None:
+    (figures,) = _figures.get(kind) or _figures_of(kind)
     scope = deduplication.current()
-    figures.query_time.observe(seconds, context, scope)
-    if operation in chat_turn.READS:
+    figures.add(seconds, current_context() if span is None else span.get_span_context(), scope)
+    if kind[0] in chat_turn.READS:
         chat_turn.spent(a.Phase.HISTORY, seconds, scope)
-    figures.queries.add(1.0, scope)
-    figures.duration.observe(seconds, context)
 
 
 def _settle(write: Write, reply: Mapping[str, Any], transaction: Mapping[str, Any] | None) -> None:

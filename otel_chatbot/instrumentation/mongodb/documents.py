@@ -18,7 +18,6 @@ from .statements import RememberedDocument, Space, Statement, StatementCounts
 
 __all__ = ["NOTHING", "WRITES", "Counts", "StatementCounts", "Write"]
 
-_SETTLING: Final = ("ordered", "errorsOnly", "writeConcern")
 _REPLACED = (
     "a conversation's whole array of messages was replaced, and no read in the same request showed what it held: what is new "
     "in it cannot be counted; $push new messages, read the conversation first, or count them with messages_sent and "
@@ -33,7 +32,7 @@ _AMBIGUOUS = (
 class Write:
     """A command that may write conversations or messages, kept from its start until its reply."""
 
-    __slots__ = ("_changes", "_command", "_kind", "after", "begun", "conversation", "unread")
+    __slots__ = ("_changes", "_errors_only", "_kind", "_ordered", "_unacknowledged", "after", "begun", "conversation", "unread")
 
     def __init__(
         self,
@@ -45,8 +44,10 @@ class Write:
     ) -> None:
         self._kind = kind
         self._changes = changes
-        # Only the fields that `settle` needs. A reference to the whole command would keep the documents alive.
-        self._command = {name: command[name] for name in _SETTLING if name in command}
+        # Only what `settle` needs. A reference to the whole command would keep the documents alive.
+        self._ordered = command.get("ordered", True)
+        self._errors_only = command.get("errorsOnly")
+        self._unacknowledged = "writeConcern" in command and (command["writeConcern"] or {}).get("w") == 0
         self.conversation = conversation
         """The id of the conversation that the command names."""
         self.begun: object = None
@@ -91,7 +92,7 @@ class Write:
             self._remember(reply)
             if self._kind == "insert":
                 return self._changes[0].created if len(self._changes) == 1 else total(c.created for c in self._changes)
-        if (self._command.get("writeConcern") or {}).get("w") == 0:
+        if self._unacknowledged:
             # The server sends no reply here; the driver makes {ok: 1} itself. Only what was sent is known.
             return total(change.created for change in self._changes if change.inserts)
         if self._kind == "findandmodify":
@@ -132,14 +133,14 @@ class Write:
         inserts = [change for change in ran.values() if change.inserts]
         counts = _spread([change.created for change in inserts], int(reply.get("nInserted", 0)))
         updates = {index: change for index, change in ran.items() if not (change.inserts or change.deletes)}
-        if self._command.get("errorsOnly") or cursor.get("id"):
+        if self._errors_only or cursor.get("id"):
             return counts.plus(_by_totals(list(updates.values()), reply))
         return counts.plus(_by_results(updates, results))
 
     def _ran(self, failed: Iterable[int]) -> dict[int, StatementCounts]:
         """The statements that ran without an error: an ordered batch stops at the first one."""
         errors = set(failed)
-        stop = min(errors) if errors and self._command.get("ordered", True) else len(self._changes)
+        stop = min(errors) if errors and self._ordered else len(self._changes)
         return {index: change for index, change in enumerate(self._changes[:stop]) if index not in errors}
 
 

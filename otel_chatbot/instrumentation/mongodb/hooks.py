@@ -84,6 +84,8 @@ def _adding(original: Method) -> Method:
     def init(self: Any, listeners: Any, *args: Any, **kwargs: Any) -> None:
         ours = _ours_for(self) if State.on and not record.is_own_traffic() else None
         original(self, [*(listeners or ()), *ours] if ours else listeners, *args, **kwargs)
+        if ours:
+            _tell_directly(self, *ours)
 
     return init
 
@@ -116,6 +118,13 @@ def _without_ours(listeners: list[Any]) -> list[Any]:
     from .pool import PoolFigures
 
     return [listener for listener in listeners if not isinstance(listener, (CommandFigures, PoolFigures))]
+
+
+@never_raise
+def _tell_directly(set_of_listeners: Any, commands: Any, pools: Any) -> None:
+    from .direct import tell_directly
+
+    tell_directly(set_of_listeners, commands, pools)
 
 
 _remember = never_raise(remember_mongo)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 import weakref
-from typing import Any, Final
+from typing import Final
 
 from pymongo import monitoring
 
@@ -28,14 +28,14 @@ _DEFAULT_MAX: Final = 100
 _IDLE: Final[dict[str, Value | None]] = {a.CONNECTION_STATE: a.ConnectionState.IDLE.value}
 _USED: Final[dict[str, Value | None]] = {a.CONNECTION_STATE: a.ConnectionState.USED.value}
 
-_Address = tuple[str, int | None]
+Address = tuple[str, int | None]
 _alive: weakref.WeakSet[PoolFigures] = weakref.WeakSet()
 
 
 class _Pool:
     """One pool, and the connections that it has open in this process."""
 
-    def __init__(self, address: _Address) -> None:
+    def __init__(self, address: Address) -> None:
         host, port = address
         idle, used = (STORE.gauge(m.DB_CONNECTIONS).bind(state) for state in (_IDLE, _USED))
         self.series = PoolSeries(a.DbSystem.MONGODB, host if port is None else f"{host}:{port}", (idle, used))
@@ -56,13 +56,13 @@ class PoolFigures(monitoring.ConnectionPoolListener):
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._pools: dict[_Address, _Pool] = {}
+        self._pools: dict[Address, _Pool] = {}
         _alive.add(self)
 
-    def _pool(self, event: Any) -> _Pool:
-        found = self._pools.get(event.address)
+    def _pool(self, address: Address) -> _Pool:
+        found = self._pools.get(address)
         if found is None:
-            found = self._pools[event.address] = _Pool(event.address)
+            found = self._pools[address] = _Pool(address)
         return found
 
     @never_raise
@@ -73,7 +73,7 @@ class PoolFigures(monitoring.ConnectionPoolListener):
         most = event.options.get("maxPoolSize", _DEFAULT_MAX) or 0
         with self._lock:
             least = int(event.options.get("minPoolSize", 0))
-            self._pool(event).series.limits(least, 0 if most == math.inf else int(most))
+            self._pool(event.address).series.limits(least, 0 if most == math.inf else int(most))
 
     @never_raise
     def pool_closed(self, event: monitoring.PoolClosedEvent) -> None:
@@ -89,7 +89,7 @@ class PoolFigures(monitoring.ConnectionPoolListener):
         if not PoolFigures.enabled:
             return
         with self._lock:
-            pool = self._pool(event)
+            pool = self._pool(event.address)
             pool.connections[event.connection_id] = None
             pool.series.move(1, 0)
 
@@ -98,29 +98,13 @@ class PoolFigures(monitoring.ConnectionPoolListener):
         """The connection is open: record how long that took."""
         if PoolFigures.enabled and not record.is_own_traffic():
             with self._lock:
-                self._pool(event).series.opened(event.duration or 0.0)
+                self._pool(event.address).series.opened(event.duration or 0.0)
 
     @never_raise
     def connection_closed(self, event: monitoring.ConnectionClosedEvent) -> None:
         """Forget the connection; one that this process did not open (a fork's inheritance) was never counted."""
         with self._lock:
-            self._pool(event).drop(event.connection_id)
-
-    # Every command sends three of these events. Guard and lock are written out: a decorator and `with` cost more than the rest.
-
-    def connection_check_out_started(self, event: monitoring.ConnectionCheckOutStartedEvent) -> None:
-        """A caller waits for a connection."""
-        try:
-            if not PoolFigures.enabled or record.is_own_traffic():
-                return
-            lock = self._lock
-            lock.acquire()
-            try:
-                (self._pools.get(event.address) or self._pool(event)).series.waits()
-            finally:
-                lock.release()
-        except Exception as error:
-            report("PoolFigures.connection_check_out_started", error)
+            self._pool(event.address).drop(event.connection_id)
 
     @never_raise
     def connection_check_out_failed(self, event: monitoring.ConnectionCheckOutFailedEvent) -> None:
@@ -128,12 +112,41 @@ class PoolFigures(monitoring.ConnectionPoolListener):
         if record.is_own_traffic():
             return
         with self._lock:
-            series = self._pool(event).series
+            series = self._pool(event.address).series
             series.move(0, 0, -1)
             if PoolFigures.enabled and event.reason == monitoring.ConnectionCheckOutFailedReason.TIMEOUT:
                 series.timed_out()
 
+    def connection_check_out_started(self, event: monitoring.ConnectionCheckOutStartedEvent) -> None:
+        """As `asked`, where the driver makes an event."""
+        self.asked(event.address)
+
     def connection_checked_out(self, event: monitoring.ConnectionCheckedOutEvent) -> None:
+        """As `taken`, where the driver makes an event."""
+        self.taken(event.address, event.connection_id, event.duration)
+
+    def connection_checked_in(self, event: monitoring.ConnectionCheckedInEvent) -> None:
+        """As `returned`, where the driver makes an event."""
+        self.returned(event.address, event.connection_id)
+
+    # Every command sends these three. Guard and lock are written out: a decorator and `with` cost more than the rest.
+    # `direct` gives them to the driver.
+
+    def asked(self, address: Address) -> None:
+        """A caller waits for a connection."""
+        try:
+            if not PoolFigures.enabled or record.is_own_traffic():
+                return
+            lock = self._lock
+            lock.acquire()
+            try:
+                (self._pools.get(address) or self._pool(address)).series.waits()
+            finally:
+                lock.release()
+        except Exception as error:
+            report("PoolFigures.connection_check_out_started", error)
+
+    def taken(self, address: Address, connection_id: int, duration: float | None) -> None:
         """A connection is used. The package's own short use of the application's pool is left out."""
         try:
             if record.is_own_traffic():
@@ -141,34 +154,36 @@ class PoolFigures(monitoring.ConnectionPoolListener):
             lock = self._lock
             lock.acquire()
             try:
-                pool = self._pools.get(event.address) or self._pool(event)
-                series, number = pool.series, event.connection_id
-                if number in pool.connections:
-                    pool.connections[number] = perf_counter()
-                    series.takes()
-                else:
-                    series.move(0, 0, -1)
+                pool = self._pools.get(address) or self._pool(address)
+                series, known = pool.series, connection_id in pool.connections
+                if known:
+                    pool.connections[connection_id] = perf_counter()
+                if known and PoolFigures.enabled:
+                    series.takes(duration or 0.0)
+                    return
+                series.move(-known, known, -1)
                 if PoolFigures.enabled:
-                    series.waited(event.duration or 0.0)
+                    series.waited(duration or 0.0)
             finally:
                 lock.release()
         except Exception as error:
             report("PoolFigures.connection_checked_out", error)
 
-    def connection_checked_in(self, event: monitoring.ConnectionCheckedInEvent) -> None:
+    def returned(self, address: Address, connection_id: int) -> None:
         """The connection is idle again."""
         try:
             lock = self._lock
             lock.acquire()
             try:
-                pool, number = self._pools.get(event.address), event.connection_id
-                since = None if pool is None else pool.connections.get(number)
+                pool = self._pools.get(address)
+                since = None if pool is None else pool.connections.get(connection_id)
                 if pool is None or since is None:
                     return
-                pool.connections[number] = None
-                pool.series.returns()
+                pool.connections[connection_id] = None
                 if PoolFigures.enabled:
-                    pool.series.was_used(perf_counter() - since)
+                    pool.series.returns(perf_counter() - since)
+                else:
+                    pool.series.move(1, -1)
             finally:
                 lock.release()
         except Exception as error:

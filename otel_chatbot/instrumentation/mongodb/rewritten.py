@@ -99,9 +99,9 @@ def begin(space: Space, recogniser: Recogniser, *, batch: bool) -> Rewriting | N
     return None if deleted is None else Rewriting(memory, deleted, recogniser, batch=batch)
 
 
-def chat_of(query: object) -> dict[str, Any] | None:
+def chat_of(query: Any) -> dict[str, Any] | None:
     """The fields of a query that selects exactly the documents of one chat; None for every other query."""
-    if not isinstance(query, Mapping) or not query:
+    if not query or not whole_arrays.is_mapping(type(query)):
         return None
     for name in query:
         if not _names_chat(name):

@@ -12,7 +12,7 @@ from ..chats.counts import NOTHING, RECEIVED, Counts
 from ..chats.growth import Array, growth
 from ..chats.recognise import Recogniser
 from . import whole_arrays
-from .whole_arrays import ReadDocument
+from .whole_arrays import ReadDocument, is_mapping
 
 Space = tuple[str, str]
 """The names of a database and a collection."""
@@ -53,7 +53,7 @@ class Statement:
     """One update, upsert or replacement, taken apart."""
 
     def __init__(self, query: Any, update: Any, upsert: bool, many: bool) -> None:
-        self._query: Mapping[str, Any] = query if isinstance(query, Mapping) else {}
+        self._query: Mapping[str, Any] = query if is_mapping(type(query)) else {}
         self._upsert = upsert
         self._many = many
         self._set: dict[str, Any] = {}
@@ -106,17 +106,22 @@ class Statement:
         if isinstance(update, (list, tuple)):  # an aggregation pipeline: literal values in it can be read
             for stage in update:
                 self._read_stage(stage)
-        elif isinstance(update, Mapping) and any(str(name).startswith("$") for name in update):
-            self._read_operators(update)
-        elif isinstance(update, Mapping):
+        elif is_mapping(type(update)):
+            for name in update:
+                if str(name)[:1] == "$":
+                    self._read_operators(update)
+                    return
             self._set.update(update)
 
     def _read_operators(self, update: Mapping[str, Any]) -> None:
-        self._set.update(_fields(update.get("$set")))
-        self._first.update(_fields(update.get("$setOnInsert")))
+        if "$set" in update:
+            self._set.update(_fields(update["$set"]))
+        if "$setOnInsert" in update:
+            self._first.update(_fields(update["$setOnInsert"]))
         for name in ("$push", "$addToSet"):
-            for path, value in _fields(update.get(name)).items():
-                self._push(path, value)
+            if name in update:
+                for path, value in _fields(update[name]).items():
+                    self._push(path, value)
 
     def _read_stage(self, stage: Any) -> None:
         fields = (stage.get("$set") or stage.get("$addFields")) if isinstance(stage, Mapping) else None
@@ -124,7 +129,7 @@ class Statement:
             self._express(path, value)
 
     def _push(self, path: str, value: Any) -> None:
-        if isinstance(value, Mapping) and "$each" in value:
+        if is_mapping(type(value)) and "$each" in value:
             self._pushed[path] = list(value["$each"] or ())
         else:
             self._pushed[path] = [value]
@@ -168,7 +173,7 @@ class Statement:
 
 def _fields(found: Any) -> Mapping[str, Any]:
     """The fields of an operator; none if it is malformed (the server will refuse it)."""
-    return found if isinstance(found, Mapping) else {}
+    return found if is_mapping(type(found)) else {}
 
 
 def _literal(part: Any) -> list[Any] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextvars import ContextVar, Token
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import Span, set_span_in_context
@@ -19,7 +19,8 @@ from ..._guard import never_raise, report
 from ...metrics import deduplication, record
 from ...metrics.record import AutomaticHistogram, keep
 from ...metrics.series import current_context
-from ...metrics.store import STORE, HistogramSeries
+from ...metrics.store import STORE
+from ...metrics.together import TimedEvents
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ..chats.counts import NOTHING
@@ -115,11 +116,10 @@ class Operation:
             self._find_place()
         context = current_context() if self._span is None else self._span.get_span_context()
         kind = (self._name, error, *self._address)
-        figures = _figures[kind] if kind in _figures else _figures_of(kind)
+        (figures,) = _figures.get(kind) or _figures_of(kind)
         scope = deduplication.current()
-        figures.operation_time.observe(seconds, context, scope)
+        figures.add(seconds, context, scope)
         chat_turn.spent(a.Phase.CACHE, seconds, scope)
-        figures.duration.observe(seconds, context)
         return seconds
 
     def _find_place(self) -> None:
@@ -158,18 +158,11 @@ def _arguments(command: Sequence[Any]) -> Sequence[Any]:
     return [*first.split()[1:], *command[1:]] if " " in first else command[1:]  # redis-py also takes "GET key" as one argument
 
 
-class _Figures(NamedTuple):
-    """The series in which operations of one kind are counted."""
-
-    operation_time: AutomaticHistogram
-    duration: HistogramSeries
-
-
 _Kind = tuple[str, str | None, str | None, int | None, str | None]
-_figures: Final[dict[_Kind, _Figures]] = {}
+_figures: Final[dict[_Kind, tuple[TimedEvents]]] = {}
 
 
-def _figures_of(kind: _Kind) -> _Figures:
+def _figures_of(kind: _Kind) -> tuple[TimedEvents]:
     name, error, host, port, db = kind
     operation_time = AutomaticHistogram(m.CACHE_OPERATION_TIME, {a.DB_OPERATION: name})
     duration = STORE.histogram(m.DB_CLIENT_DURATION).bind(
@@ -184,7 +177,7 @@ def _figures_of(kind: _Kind) -> _Figures:
             a.SERVER_PORT: port,
         }
     )
-    return keep(_figures, kind, _Figures(operation_time, duration))
+    return keep(_figures, kind, (TimedEvents(operation_time, duration),))
 
 
 # The operation of this context; True while redis-py prepares something itself. What redis-py sends meanwhile is part of it.

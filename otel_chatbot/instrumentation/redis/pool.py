@@ -47,10 +47,11 @@ class _Pool:
         self._closed = 0
         self._looked = -math.inf
 
-    def hold(self, pool: Any, pending: int = 0, *, look: bool = False) -> None:
+    def hold(self, pool: Any, pending: int = 0, *, look: bool = False, seconds: float | None = None) -> None:
         """Make the figures agree with the pool's own lists. `look`: a connection may have been closed in between.
 
         Closed connections stay in their pool and are opened again later. They are rare; finding one takes a look at all.
+        `seconds`: how long a connection that was taken was waited for (`pending` is -1), or one that is back was used.
         """
         now = perf_counter()
         lock = self.lock
@@ -62,12 +63,15 @@ class _Pool:
                 self._closed, self._looked = len(idle) - sum(map(_is_open, idle)), now
             series = self.series
             free = len(idle) - self._closed
-            if pending == -1 and used == series.used + 1 and free == series.idle - 1:
-                series.takes()
+            if seconds is None:
+                series.hold(free, used, pending)
+            elif pending and used == series.used + 1 and free == series.idle - 1:
+                series.takes(seconds)
             elif not pending and used == series.used - 1 and free == series.idle + 1:
-                series.returns()
+                series.returns(seconds)
             else:
                 series.hold(free, used, pending)
+                (series.waited if pending else series.was_used)(seconds)
         finally:
             lock.release()
 
@@ -147,11 +151,11 @@ def _releasing(original: Method) -> Method:
         state = _followed.get(self)
         if state is None:
             return original(self, connection)
-        _done(state, connection)
+        seconds = _used(state, connection)
         try:
             return original(self, connection)
         finally:
-            _changed(self, state, look=not _is_open(connection))
+            _changed(self, state, look=not _is_open(connection), seconds=seconds)
 
     return release
 
@@ -161,11 +165,11 @@ def _releasing_async(original: Method) -> Method:
         state = _followed.get(self)
         if state is None:
             return await original(self, connection)
-        _done(state, connection)
+        seconds = _used(state, connection)
         try:
             return await original(self, connection)
         finally:
-            _changed(self, state, look=not _is_open(connection))
+            _changed(self, state, look=not _is_open(connection), seconds=seconds)
 
     return release
 
@@ -247,19 +251,15 @@ def _given(pool: Any, state: _Pool | None, connection: Any, start: float) -> Non
         if state is not None:
             now = perf_counter()
             state.since[id(connection)] = now
-            state.hold(pool, -1)
-            state.series.waited(now - start)
+            state.hold(pool, -1, seconds=now - start)
     except Exception as error:
         report("_given", error)
 
 
-def _done(state: _Pool, connection: Any) -> None:
-    try:
-        since = state.since.pop(id(connection), None)
-        if since is not None:
-            state.series.was_used(perf_counter() - since)
-    except Exception as error:
-        report("_done", error)
+def _used(state: _Pool, connection: Any) -> float | None:
+    """For how long a connection was used; None if that is not known."""
+    since = state.since.pop(id(connection), None)
+    return None if since is None else perf_counter() - since
 
 
 @never_raise
@@ -269,10 +269,10 @@ def _opened(connection: Any, start: float) -> None:
     PoolSeries(a.DbSystem.REDIS, connection_name(service, known)).opened(perf_counter() - start)
 
 
-def _changed(pool: Any, state: _Pool | None, *, look: bool) -> None:
+def _changed(pool: Any, state: _Pool | None, *, look: bool, seconds: float | None = None) -> None:
     try:
         if state is not None:
-            state.hold(pool, look=look)
+            state.hold(pool, look=look, seconds=seconds)
     except Exception as error:
         report("_changed", error)
 

@@ -1,7 +1,7 @@
 """The signals of this process's answers, counted: `chatbot.answer.signals`.
 
 Fed by `instrumentation.genai` (what a model's answer tells), `instrumentation.common.chat_turn` (a turn that has ended) and the thread
-that exports metrics (`sweep`, each second); feeds the store. Hot path: every turn comes here.
+that exports metrics (`sweep`, each few seconds); feeds the store. Hot path: every turn comes here.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What the pages ask: each module answers for one of them, from the viewer's file. No question reads a whole table."""
+"""Reads the data of the pages from the viewer's file, one module per page or list. No question reads a whole table."""

@@ -1,4 +1,4 @@
-"""What the questions share: words to look for, spans and log records as the pages read them.
+"""Shared by the questions: the search for words, and spans and log records as the pages read them.
 
 Fed by `ui.store`; feeds the other modules of this folder.
 """
@@ -23,31 +23,31 @@ SPAN_TEXT, LOG_TEXT = "span_text", "log_text"
 PAGE: Final = 100
 """Rows on a page of a list."""
 LOOKED_AT: Final = 5_000
-"""Rows of an index that one question looks at; what is older is asked for by the next."""
+"""The most rows of an index that one question looks at; the next question goes on with older ones."""
 SPAN: Final = (
     "id, hex(trace), hex(span), hex(parent), start, end, name, kind, status, entry, route, code, conversation, error, model,"
     " tokens_in, tokens_out, cost, resource, scope, more"
 )
 LOG: Final = "id, at, level, severity, logger, body, hex(trace), hex(span), conversation, resource, more"
 _ENDINGS: Final = 40
-"""Words that an unfinished one may stand for."""
+"""The most words that an unfinished word may stand for."""
 _WORD: Final = re.compile(r"[^\W_]+")
 _KINDS: Final = ("", "internal", "server", "client", "producer", "consumer")
 
 
 @dataclass(frozen=True)
 class Match:
-    """What is looked for in the language of an index; `cut`: more words begin like the last one than are looked for."""
+    """A search in the language of the index; `cut`: not all words that begin like the last one are looked for."""
 
     query: str
     cut: bool = False
 
 
 def match(db: sqlite3.Connection, text: str, index: str) -> Match | None:
-    """All words of a text, the last one perhaps unfinished; None for no words.
+    """A search for all words of a text, the last one perhaps unfinished; None if there is no word.
 
-    An unfinished word stands for the first `_ENDINGS` words of the index that begin so, for SQLite would put together the
-    rows of all of them before it told the first one.
+    An unfinished word stands for the first `_ENDINGS` words of the index that begin so. With a search by prefix, SQLite would
+    collect the rows of all such words before it returned the first one.
     """
     words = _WORD.findall(text)[:16]
     if not words:
@@ -59,13 +59,13 @@ def match(db: sqlite3.Connection, text: str, index: str) -> Match | None:
 
 
 def hits(db: sqlite3.Connection, index: str, query: str, before: int, most: int = LOOKED_AT) -> Iterator[int]:
-    """The numbers of the rows that have the words, newest first, one by one: who has enough asks for no more."""
+    """The numbers of the rows with the words, newest first, one by one, so that the caller can stop when it has enough."""
     order = f"SELECT rowid FROM {index} WHERE {index} MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?"
     return (row[0] for row in db.execute(order, (query, before, most)))
 
 
 def _beginning(db: sqlite3.Connection, word: str, index: str) -> list[str]:
-    """The words of an index that begin so; each is one step in it."""
+    """The words of an index that begin so; each costs one step in the index."""
     plain = "".join(each for each in unicodedata.normalize("NFD", word) if not unicodedata.combining(each)).lower()
     found: list[str] = []
     at = plain
@@ -79,19 +79,19 @@ def _beginning(db: sqlite3.Connection, word: str, index: str) -> list[str]:
 
 
 def milliseconds(nanoseconds: int | None) -> float | None:
-    """A time or a duration, as browsers count."""
+    """A time or a duration in milliseconds, the unit of browsers."""
     return None if nanoseconds is None else nanoseconds / 1e6
 
 
 def system(found: Mapping[str, Any], kind: int) -> str:
-    """What a span speaks to, for its colour: a database's name, `model`, `server` or `other`."""
+    """The kind of a span, for its colour: a database's name, `model`, `server` or `other`."""
     if a.GEN_AI_OPERATION in found:
         return "model"
     return str(found.get(a.DB_SYSTEM) or ("server" if kind in (2, 5) else "other"))
 
 
 def span(row: tuple[Any, ...]) -> Json:
-    """A row of `SPAN`."""
+    """A row of `SPAN` as the page reads it."""
     more = orjson.loads(row[20])
     found = more.get("a", {})
     return {
@@ -124,7 +124,7 @@ def span(row: tuple[Any, ...]) -> Json:
 
 
 def log(row: tuple[Any, ...]) -> Json:
-    """A row of `LOG`."""
+    """A row of `LOG` as the page reads it."""
     more = orjson.loads(row[10])
     found = more.get("a", {})
     exception = more.get("x") or {
@@ -149,7 +149,7 @@ def log(row: tuple[Any, ...]) -> Json:
 
 
 def resources(db: sqlite3.Connection, numbers: set[str]) -> Json:
-    """The attributes of resources, by their number as a text: browsers' numbers are too short."""
+    """The attributes of resources, by number. The numbers are texts, since a browser's numbers are not exact enough."""
     marks = ", ".join("?" * len(numbers))
     rows = db.execute(f"SELECT id, service, attributes FROM resource WHERE id IN ({marks})", [int(one) for one in numbers])
     return {str(number): {"service": service, "attributes": orjson.loads(text)} for number, service, text in rows}

@@ -1,6 +1,7 @@
 """Conversations: the list, newest first, and one of them turn by turn.
 
-Fed by `ui.store` through `ui.api`; feeds the page of conversations. A turn is one trace of a conversation.
+Fed by `ui.store` through `ui.api`; feeds the page of conversations. A turn is one trace of a conversation in which something
+is said: requests that only read or delete a conversation are shown in its timeline, and are no turns.
 """
 
 from __future__ import annotations
@@ -12,19 +13,30 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
+import orjson
+
 from ...semconv import attributes as a
 from .common import LOG_TEXT, SPAN_TEXT, Json, hits, match, milliseconds
 from .traces import logs_of, spans_of
 
 _PAGE: Final = 50
 _LOOKED_AT: Final = 500
-"""Conversations that one question looks at; what is older is asked for by the next."""
+"""The most conversations that one question looks at; the next question goes on with older ones."""
 _HITS: Final = 2_000
 _MOST_SPANS: Final = 20_000
-"""Spans of conversations that one question adds up."""
+"""The most spans of conversations that one question adds up."""
+_FIRST_SPANS: Final = 8
+"""Spans of a conversation among which its first question is looked for."""
+_FIRST_LETTERS: Final = 200
 _ROW: Final = "id, first, last, user"
 _MOST_TURNS: Final = 200
 _NEWEST: Final = 2**63 - 1
+_ASIDE: Final = ("GET", "HEAD", "DELETE", "OPTIONS")
+"""Methods of requests that say nothing, unless a model was called or the parts of a turn were timed (answers from a cache)."""
+_IS_ASIDE: Final = (
+    f"CASE WHEN entry = 1 AND substr(name, 1, instr(name, ' ') - 1) IN {_ASIDE}"
+    f" THEN instr(more, '{a.PHASE_SECONDS[a.Phase.TOTAL]}') = 0 ELSE 0 END"
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,7 @@ class Wanted:
 
 
 def conversations(db: sqlite3.Connection, wanted: Wanted) -> Json:
-    """The newest conversations that are wanted, with what they came to."""
+    """The newest of the wanted conversations, with their sums."""
     cut = False
     if wanted.text.strip():
         candidates, cut = _by_text(db, wanted)
@@ -61,13 +73,13 @@ def conversations(db: sqlite3.Connection, wanted: Wanted) -> Json:
         one = summary(db, *row)
         budget -= one.pop("spans")
         if _is_wanted(one, wanted):
-            found.append(one)
+            found.append({**one, "asked": _first_question(db, row[0])})
     more = not wanted.text.strip() and (len(found) == _PAGE or budget <= 0 or len(candidates) == _LOOKED_AT)
     return {"conversations": found, "before": str(last) if more and last else None, "cut": cut}
 
 
 def _by_text(db: sqlite3.Connection, wanted: Wanted) -> tuple[list[Any], bool]:
-    """The conversations of which a span or a log record has the words, or that are called so; whether words were left out."""
+    """Conversations with the words in a span, a log record or their name; and whether some words were left out."""
     rows: dict[str, Any] = {}
     cut = False
 
@@ -107,20 +119,36 @@ def _of_trace(db: sqlite3.Connection, trace: bytes) -> str | None:
 
 def _is_wanted(one: Json, wanted: Wanted) -> bool:
     return (
-        (not wanted.model or wanted.model in one["models"])
+        one["turns"] > 0
+        and (not wanted.model or wanted.model in one["models"])
         and (not wanted.failed or one["errors"] > 0)
         and one["slowest_ms"] >= wanted.slow_ms
         and one["cost"] >= wanted.least_cost
     )
 
 
-def summary(db: sqlite3.Connection, identity: str, first: int, last: int, user: str | None) -> Json:
-    """What a conversation came to: turns, calls of a model, tokens, cost, errors; of a very long one, its latest spans."""
+def _first_question(db: sqlite3.Connection, identity: str) -> str:
+    """The beginning of what was said first, where the app captured it on purpose; else nothing."""
     row = db.execute(
-        "SELECT count(DISTINCT trace), count(model), sum(tokens_in), sum(tokens_out), sum(cost),"
+        "SELECT more FROM (SELECT more, model FROM span WHERE conversation = ? ORDER BY start"
+        f" LIMIT {_FIRST_SPANS}) WHERE model IS NOT NULL LIMIT 1",
+        (identity,),
+    ).fetchone()
+    told = str(orjson.loads(row[0]).get("a", {}).get(a.GEN_AI_INPUT_MESSAGES)) if row else ""
+    try:
+        messages = orjson.loads(told)
+        return " ".join(str(part["content"]) for part in messages[-1]["parts"])[:_FIRST_LETTERS]
+    except (TypeError, ValueError, LookupError):  # captured by something else, in a shape of its own, or not at all
+        return ""
+
+
+def summary(db: sqlite3.Connection, identity: str, first: int, last: int, user: str | None) -> Json:
+    """A conversation's sums: turns, calls of a model, tokens, cost, errors; of a very long one, only its latest spans count."""
+    row = db.execute(
+        "SELECT count(DISTINCT CASE WHEN aside = 0 THEN trace END), count(model), sum(tokens_in), sum(tokens_out), sum(cost),"
         " count(DISTINCT CASE WHEN status = 2 THEN trace END), max(CASE WHEN entry = 1 THEN end - start END),"
         " group_concat(DISTINCT model), max(end - start), count(*) FROM (SELECT trace, model, tokens_in, tokens_out, cost, status,"
-        f" entry, start, end FROM span WHERE conversation = ? ORDER BY start DESC LIMIT {_MOST_SPANS})",
+        f" entry, start, end, {_IS_ASIDE} AS aside FROM span WHERE conversation = ? ORDER BY start DESC LIMIT {_MOST_SPANS})",
         (identity,),
     ).fetchone()
     turns, calls, tokens_in, tokens_out, cost, errors, slowest, models, longest, spans = row
@@ -132,7 +160,7 @@ def summary(db: sqlite3.Connection, identity: str, first: int, last: int, user: 
 
 
 def conversation(db: sqlite3.Connection, identity: str) -> Json | None:
-    """One conversation: its turns by time, each with its spans and log records; None when it is not there."""
+    """One conversation: its turns by time, each with its spans and log records; None if there is no such conversation."""
     row = db.execute(f"SELECT {_ROW} FROM conversation WHERE id = ?", (identity,)).fetchone()
     if row is None:
         return None
@@ -161,6 +189,7 @@ def _turn(db: sqlite3.Connection, trace: bytes, identity: str) -> Json:
         "name": head["name"],
         "code": head["code"],
         "failed": head["failed"],
+        "aside": not calls and not phases and head["entry"] and head["name"].partition(" ")[0] in _ASIDE,
         "error": next((one["error"] for one in spans if one["error"]), None),
         "phases": phases,
         "tokens_in": sum(one["tokens_in"] or 0 for one in calls),
@@ -174,7 +203,7 @@ def _turn(db: sqlite3.Connection, trace: bytes, identity: str) -> Json:
 
 
 def _said(call: Json) -> Json:
-    """What was asked and answered, where the app captured it on purpose."""
+    """The texts of question and answer, if the app captures them on purpose."""
     told = call["attributes"]
     return {
         "span": call["span"],

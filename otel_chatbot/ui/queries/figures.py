@@ -1,4 +1,4 @@
-"""Figures: what is going on now, and every metric over time. Titles and meanings are those of the dashboards' rows.
+"""Figures: the numbers of now, and every metric over time. Titles and meanings are those of the dashboards' rows.
 
 Fed by `ui.queries.samples` and `render.boards`; feeds the pages "Now" and "Metrics".
 """
@@ -22,7 +22,7 @@ from .common import Json
 from .samples import Sample, Series, gauge, increase, quantile, sample, series
 
 _STEPS: Final = 60
-"""Points of a line."""
+"""The number of points of a line."""
 _MOST_LINES: Final = 12
 _PANELS: Final = {panel.title: panel for board in (overview, ai, databases) for row in board.BOARD.rows for panel in row.panels}
 
@@ -42,12 +42,12 @@ class Window:
         return (self.until - self.since) / 1e9
 
     def grown(self, spec: MetricSpec, **labels: Any) -> Sample | None:
-        """By how much a metric grew; None when nobody has counted it."""
+        """By how much a metric grew; None if it has no series."""
         found = [one for one in series(self.db, spec.name, self.service) if _has(one, labels)]
         return increase(self.db, found, self.since, self.until) if found else None
 
     def gauges(self, spec: MetricSpec) -> list[float]:
-        """What a gauge says, by series."""
+        """The values of a gauge, one per series."""
         values = (gauge(self.db, one, self.until) for one in series(self.db, spec.name, self.service))
         return [value for value in values if value is not None]
 
@@ -113,7 +113,7 @@ def _hit_ratio(window: Window) -> float | None:
 
 @dataclass(frozen=True)
 class Shown:
-    """A number on the page: its title and meaning, its unit, and what may be wrong where it is empty."""
+    """A number on the page: its title, meaning and unit, and the possible reasons if it is empty."""
 
     title: str
     unit: str
@@ -191,7 +191,7 @@ def _moments(start: int, until: int) -> list[int]:
 def _steps(db: sqlite3.Connection, one: Series, moments: list[int]) -> list[Sample]:
     """By how much a series grew from each moment to the next."""
     last = sample(db, one, moments[-1])
-    if last is None or last.at < moments[0]:  # it did not move in all this time
+    if last is None or last.at < moments[0]:  # it did not change in this time
         return [Sample(buckets=[0] * (len(one.edges) + 1))] * _STEPS
     known = sample(db, one, moments[0])
     found = []
@@ -232,7 +232,7 @@ def _quantiles(db: sqlite3.Connection, spec: MetricSpec, start: int, until: int,
 
 
 def _lines(moments: list[int], lines: dict[str, Any]) -> Json:
-    """Times in milliseconds and, by name, as many values."""
+    """Times in milliseconds, and for each name as many values."""
     named = sorted(lines.items())[:_MOST_LINES]
     return {
         "times": [moment / 1e6 for moment in moments[1:]],

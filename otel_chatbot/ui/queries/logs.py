@@ -1,4 +1,4 @@
-"""Log records and problems: the newest that are wanted, and what goes wrong grouped by kind and place.
+"""Log records and problems: the newest wanted records, and the errors grouped by kind and place.
 
 Fed by `ui.store` through `ui.api`; feeds the pages of logs and errors.
 """
@@ -31,7 +31,7 @@ class Wanted:
 
 
 def logs(db: sqlite3.Connection, wanted: Wanted) -> Json:
-    """The newest records that are wanted, newest first, and where to look on when there may be older ones."""
+    """The wanted records, newest first, and where the next page begins if there may be older ones."""
     words = match(db, wanted.text, LOG_TEXT)
     conditions, values = _conditions(wanted, words)
     query = f"SELECT {LOG} FROM log WHERE id = ? {conditions}"
@@ -53,7 +53,7 @@ def logs(db: sqlite3.Connection, wanted: Wanted) -> Json:
 
 
 def _conditions(wanted: Wanted, words: Match | None) -> tuple[str, list[Any]]:
-    """What is asked of a record beyond what its index says."""
+    """The conditions that the index does not check."""
     parts: list[str] = []
     values: list[Any] = []
     if wanted.level:
@@ -69,7 +69,7 @@ def _conditions(wanted: Wanted, words: Match | None) -> tuple[str, list[Any]]:
 
 
 def _candidates(db: sqlite3.Connection, wanted: Wanted, words: Match | None) -> Iterator[int]:
-    """Numbers of the newest records that may be wanted, from an index; who has enough asks for no more."""
+    """Numbers of the newest records that may be wanted, from an index, one by one, so that the caller can stop."""
     if words and not wanted.trace:
         return takewhile(lambda number: number > wanted.after, hits(db, LOG_TEXT, words.query, wanted.before))
     where, values = "", []
@@ -89,7 +89,7 @@ def _trace(text: str) -> bytes:
 
 
 def problems(db: sqlite3.Connection) -> Json:
-    """What went wrong, by kind and place, the latest first, with a trace as an example."""
+    """The errors by kind and place, the latest first, with one trace each as an example."""
     rows = db.execute(
         "SELECT kind, place, signal, count, first, last, hex(trace), service FROM problem"
         " LEFT JOIN resource ON resource.id = problem.resource ORDER BY last DESC LIMIT 500"

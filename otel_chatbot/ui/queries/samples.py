@@ -1,7 +1,7 @@
-"""Samples of series: what a figure was at a moment, how much it grew, and quantiles of what was observed.
+"""Samples of series: a figure's value at a moment, its growth, and quantiles of observations.
 
-Fed by `ui.store`; feeds `ui.queries.figures`. A series is sampled when it changes; between two samples it is what the earlier
-one says. Each question is one step in an index.
+Fed by `ui.store`; feeds `ui.queries.figures`. A series is sampled when it changes; between two samples it has the value of the
+earlier one. Each question is one step in an index.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import orjson
 from ...semconv.spec import Kind
 
 STALE: Final = 150 * 10**9
-"""Nanoseconds after which a gauge that nobody renews is nobody's."""
+"""Nanoseconds after which a gauge without a new sample counts as gone."""
 
 
 @dataclass(slots=True)
 class Series:
-    """One series. `start` is when its counting began, in unix nanoseconds; 0: unknown."""
+    """One series. `start`: when its counting began, in unix nanoseconds; 0: unknown."""
 
     id: int
     name: str
@@ -37,7 +37,7 @@ class Series:
 
 @dataclass(slots=True)
 class Sample:
-    """What a series said. Of a histogram `value` is the sum."""
+    """The value of a series at a moment; for a histogram, `value` is the sum."""
 
     value: float = 0.0
     count: int = 0
@@ -69,7 +69,7 @@ def series(db: sqlite3.Connection, name: str, service: str = "") -> list[Series]
 
 
 def sample(db: sqlite3.Connection, one: Series, at: int) -> Sample | None:
-    """What a series said last before a moment; None when it had not begun."""
+    """The last sample of a series before a moment; None if there was none yet."""
     row = db.execute(
         "SELECT value, count, buckets, at FROM sample WHERE series = ? AND at <= ? ORDER BY at DESC LIMIT 1", (one.id, at)
     ).fetchone()
@@ -86,9 +86,9 @@ def _first(db: sqlite3.Connection, one: Series) -> Sample:
 
 
 def base(db: sqlite3.Connection, one: Series, since: int) -> Sample:
-    """What a series had counted at a moment, for an increase since then.
+    """The count of a series at a moment, for an increase since then.
 
-    Nothing where its counting began later; where the first sample came later, that one: what was counted before is older.
+    It is 0 if the counting began later. If only the first sample is later, that sample is taken: its count is older.
     """
     if one.start >= since:
         return Sample()
@@ -96,7 +96,7 @@ def base(db: sqlite3.Connection, one: Series, since: int) -> Sample:
 
 
 def increase(db: sqlite3.Connection, found: Iterable[Series], since: int, until: int) -> Sample:
-    """By how much some series grew between two moments, together; since 0: ever."""
+    """By how much some series together grew between two moments; `since` 0: since their start."""
     total = Sample()
     for one in found:
         last = sample(db, one, until)
@@ -106,13 +106,13 @@ def increase(db: sqlite3.Connection, found: Iterable[Series], since: int, until:
 
 
 def gauge(db: sqlite3.Connection, one: Series, at: int) -> float | None:
-    """A gauge's value at a moment; None when nobody said it lately."""
+    """A gauge's value at a moment; None if its last sample is too old."""
     found = sample(db, one, at)
     return None if found is None or found.at < at - STALE else found.value
 
 
 def quantile(share: float, edges: Sequence[float], counts: Sequence[int]) -> float | None:
-    """A quantile as Prometheus tells it: linear inside of a bucket, the last edge beyond it; None without observations."""
+    """A quantile as Prometheus computes it: linear inside a bucket, the last edge beyond it; None without observations."""
     upto = list(accumulate(counts))
     if not upto or not upto[-1] or not edges:
         return None

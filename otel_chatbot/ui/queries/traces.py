@@ -1,4 +1,4 @@
-"""Traces: the list of what came in, and one trace with all that is in it.
+"""Traces: the list, and one trace with all its spans and log records.
 
 Fed by `ui.store` through `ui.api`; feeds the pages of traces and conversations.
 """
@@ -14,7 +14,7 @@ import orjson
 from .common import LOG, LOOKED_AT, PAGE, SPAN, SPAN_TEXT, Json, Match, hits, log, match, milliseconds, resources, span
 
 _MOST_SPANS: Final = 5_000
-"""Spans of one trace that are shown."""
+"""The most spans of one trace that are shown."""
 _MOST_RECORDS: Final = 2_000
 _ROW: Final = "id, hex(trace), start, end, name, code, status, route, conversation, error, resource"
 _NEWEST: Final = 2**63 - 1
@@ -31,12 +31,12 @@ class Wanted:
     least_ms: float = 0.0
     attribute: str = ""
     value: str = ""
-    """What some span of the trace has as that attribute; empty: anything."""
+    """The value of that attribute on some span of the trace; empty: any value."""
     before: int = _NEWEST
 
 
 def traces(db: sqlite3.Connection, wanted: Wanted) -> Json:
-    """The newest traces that are wanted, and where to look on when there may be older ones."""
+    """The newest of the wanted traces, and where the next page begins if there may be older ones."""
     words = match(db, wanted.text, SPAN_TEXT)
     if wanted.attribute:
         said = match(db, f"{wanted.attribute} {orjson.dumps(wanted.value).decode()} ", SPAN_TEXT)
@@ -64,7 +64,7 @@ def _by_time(db: sqlite3.Connection, wanted: Wanted) -> tuple[list[Any], bool, i
         )
     else:
         index, inner, bound, rest = "span_entry", "start < ?", [wanted.before], wanted
-    conditions, values = _conditions(rest)  # beyond what the index says already; its own columns say these
+    conditions, values = _conditions(rest)  # conditions that the columns of the index do not answer
     query = (
         f"SELECT id, start, 1 {conditions} FROM span INDEXED BY {index} WHERE entry = 1 AND {inner} ORDER BY start DESC LIMIT ?"
     )
@@ -85,7 +85,7 @@ def _rows(db: sqlite3.Connection, numbers: list[int]) -> list[Any]:
 
 
 def _by_text(db: sqlite3.Connection, wanted: Wanted, words: Match) -> tuple[list[Any], bool, int]:
-    """Traces of which some span has the words, and the attribute; `before` counts in the numbers of spans here."""
+    """Traces with a span that has the words and the attribute; `before` is a number of a span here."""
     conditions, values = _conditions(wanted)
     seen: set[bytes] = set()
     found: list[Any] = []
@@ -107,7 +107,7 @@ def _by_text(db: sqlite3.Connection, wanted: Wanted, words: Match) -> tuple[list
 
 
 def _has(more: str, name: str, value: str) -> bool:
-    """Whether a span says so of itself; a value is compared as it is shown."""
+    """Whether a span has this attribute; values are compared as they are shown."""
     said = orjson.loads(more).get("a", {})
     if name not in said:
         return False
@@ -142,7 +142,7 @@ def _listed(row: tuple[Any, ...]) -> Json:
 
 
 def routes(db: sqlite3.Connection) -> list[str]:
-    """The routes that there are, by a walk over the index that touches one entry per route."""
+    """All routes, found by a walk over the index that touches one entry per route."""
     found: list[str] = []
     last = ""
     while len(found) < 500:
@@ -157,7 +157,7 @@ def routes(db: sqlite3.Connection) -> list[str]:
 
 
 def trace(db: sqlite3.Connection, identity: bytes) -> Json | None:
-    """One trace: its spans and log records, by time; None when there is none of it."""
+    """One trace: its spans and log records, by time; None if there are none."""
     spans = spans_of(db, identity)
     logs = logs_of(db, identity)
     if not spans and not logs:

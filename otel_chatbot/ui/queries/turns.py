@@ -1,4 +1,4 @@
-"""The last turns: the newest requests that belong to a conversation or call a model, with what each came to.
+"""The last turns: the newest requests that belong to a conversation or call a model, each with its sums.
 
 Fed by `ui.store` through `ui.api`; feeds `otel-chatbot top`.
 """
@@ -12,9 +12,9 @@ from .common import Json, milliseconds
 
 _MOST: Final = 50
 _LOOKED_AT: Final = 500
-"""Requests that one question looks at."""
+"""The most requests that one question looks at."""
 _MOST_SPANS: Final = 1_000
-"""Spans of one trace that are added up."""
+"""The most spans of one trace that are added up."""
 _REQUESTS: Final = (
     "SELECT trace, start, end, name, code, status, error, service FROM span INDEXED BY span_entry"
     " LEFT JOIN resource ON resource.id = span.resource"
@@ -28,7 +28,7 @@ _SUMS: Final = (
 
 
 def turns(db: sqlite3.Connection) -> Json:
-    """The last turns, newest first: when, how long, how it ended, which models, tokens, cost."""
+    """The last turns, newest first: time, duration, outcome, models, tokens, cost."""
     found: dict[bytes, Json] = {}
     for trace, start, end, name, code, status, error, service in db.execute(_REQUESTS):
         if trace in found:

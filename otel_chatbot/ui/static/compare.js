@@ -1,4 +1,4 @@
-/* Two traces beside each other: what each did how often and for how long, and both waterfalls on one scale of time. */
+/* Two traces side by side: a table of how often and how long each operation ran, and both waterfalls on one time scale. */
 
 import { h } from "./dom.js";
 import * as format from "./format.js";
@@ -19,7 +19,7 @@ export function compared(one, other, opened) {
   return [differences(one, other), h("div", { class: "sides" }, side(one, "This trace"), side(other, "The other"))];
 }
 
-/** What both did, the largest difference first. @param {any} one @param {any} other */
+/** The operations of both traces, the largest difference first. @param {any} one @param {any} other */
 function differences(one, other) {
   const [here, there] = [sums(one), sums(other)];
   const names = [...new Set([...here.keys(), ...there.keys()])];

@@ -14,8 +14,8 @@ export const open = (root, place) => (place.name ? one(root, place.name) : list(
 /** @param {HTMLElement} root @param {import("./main.js").Place} place */
 function list(root, place) {
   const { form, values } = filters(place, [
-    { name: "text", label: "Search", hint: "words in its spans and log lines, or an id" },
-    { name: "user", label: "User", hint: "as the app tells it, often a hash" },
+    { name: "text", label: "Search", hint: "words, or the id" },
+    { name: "user", label: "User", hint: "hash or id" },
     { name: "model", label: "Model" },
     { name: "slow", label: "Slower than (ms)", kind: "number" },
     { name: "cost", label: "Cost from ($)", kind: "number" },
@@ -44,12 +44,12 @@ function list(root, place) {
 const rows = (found) =>
   h(
     "ul", { class: "list conversations" },
-    h("li", { class: "head", "aria-hidden": "true" }, h("span", {}, "Last"), h("span", {}, "Conversation"), h("span", {}, "Turns"), h("span", { class: "number" }, "Slowest"), h("span", { class: "number" }, "Tokens"), h("span", { class: "number" }, "Cost")),
+    h("li", { class: "head", "aria-hidden": "true" }, h("span", {}, "Last seen"), h("span", {}, "Conversation"), h("span", {}, "Turns"), h("span", { class: "number" }, "Slowest"), h("span", { class: "number" }, "Tokens in → out"), h("span", { class: "number" }, "Cost")),
     found.map((each) =>
       h("li", {}, link(
         `/conversations/${encodeURIComponent(each.id)}`, { class: "item", id: `conversation-${each.id}` },
         h("span", { class: "when", title: new Date(each.last).toString() }, format.ago(each.last)),
-        h("span", { class: "who" }, h("span", { class: "id" }, each.id), h("span", { class: "models" }, [each.models.join(", ") || "no model called", each.user].filter(Boolean).join(" · "))),
+        h("span", { class: "who" }, each.asked ? h("span", { class: "first" }, each.asked) : null, h("span", { class: "id" }, each.id), h("span", { class: "models" }, [each.models.join(", ") || "no model called", each.user].filter(Boolean).join(" · "))),
         h("span", { class: "turns" }, beads(each.turns, each.errors), h("span", { class: "hidden" }, `${each.turns} turns, ${each.errors} with errors`)),
         h("span", { class: "number" }, format.duration(each.slowest_ms)),
         h("span", { class: "number" }, `${format.compact(each.tokens_in)} → ${format.compact(each.tokens_out)}`),
@@ -58,12 +58,12 @@ const rows = (found) =>
     ),
   );
 
-/** A bead for each turn, the failed ones last. @param {number} turns @param {number} errors */
+/** One bead per turn, the failed ones last. @param {number} turns @param {number} errors */
 function beads(turns, errors) {
   const most = 12;
   const shown = Math.min(turns, most);
   const bad = Math.min(errors, shown);
-  return h("span", { class: "beads", "aria-hidden": "true" }, Array.from({ length: shown }, (_, at) => h("i", { class: at >= shown - bad ? "bad" : "" })), turns > most ? h("span", {}, `${turns}`) : null);
+  return h("span", { class: "beads", "aria-hidden": "true" }, Array.from({ length: shown }, (_, at) => h("i", { class: at >= shown - bad ? "bad" : "" })), h("span", {}, `${turns}`));
 }
 
 /** @param {HTMLElement} form */
@@ -108,21 +108,22 @@ function draw(found, head, body, opened, control) {
       ? null
       : h("p", { class: "note" }, "Prompts and answers are not captured. The app does so with CHATBOT_OTEL_CAPTURE_CONTENT=true."),
   );
-  show(body, found.timeline.map((/** @type {any} */ turn, /** @type {number} */ place) => article(turn, place, opened)));
+  let number = 0;
+  show(body, found.timeline.map((/** @type {any} */ turn) => (turn.aside ? aside(turn) : article(turn, (number += 1), opened))));
   control.follow(body, found.timeline, (at) => {
     const totals = until(found.timeline, at);
     show(figures, Object.entries(totals).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
   });
 }
 
-/** What the conversation had come to at a moment. @param {any[]} timeline @param {number} at */
+/** The sums of the conversation up to a moment. @param {any[]} timeline @param {number} at */
 function until(timeline, at) {
-  const turns = timeline.filter((turn) => turn.start <= at);
-  const calls = turns.flatMap((turn) => turn.spans).filter((span) => span.system === "model" && span.start + span.ms <= at);
+  const begun = timeline.filter((turn) => turn.start <= at);
+  const calls = begun.flatMap((turn) => turn.spans).filter((span) => span.system === "model" && span.start + span.ms <= at);
   const total = (/** @type {string} */ name) => calls.reduce((sum, span) => sum + (span[name] ?? 0), 0);
-  const failed = turns.filter((turn) => turn.spans.some((/** @type {any} */ span) => span.failed && span.start + span.ms <= at));
+  const failed = begun.filter((turn) => turn.spans.some((/** @type {any} */ span) => span.failed && span.start + span.ms <= at));
   return {
-    Turns: format.count(turns.length),
+    Turns: format.count(begun.filter((turn) => !turn.aside).length),
     "Model calls": format.count(calls.length),
     "Tokens in": format.count(total("tokens_in")),
     "Tokens out": format.count(total("tokens_out")),
@@ -131,13 +132,23 @@ function until(timeline, at) {
   };
 }
 
-/** @param {any} turn @param {number} place @param {Set<string>} opened */
-function article(turn, place, opened) {
+/** When a turn took place, as the scrubber reads it. @param {any} turn @param {string} name */
+const placed = (turn, name) => ({ class: `turn${name}${turn.failed || turn.error ? " failed" : ""}`, "data-start": turn.start, "data-end": turn.start + turn.ms });
+
+/** @param {any} turn */
+const code = (turn) => (turn.code ? h("b", { class: `tag ${turn.code >= 500 ? "bad" : turn.code >= 400 ? "warn" : "good"}` }, String(turn.code)) : null);
+
+/** A request that only read the conversation, or deleted it: a line. @param {any} turn */
+const aside = (turn) =>
+  h("p", placed(turn, " aside"), h("span", {}, turn.name, code(turn)), h("span", { class: "facts" }, h("time", { datetime: new Date(turn.start).toISOString() }, format.clock(turn.start, true)), h("span", {}, format.duration(turn.ms)), link(`/traces/${turn.trace}`, {}, "trace")));
+
+/** @param {any} turn @param {number} number @param {Set<string>} opened */
+function article(turn, number, opened) {
   return h(
-    "article", { class: `turn${turn.failed || turn.error ? " failed" : ""}`, "data-start": turn.start, "data-end": turn.start + turn.ms },
+    "article", placed(turn, ""),
     h(
       "header", {},
-      h("h2", {}, h("span", { class: "ordinal" }, String(place + 1)), turn.name, turn.code ? h("b", { class: `tag ${turn.code >= 500 ? "bad" : turn.code >= 400 ? "warn" : "good"}` }, String(turn.code)) : null),
+      h("h2", {}, h("span", { class: "ordinal" }, String(number)), turn.name, code(turn)),
       h("p", { class: "facts" },
         h("time", { datetime: new Date(turn.start).toISOString() }, format.clock(turn.start, true)),
         h("span", {}, format.duration(turn.ms)),
@@ -173,7 +184,7 @@ function words(content) {
 
 const PHASES = [["history", "history"], ["cache", "cache"], ["first_chunk", "until the first chunk"], ["generation", "generation"]];
 
-/** Where the time went. @param {Record<string, number>} found */
+/** The time of each phase. @param {Record<string, number>} found */
 function phases(found) {
   const parts = PHASES.filter(([name]) => found[name] > 0);
   const whole = Math.max(found.total ?? 0, parts.reduce((sum, [name]) => sum + found[name], 0));

@@ -1,4 +1,4 @@
-/* Doctor: what is wrong with the set-up that the viewer itself was started in, with the remedy. It looks when it is asked. */
+/* Doctor: faults of the set-up in which the viewer was started, with remedies. It checks when the reader asks for it. */
 
 import { ask, h, show } from "./dom.js";
 

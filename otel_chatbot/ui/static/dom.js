@@ -1,7 +1,7 @@
-/* Elements and texts. What apps sent becomes a text node or an attribute's text, and never markup. */
+/* Elements and texts. Data from apps becomes a text node or an attribute's text, never markup. */
 
 /**
- * Make an element. Properties named `on…` are listeners, `class` and the like are attributes; false and null leave one out.
+ * Make an element. Properties named `on…` are listeners, `class` and the like are attributes; false and null leave a property out.
  * @param {string} name @param {Record<string, any>} [properties] @param {...any} children
  */
 export function h(name, properties = {}, ...children) {
@@ -28,7 +28,7 @@ function fill(element, properties, children) {
   element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
 }
 
-/** Put an element from one share of its row to another. @param {HTMLElement} element @param {[number, number]} shares */
+/** Place an element in its row: its start and its width, as shares of the row. @param {HTMLElement} element @param {[number, number]} shares */
 export function place(element, [from, width]) {
   element.style.setProperty("--from", `${(100 * from).toFixed(3)}%`);
   element.style.setProperty("--wide", `${(100 * width).toFixed(3)}%`);
@@ -41,7 +41,7 @@ export function show(element, ...children) {
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }
 
-/** Ask the viewer. @param {string} path @param {Record<string, any>} [asked] */
+/** Ask the viewer's server. @param {string} path @param {Record<string, any>} [asked] */
 export async function ask(path, asked = {}) {
   const query = new URLSearchParams(Object.entries(asked).filter(([, value]) => value !== "" && value !== null && value !== undefined && value !== false));
   const answer = await fetch(`/api/${path}${query.size ? `?${query}` : ""}`);
@@ -55,7 +55,7 @@ export function link(href, properties, ...children) {
   return h("a", { href, "data-link": true, ...properties }, ...children);
 }
 
-/** A sentence where there is nothing to show. @param {string} title @param {...any} why */
+/** A note that there is nothing to show. @param {string} title @param {...any} why */
 export function empty(title, ...why) {
   return h("div", { class: "empty" }, h("p", { class: "empty-title" }, title), h("p", {}, ...why));
 }

@@ -22,8 +22,8 @@ export function open(root) {
                 h("span", { class: "number times" }, format.count(each.count)),
                 h("span", { class: "what" }, h("b", {}, each.kind), h("span", { class: "where" }, each.place)),
                 h("span", { class: "app" }, each.signal === "log" ? "a log line" : "a span", each.service ? ` of ${each.service}` : ""),
-                h("span", { class: "when" }, format.moment(each.first)),
-                h("span", { class: "when" }, format.ago(each.last)),
+                h("span", { class: "when", "data-label": "first" }, format.moment(each.first)),
+                h("span", { class: "when", "data-label": "last" }, format.ago(each.last)),
               ];
               return h("li", {}, each.trace ? link(`/traces/${each.trace}`, { class: "item", id: `error-${at}` }, ...cells) : h("div", { class: "item" }, ...cells));
             }),

@@ -1,4 +1,4 @@
-/* The fields over a list: what is written in them is in the address, so that it can be shared. */
+/* The filter fields over a list. Their values are in the address, so that it can be shared. */
 
 import { h } from "./dom.js";
 
@@ -43,5 +43,5 @@ export function older(more) {
   return h("button", { type: "button", class: "older", id: "older", onclick: more }, "Look further back");
 }
 
-/** What is said where a word is not written to its end and many begin so. */
+/** The note for an unfinished word if too many words begin like it. */
 export const unfinished = () => h("p", { class: "note" }, "Many words begin like the last one, and only the first of them were looked for. Write more of it, or a space after it.");

@@ -12,6 +12,7 @@ export const compact = (value) => (value < 10_000 ? count(value) : short.format(
 /** @param {number | null | undefined} ms */
 export function duration(ms) {
   if (ms === null || ms === undefined) return "–";
+  if (ms === 0) return "0 s";
   if (ms < 1) return `${(ms * 1000).toFixed(0)} µs`;
   if (ms < 10) return `${ms.toFixed(2)} ms`;
   if (ms < 1000) return `${ms.toFixed(0)} ms`;
@@ -35,7 +36,7 @@ export function clock(ms, fraction = false) {
   return fraction ? `${text}.${String(date.getMilliseconds()).padStart(3, "0")}` : text;
 }
 
-/** A time of today as a time, an older one with its day. @param {number} ms */
+/** A moment as a time of day; with the date if it is not today. @param {number} ms */
 export function moment(ms) {
   const date = new Date(ms);
   const day = date.toDateString() === new Date().toDateString() ? "" : `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} `;

@@ -1,4 +1,4 @@
-/* Log records, newest first, as they come; a line opens to what is known of it. */
+/* Log records, newest first, as they arrive; a line opens to show all fields of its record. */
 
 import { ask, empty, h, show } from "./dom.js";
 import { filters, older, unfinished } from "./filters.js";

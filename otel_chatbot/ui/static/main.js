@@ -1,4 +1,4 @@
-/* The page: which view an address shows, the links between them, and the question twice a second whether there is news. */
+/* The page: the view of an address, the links between views, and the check for news, twice per second. */
 
 import { ask, empty, h, link, show } from "./dom.js";
 import * as format from "./format.js";
@@ -26,7 +26,7 @@ let refreshing = false;
 
 nav.append(...Object.entries(VIEWS).map(([name, { title }]) => link(`/${name}`, { id: `nav-${name}` }, title)));
 
-/** Show what the address says. @param {boolean} [moved] */
+/** Show the view of the address. @param {boolean} [moved] */
 function open(moved = true) {
   const [, first = "", ...rest] = location.pathname.split("/");
   const name = first in VIEWS ? first : "conversations";
@@ -46,7 +46,7 @@ function open(moved = true) {
   refresh();
 }
 
-/** Change what the address asks, without a new entry for each letter. @param {Record<string, any>} asked */
+/** Change the parameters in the address, without a new entry in the history for each letter. @param {Record<string, any>} asked */
 function narrow(asked) {
   const query = new URLSearchParams(Object.entries(asked).filter(([, value]) => value !== "" && value !== false));
   history.replaceState(null, "", `${location.pathname}${query.size ? `?${query}` : ""}`);

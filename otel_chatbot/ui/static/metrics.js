@@ -1,4 +1,4 @@
-/* Metrics: every one of them, and one over time, series by series, with the traces that its observations name. */
+/* Metrics: the list of all, and one metric over time, series by series, with the traces of its exemplars. */
 
 import { chart } from "./chart.js";
 import { ask, empty, h, link, show } from "./dom.js";
@@ -6,6 +6,7 @@ import * as format from "./format.js";
 import { choice } from "./now.js";
 
 export const title = "Metrics";
+const DRAWN = 6;
 
 /** @param {HTMLElement} root @param {import("./main.js").Place} place */
 export const open = (root, place) => (place.name ? one(root, place) : list(root));
@@ -23,7 +24,7 @@ function list(root) {
             h("li", { class: "head", "aria-hidden": "true" }, h("span", {}, "Name"), h("span", {}, "Meaning"), h("span", {}, "Kind"), h("span", { class: "number" }, "Series")),
             metrics.map((/** @type {any} */ each) =>
               h("li", {}, link(`/metrics/${encodeURIComponent(each.name)}`, { class: "item", id: `metric-${each.name}` },
-                h("span", { class: "what" }, each.name), h("span", { class: "meaning" }, each.meaning), h("span", { class: "app" }, `${each.kind}${each.unit ? `, ${each.unit}` : ""}`), h("span", { class: "number" }, format.count(each.series))))))
+                h("span", { class: "what" }, each.name), h("span", { class: "meaning" }, each.meaning), h("span", { class: "app" }, `${each.kind}${each.unit ? `, ${each.unit}` : ""}`), h("span", { class: "number", "data-label": "series" }, format.count(each.series))))))
         : empty("No metric", "The viewer samples the runs of apps on this machine, and takes what is sent to /v1/metrics."),
     );
   };
@@ -49,7 +50,8 @@ function one(root, place) {
     const moving = named.filter((/** @type {any} */ each) => each.points.some((/** @type {number | null} */ point) => point));
     show(
       body,
-      h("div", { class: "charts one" }, chart({ title: label, unit, times: found.times, values: moving.slice(0, 6) })),
+      h("div", { class: "charts one" }, chart({ title: label, unit, times: found.times, values: moving.slice(0, DRAWN) })),
+      moving.length > DRAWN ? h("p", { class: "note" }, `The chart shows the largest ${DRAWN} of ${moving.length} series.`) : null,
       table(named, unit, kind),
       found.left_out ? h("p", { class: "note" }, `${found.left_out} series more are not shown.`) : null,
       traces(named, unit),

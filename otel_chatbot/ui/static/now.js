@@ -1,11 +1,11 @@
-/* Now: the figures of the dashboards' rows, for a time that one chooses, and why one is empty. */
+/* Now: the figures of the dashboards' rows for a chosen time, and the reasons why a figure may be empty. */
 
 import { chart } from "./chart.js";
 import { ask, h, show } from "./dom.js";
 import * as format from "./format.js";
 
 export const title = "Now";
-export const WINDOWS = /** @type {[string, string][]} */ ([["300", "5 minutes"], ["3600", "1 hour"], ["86400", "1 day"], ["0", "since the start"]]);
+export const WINDOWS = /** @type {[string, string][]} */ ([["300", "the last 5 minutes"], ["3600", "the last hour"], ["86400", "the last day"], ["0", "since the start"]]);
 
 /** @param {HTMLElement} root @param {import("./main.js").Place} place */
 export function open(root, place) {
@@ -28,7 +28,7 @@ export function open(root, place) {
 export function choice(place, usual) {
   const value = place.asked.get("window") ?? usual;
   const select = /** @type {HTMLSelectElement} */ (h("select", { id: "window", onchange: () => place.go({ window: select.value }) }, WINDOWS.map(([key, text]) => h("option", { value: key, selected: key === value }, text))));
-  return { element: h("label", { class: "field field-choice", for: "window" }, h("span", {}, "The last"), select), value: () => select.value };
+  return { element: h("label", { class: "field field-choice", for: "window" }, h("span", {}, "Time shown"), select), value: () => select.value };
 }
 
 /** @param {any} each */

@@ -7,7 +7,7 @@ const STEP_MS = 180;
 
 /** @typedef {{element: HTMLElement, follow: (shown: HTMLElement, timeline: any[], told: (at: number) => void) => void}} Scrubber */
 
-/** A control; `follow` gives it what it steps through. @returns {Scrubber} */
+/** A control; `follow` gives it the timeline that it steps through. @returns {Scrubber} */
 export function steps() {
   const range = /** @type {HTMLInputElement} */ (h("input", { type: "range", id: "scrubber", min: 0, max: 0, step: 1, value: 0, "aria-label": "Moment of the conversation" }));
   const said = h("output", { class: "moment", for: "scrubber" });

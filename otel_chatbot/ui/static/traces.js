@@ -1,4 +1,4 @@
-/* Traces: what came in, searched and narrowed, and one trace as a waterfall with its log lines. */
+/* Traces: the list, with search and filters, and one trace as a waterfall with its log lines. */
 
 import { compared, extent } from "./compare.js";
 import { ask, empty, h, link, show } from "./dom.js";
@@ -14,12 +14,12 @@ export const open = (root, place) => (place.name ? one(root, place) : list(root,
 /** @param {HTMLElement} root @param {import("./main.js").Place} place */
 function list(root, place) {
   const { form, values, inputs } = filters(place, [
-    { name: "text", label: "Search", hint: "words in names, attributes, events" },
+    { name: "text", label: "Search", hint: "words in names, attributes" },
     { name: "route", label: "Route", kind: "choice", choices: [["", "all"], ...(place.asked.get("route") ? [/** @type {[string, string]} */ ([place.asked.get("route"), place.asked.get("route")])] : [])] },
     { name: "status", label: "Status", kind: "choice", choices: [["", "all"], ["2", "2xx"], ["3", "3xx"], ["4", "4xx"], ["5", "5xx"]] },
     { name: "slow", label: "Slower than (ms)", kind: "number" },
-    { name: "attribute", label: "Attribute", hint: "db.collection.name" },
-    { name: "value", label: "is", hint: "anything" },
+    { name: "attribute", label: "Attribute", hint: "db.namespace" },
+    { name: "value", label: "Its value", hint: "any" },
     { name: "failed", label: "Failed", kind: "check" },
   ]);
   const body = h("div", {});

@@ -24,7 +24,7 @@ export function waterfall(trace, { start, ms, prefix, open, depths = true }) {
   );
 }
 
-/** What a span speaks to, as a class. @param {any} span */
+/** The CSS class for a span's kind of system. @param {any} span */
 export const colour = (span) => (COLOURS.has(span.system) ? span.system : "other");
 
 /** @param {any} span @param {number} from @param {number} wide @param {number} depth @param {string} prefix @param {Set<string>} open */
@@ -41,7 +41,7 @@ function spanRow(span, from, wide, depth, prefix, open) {
   );
 }
 
-/** A name that says more than the operation alone. @param {any} span */
+/** A span's name, with more detail than the operation alone. @param {any} span */
 export function nameOf(span) {
   const told = span.attributes;
   const what = told["db.collection.name"];
@@ -94,7 +94,7 @@ function spanDetails(span) {
   );
 }
 
-/** What is known of a log record beside its text. @param {any} log @param {boolean} [withTrace] */
+/** The fields of a log record beside its text. @param {any} log @param {boolean} [withTrace] */
 export function logDetails(log, withTrace = false) {
   return h(
     "div", { class: "details" },

@@ -1,6 +1,6 @@
-"""Who answers the terminal's questions: a viewer that runs, or the same rooms in this process.
+"""Asks the terminal's questions: of a running viewer, or of the viewer's own modules in this process.
 
-Feeds `cli.top`. Both answer the questions of the viewer's pages (`ui.api`): there is one definition of each figure.
+Feeds `cli.top`. Both answer the questions of the viewer's pages (`ui.api`), so each figure has one definition.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _OWN_BYTES: Final = 256 * 1024 * 1024
 _OWN_SECONDS: Final = 86_400.0
 
 Ask = Callable[[str, Mapping[str, Any]], Json | None]
-"""Answers a question, such as `traces/…`; None where there is nothing of that name."""
+"""Answers a question, such as `traces/…`; None if there is nothing under that path."""
 
 
 class UnansweredError(Exception):
-    """Why a question was not answered."""
+    """A question was not answered; the message says why."""
 
 
 class Remote:
@@ -40,10 +40,10 @@ class Remote:
     def __init__(self, url: str, token: str = "") -> None:
         self.url = url.rstrip("/")
         self._token = token
-        self._open = build_opener(ProxyHandler({})).open  # it is on this machine, or one that was named on purpose
+        self._open = build_opener(ProxyHandler({})).open  # no proxy: the viewer is on this machine, or was named on purpose
 
     def __call__(self, path: str, asked: Mapping[str, Any]) -> Json | None:
-        """Ask it."""
+        """Ask the viewer."""
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         request = Request(f"{self.url}/api/{path}?{urlencode(asked)}", headers=headers)  # noqa: S310 - http alone, see is_address
         try:
@@ -67,13 +67,13 @@ def _reason(error: HTTPError) -> str:
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is the address of a viewer."""
+    """Whether a text can be the address of a viewer."""
     parts = urlsplit(text)
     return parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
 class Local:
-    """The viewer's rooms in this process, with a file that ends with it; a context manager."""
+    """The viewer's modules in this process, with a temporary file; `close` removes it."""
 
     def __init__(self, folder: str, say: Callable[[str], None]) -> None:
         self._place = tempfile.mkdtemp(prefix="otel-chatbot-top-")
@@ -83,18 +83,18 @@ class Local:
         self._sources.start()
 
     def __call__(self, path: str, asked: Mapping[str, Any]) -> Json | None:
-        """Ask them."""
+        """Ask the viewer's API in this process."""
         return self._api.answer(f"/api/{path}", {name: str(value) for name, value in asked.items()})
 
     def close(self) -> None:
-        """End, and leave nothing behind."""
+        """End, and remove the file."""
         self._sources.close()
         self._store.close()
         shutil.rmtree(self._place, ignore_errors=True)
 
 
 def seen(ask: Ask, state: State, before: Seen) -> Seen:
-    """What the screen needs; where there is no answer, what was there before and why it is not newer."""
+    """The data for the screen; if there is no answer, the data from before and the reason."""
     try:
         trace = ask(f"traces/{quote(state.trace, safe='')}", {}) if state.trace else None
         if state.trace:

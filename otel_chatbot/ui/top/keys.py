@@ -31,7 +31,7 @@ _BYTES: Final = 1024
 
 
 def keys(text: str) -> Iterator[str]:
-    """The keys in what came at one stroke; what is no known key is passed over."""
+    """The keys in a text from the terminal; the start of an unknown sequence is skipped."""
     at = 0
     while at < len(text):
         if text[at] == _ESCAPE:
@@ -46,7 +46,7 @@ def keys(text: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def keyboard(descriptor: int) -> Iterator[Callable[[float], list[str]]]:
-    """What tells the keys that come within some seconds; OSError where the system has no such terminal."""
+    """A function that waits some seconds for keys and returns them; OSError on Windows, whose terminals differ."""
     if sys.platform == "win32":
         raise OSError("this system's terminals are read in another way: use `otel-chatbot ui`")
     import termios
@@ -57,12 +57,12 @@ def keyboard(descriptor: int) -> Iterator[Callable[[float], list[str]]]:
     try:
         yield lambda seconds: _pressed(descriptor, seconds)
     finally:
-        with contextlib.suppress(termios.error):  # the terminal has gone
+        with contextlib.suppress(termios.error):  # the terminal was closed
             termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
 def _pressed(descriptor: int, seconds: float) -> list[str]:
-    """The keys that came; an end where nobody can press any more."""
+    """The pressed keys; `end` if the terminal was closed."""
     ready, _, _ = select.select([descriptor], [], [], seconds)
     if not ready:
         return []

@@ -1,4 +1,4 @@
-"""What the terminal shows and what its keys change: the list that is in hand, its order, the row, the trace that is open.
+"""The state of the terminal, which keys change: the active list, its order, the chosen row, the open trace.
 
 Fed by `ui.top.keys`; feeds `ui.top.view`. Nothing here knows a terminal or a store.
 """
@@ -10,29 +10,29 @@ from typing import Any, Final
 
 Json = dict[str, Any]
 WINDOWS: Final = ((300, "the last 5 minutes"), (3600, "the last hour"), (86_400, "the last day"), (0, "since the start"))
-"""Seconds and words of the times that can be chosen: those of the page "Now"."""
+"""The times that can be chosen, in seconds and in words: those of the page "Now"."""
 TURNS, ERRORS = "turns", "errors"
 TURN_KEYS: Final = {"t": "start", "d": "ms", "o": "tokens", "c": "cost", "f": "failed"}
-"""Keys that sort the turns, each by a field of theirs, the largest first."""
+"""Keys that sort the turns, each by one field, the largest first."""
 ERROR_KEYS: Final = {"t": "last", "n": "count"}
 """The same for the errors."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What was asked for: figures, turns, errors, and the open trace."""
+    """The data on the screen: figures, turns, errors, and the open trace."""
 
     figures: list[Json] = field(default_factory=list)
     turns: list[Json] = field(default_factory=list)
     errors: list[Json] = field(default_factory=list)
     trace: Json | None = None
     trouble: str = ""
-    """Why there is nothing newer."""
+    """The reason if the data could not be renewed."""
 
 
 @dataclass(frozen=True)
 class State:
-    """What was chosen by keys."""
+    """The choices that were made by keys."""
 
     window: int = 1
     focus: str = TURNS
@@ -40,7 +40,7 @@ class State:
     error_order: str = "t"
     row: int = 0
     held: str = ""
-    """The row that was chosen, by its name: it stays chosen when others come above it. Empty: the first."""
+    """The name of the chosen row: it stays chosen if new rows come above it. Empty: the first row."""
     trace: str = ""
     scroll: int = 0
     ended: bool = False
@@ -52,7 +52,7 @@ class State:
 
 
 def ordered(state: State, seen: Seen) -> tuple[list[Json], list[Json]]:
-    """The turns and the errors in the order that was chosen."""
+    """The turns and the errors in the chosen order."""
     by_turn, by_error = TURN_KEYS[state.turn_order], ERROR_KEYS[state.error_order]
     turns = sorted(seen.turns, key=lambda one: (_weight(one, by_turn), one["start"]), reverse=True)
     return turns, sorted(seen.errors, key=lambda one: (one[by_error], one["last"]), reverse=True)
@@ -63,12 +63,12 @@ def _weight(turn: Json, by: str) -> float:
 
 
 def name(row: Json) -> str:
-    """What tells a row from the others."""
+    """The name that identifies a row."""
     return str(row["trace"]) if "start" in row else f"{row['kind']} {row['place']} {row['signal']}"
 
 
 def place(state: State, rows: list[Json]) -> int:
-    """Which row is chosen; when the one that was held has gone, the one that has come to its place."""
+    """The position of the chosen row; if that row is gone, the position where it was last."""
     for at, row in enumerate(rows):
         if state.held and name(row) == state.held:
             return at
@@ -95,7 +95,7 @@ def _in_lists(state: State, key: str, seen: Seen) -> State:
 
 
 def _other_rows(state: State, key: str) -> dict[str, Any]:
-    """What changes with a key after which other rows are first; nothing for no such key."""
+    """The changes for a key that brings other rows to the top; empty for other keys."""
     anew = {"row": 0, "held": ""}
     if key == "tab":
         return {"focus": ERRORS if state.focus == TURNS else TURNS, **anew}

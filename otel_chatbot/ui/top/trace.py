@@ -16,11 +16,11 @@ from .words import clock, duration, safe
 HELP: Final = Text("↑↓ scroll · Esc or q back to the lists", style="dim", no_wrap=True, overflow="ellipsis")
 _COLOURS: Final = {"model": "magenta", "server": "cyan", "mongodb": "green", "redis": "yellow"}
 _MOST: Final = 1_000
-"""Lines that one can scroll over."""
+"""The most lines that can be scrolled over."""
 
 
 def lines(trace: Json | None, state: State, width: int, height: int) -> list[Text]:
-    """As many lines as there is room for, from where one has scrolled to."""
+    """As many lines as there is room for, from the scroll position on."""
     if not trace:
         found = [Text("There is no such trace: it has not come yet, or it was too old to keep.")]
     else:
@@ -51,7 +51,7 @@ def _body(trace: Json, width: int) -> list[Text]:
 
 
 def _depths(spans: list[Json]) -> dict[str, int]:
-    """How deep each span is under the first; a loop among hostile ones ends."""
+    """The depth of each span under the first; it ends even if malicious spans form a loop."""
     parents = {one["span"]: one["parent"] for one in spans}
     depths: dict[str, int] = {}
     for one in spans:

@@ -30,9 +30,9 @@ _TURN_HEADS: Final = (
 )
 _ERROR_HEADS: Final = (("t", "Last"), ("n", "Count"), ("", "What"), ("", "Where"), ("", "App"))
 _WIDE: Final = 72
-"""Columns of the terminal from which on the lists have all of theirs."""
+"""From this width of the terminal on, the lists have all their columns."""
 _LEFT_OUT: Final = frozenset({"Status", "Model", "Tokens", "Count", "App"})
-"""What a narrower one does without."""
+"""The columns that a narrower terminal does not show."""
 _NUMBERS: Final = frozenset({"Time", "Tokens", "Cost", "Count"})
 _TEXTS: Final = frozenset({"Request", "What", "Where"})
 Cells = Callable[[Json], list[Text]]
@@ -40,7 +40,7 @@ _HELP: Final = "↑↓ choose · Enter open its trace · Tab turns or errors · 
 
 
 def screen(state: State, seen: Seen, width: int, height: int, source: str) -> Group:
-    """All of it, in so many columns and lines."""
+    """The whole screen, for so many columns and lines."""
     head = Text(
         f"otel-chatbot top · {WINDOWS[state.window][1]} · {safe(source)}", style="bold", no_wrap=True, overflow="ellipsis"
     )
@@ -49,7 +49,7 @@ def screen(state: State, seen: Seen, width: int, height: int, source: str) -> Gr
     if state.trace:
         return Group(head, *trace_view.lines(seen.trace, state, width, height - 2), trace_view.HELP)
     figures = _figures(seen.figures, width, max(2, height - 10))
-    left = height - 2 - figures.row_count - 2  # the heads of both lists
+    left = height - 2 - figures.row_count - 2  # the headings of both lists
     below = max(2, min(len(seen.errors), left // 3))
     turns, errors = ordered(state, seen)
     whys = _whys(seen.figures, left - below - max(3, len(turns)))
@@ -67,7 +67,7 @@ def screen(state: State, seen: Seen, width: int, height: int, source: str) -> Gr
 
 
 def _figures(figures: list[Json], width: int, most: int) -> Table:
-    """The figures in columns, in the page's order from above to below; no more lines than `most`."""
+    """The figures in columns, in the page's order from top to bottom; at most `most` lines."""
     columns = max(1, width // _CELL)
     rows = min(most, -(-len(figures) // columns))
     table = Table.grid(padding=(0, 2))
@@ -86,13 +86,13 @@ def _figure(one: Json) -> Text:
 
 
 def _whys(figures: list[Json], lines: int) -> list[Text]:
-    """Why a figure is empty, of as many as there is room for."""
+    """The reasons for empty figures, for as many as there is room for."""
     empty = [one for one in figures if one["value"] is None][: max(0, lines)]
     return [Text(f"{one['title']} {NONE} {one['empty']}", style="dim", no_wrap=True, overflow="ellipsis") for one in empty]
 
 
 def _window(rows: list[Json], state: State, focus: str, lines: int) -> list[tuple[Json, bool]]:
-    """The rows that there is room for around the chosen one, and of each whether it is that."""
+    """The rows around the chosen one that there is room for, each with whether it is the chosen one."""
     if state.focus != focus:
         return [(row, False) for row in rows[:lines]]
     chosen = place(state, rows)
@@ -109,7 +109,7 @@ def _list(
     lines: int,
     width: int,
 ) -> Table:
-    """A list with its heads, filled up to so many lines."""
+    """A list with its headings, filled up to so many lines."""
     table = Table(box=None, expand=True, pad_edge=False, header_style="bold" if focused else "dim")
     shown = [at for at, (_, title) in enumerate(heads) if width >= _WIDE or title not in _LEFT_OUT]
     for at in shown:

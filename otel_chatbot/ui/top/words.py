@@ -1,6 +1,6 @@
 """Numbers, times and texts as the terminal shows them: in the same words as the pages (`static/format.js`).
 
-Feeds `ui.top.view`. What apps sent is hostile text: a control character could move the cursor or set the window's title.
+Feeds `ui.top.view`. Text from apps may be malicious: a control character could move the cursor or set the window's title.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Final
 NONE: Final = "\N{EN DASH}"
 _HEALTH: Final = {1: "healthy", 0: "unhealthy"}
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Kinds of characters that are not shown: controls, changes of direction, halves of pairs, ends of lines."""
+"""Categories of characters that are not shown: controls, changes of direction, half surrogate pairs, ends of lines."""
 
 
 def safe(text: object, most: int = 200) -> str:
-    """A text on one line without any character that a terminal obeys."""
+    """A text on one line, without control characters for the terminal."""
     cut = str(text)[:most]
     return "".join("·" if unicodedata.category(each) in _UNSEEN else each for each in cut)
 
 
 def count(value: float | None) -> str:
-    """A number with its thousands apart."""
+    """A number with separated thousands."""
     if value is None:
         return NONE
     rounded = math.floor(value * 1000 + 0.5) / 1000
@@ -31,9 +31,11 @@ def count(value: float | None) -> str:
 
 
 def duration(ms: float | None) -> str:
-    """A time that something took."""
+    """A duration."""
     if ms is None:
         return NONE
+    if ms == 0:
+        return "0 s"
     for below, text in (
         (1, f"{ms * 1000:.0f} µs"),
         (10, f"{ms:.2f} ms"),
@@ -48,7 +50,7 @@ def duration(ms: float | None) -> str:
 
 
 def cost(dollars: float | None) -> str:
-    """An amount of dollars; of a small one, two digits that count."""
+    """An amount of dollars; a small one with two significant digits."""
     if dollars is None:
         return NONE
     if dollars == 0:
@@ -78,7 +80,7 @@ def figure(value: float | None, unit: str) -> str:
 
 
 def clock(ms: float) -> str:
-    """A time of the day here."""
+    """A local time of day."""
     return time.strftime("%H:%M:%S", time.localtime(ms / 1000))
 
 

@@ -61,6 +61,10 @@ def main() -> None:
             await several.run(prompt.text)
         with kept.case("tool, awaited"):
             await tool.acall(city="canary-argument")
+        with kept.case("chat, streamed and awaited"):
+            answer = await SimpleChatEngine.from_defaults(llm=model).astream_chat(prompt.text)
+            async for _ in answer.async_response_gen():
+                pass
         with kept.case("query, awaited"):
             await query.aquery(prompt.text)
 
@@ -76,6 +80,8 @@ def main() -> None:
         QueryEngineTool.from_defaults(query, name="notes").call(prompt.text)
     with kept.case("chat"):
         SimpleChatEngine.from_defaults(llm=model).chat(prompt.text)
+    with kept.case("chat, streamed"):
+        list(SimpleChatEngine.from_defaults(llm=model).stream_chat(prompt.text).response_gen)  # ends with the thread
     asyncio.run(awaited())
     kept.tell()
 

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import trace
-from opentelemetry.context import Context
+from opentelemetry.context import Context, attach, detach
+from opentelemetry.instrumentation.logging import LoggingInstrumentor
 from support import logging_state
 
 from otel_chatbot import config
@@ -42,6 +43,19 @@ def sink_into(folder: Path) -> Iterator[sink.Sink]:
     finally:
         logger.handlers, logger.filters = held, filters
         logging.setLogRecordFactory(factory)
+
+
+@pytest.fixture
+def logging_instrumentor() -> Iterator[LoggingInstrumentor]:
+    """Upstream's, switched off and unknown to the sink before and after."""
+    instrumentor = LoggingInstrumentor()
+    was_on = instrumentor.is_instrumented_by_opentelemetry
+    kept = sink._Plain.factory, LoggingInstrumentor._old_factory, LoggingInstrumentor._log_hook
+    instrumentor._is_instrumented_by_opentelemetry = False
+    sink._Plain.factory = logging.LogRecord
+    yield instrumentor
+    sink._Plain.factory, LoggingInstrumentor._old_factory, LoggingInstrumentor._log_hook = kept
+    instrumentor._is_instrumented_by_opentelemetry = was_on
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
@@ -92,6 +106,47 @@ def test_no_record_is_made_where_nobody_but_the_file_needs_one(tmp_path: Path, m
         access_record("/chat", "GET", 200, 1.0)
     assert records == []
     assert [line["message"] for line in lines(tmp_path)] == ["GET /chat 200"]
+
+
+def test_no_record_is_made_for_the_factory_that_every_instrumented_process_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logging_instrumentor: LoggingInstrumentor
+) -> None:
+    with sink_into(tmp_path):
+        logging_instrumentor.instrument(inject_trace_context=True, enable_log_auto_instrumentation=False)
+        records = made(monkeypatch)
+        access_record("/chat", "GET", 200, 1.0, context=SPAN)
+        assert records == []
+        monkeypatch.undo()
+        monkeypatch.setattr(sink.SINK, "is_all", lambda _logger: False)
+        access_record("/chat", "GET", 200, 1.0, context=SPAN)
+    without, made_by_factory = lines(tmp_path)
+    assert without == made_by_factory
+
+
+@pytest.mark.parametrize("somebody", ["hook", "factory before", "factory after"])
+def test_a_factory_that_others_see_makes_the_record(
+    tmp_path: Path, logging_instrumentor: LoggingInstrumentor, somebody: str
+) -> None:
+    heard: list[str] = []
+
+    def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = before(*args, **kwargs)
+        heard.append(record.getMessage())
+        return record
+
+    with sink_into(tmp_path):
+        before = logging.getLogRecordFactory()
+        if somebody == "factory before":
+            logging.setLogRecordFactory(factory)
+        hook = (lambda _span, record: heard.append(record.getMessage())) if somebody == "hook" else None
+        logging_instrumentor.instrument(log_hook=hook, enable_log_auto_instrumentation=False)
+        if somebody == "factory after":
+            before = logging.getLogRecordFactory()
+            logging.setLogRecordFactory(factory)
+        token = attach(SPAN)
+        access_record("/chat", "GET", 200, 1.0)
+        detach(token)
+    assert heard == ["GET /chat 200"]
 
 
 class Hearing(logging.Handler):

@@ -8,6 +8,7 @@ import pytest
 from support.alone import Alone
 
 from otel_chatbot.metrics import gauge_series
+from otel_chatbot.metrics import series as series_module
 from otel_chatbot.metrics.gauge_series import GONE, move_all
 from otel_chatbot.semconv import metrics as m
 
@@ -50,7 +51,7 @@ def test_several_gauges_move_each_by_its_own_delta_and_a_still_one_takes_no_cell
 
 
 def test_after_a_fork_no_gauge_waits_for_a_lock_that_a_thread_of_the_parent_held(alone, monkeypatch):
-    monkeypatch.setattr(gauge_series._Gauges, "lock", threading.RLock())  # this process's own gauges keep theirs
+    monkeypatch.setattr(series_module.Shared, "lock", threading.RLock())  # this process's own gauges keep theirs
     series = alone.store.gauge(m.DB_CONNECTIONS).bare()
     series.move(3)
     held, over, lock = threading.Event(), threading.Event(), series._lock

@@ -17,6 +17,7 @@ from otel_chatbot.health.version import version
 from otel_chatbot.instrumentation.genai.call import Call
 from otel_chatbot.instrumentation.genai.protocols.answer import Answer as ModelAnswer
 from otel_chatbot.instrumentation.genai.protocols.protocol import ModelRequest
+from otel_chatbot.metrics.deduplication import request_scope
 from otel_chatbot.quality import answer_ids
 from otel_chatbot.quality.answer_ids import NO_SPAN, answer_id
 from otel_chatbot.quality.token import Answer, SigningKey, read
@@ -136,8 +137,6 @@ def test_outside_of_a_request_there_is_none_and_one_hint(caplog: pytest.LogCaptu
 
 
 def test_without_spans_an_answer_has_an_id_all_the_same() -> None:
-    from otel_chatbot.metrics.deduplication import request_scope
-
     with request_scope():
         one, two = answer_of(answer_id()), answer_of(answer_id())
     assert one.flags & NO_SPAN
@@ -183,13 +182,23 @@ def test_the_header_tells_it_of_chats_alone(
 def test_without_a_key_in_the_settings_the_processes_of_a_run_share_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from otel_chatbot.metrics.deduplication import request_scope
-
     with rated(monkeypatch, tmp_path, feedback_key=""), request_scope():
         first = answer_id()
         monkeypatch.setattr(answer_ids._State, "key", None)  # as another process of the run
         assert isinstance(read(first, answer_ids.signing_key(), 2e9, 2e9), Answer)
         assert not isinstance(read(first, SigningKey(b""), 2e9, 2e9), Answer)
+
+
+@pytest.mark.parametrize(
+    ("environment", "key", "said"), [("production", "", 1), ("production", KEY, 0), ("development", "", 0)]
+)
+def test_in_production_a_missing_key_is_said_once(
+    environment: str, key: str, said: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with rated(monkeypatch, tmp_path, feedback_key=key, environment=environment), request_scope():
+        assert answer_id()
+        assert answer_id()
+    assert sum("set CHATBOT_OTEL_FEEDBACK_KEY" in record.getMessage() for record in caplog.records) == said
 
 
 @pytest.mark.parametrize("given", ["letmein", "               letmein"])

@@ -52,6 +52,14 @@ def test_a_rating_counts_once_per_answer_and_user_and_a_changed_mind_moves_it(ev
     assert all(result.taken for result in (FeedbackResult.COUNTED, FeedbackResult.UNCHANGED, FeedbackResult.CHANGED))
 
 
+def test_two_answers_of_one_request_are_rated_each_for_itself(events: Events) -> None:
+    key, now = SigningKey(KEY.encode()), int(time.time())
+    one, two = (sign(Answer(b"t" * 16, span * 8, 1, "m", "1", "", now), key) for span in (b"1", b"2"))
+    assert [feedback(each, True) for each in (one, two, one)] == [
+        FeedbackResult.COUNTED, FeedbackResult.COUNTED, FeedbackResult.UNCHANGED,
+    ]  # fmt: skip
+
+
 def test_ratings_are_counted_by_the_model_and_the_release_of_the_answer(events: Events) -> None:
     for model, release in (("a", "1"), ("a", "2"), ("b", "2"), ("", "")):
         assert feedback(an_answer(model, release), True).taken
@@ -134,6 +142,17 @@ def test_a_later_run_shows_the_ratings_of_earlier_ones(events: Events, monkeypat
     monkeypatch.setattr(module._Shown, "last", {})
     assert shown() == {("up", "gpt-4o-mini", "1.4.2"): 1}
     module.PATIENT.close()
+
+
+def test_ratings_of_more_models_than_there_may_be_series_are_added_up_by_rating(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with rated(monkeypatch, tmp_path, series_limit=2):
+        for model, times in (("a", 3), ("b", 2), ("c", 1), ("d", 1)):
+            for _ in range(times):
+                feedback(an_answer(model), True)
+        feedback(an_answer("e"), False)
+        assert shown() == {("up", "a", "1.4.2"): 3, ("up", "b", "1.4.2"): 2, ("up",): 2, ("down",): 1}
 
 
 def test_an_app_without_feedback_asks_no_ledger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

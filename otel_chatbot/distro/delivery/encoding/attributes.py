@@ -20,7 +20,7 @@ from .wire import field, key_value, text_field
 
 _MOST_KEPT: Final = 8192
 _LONGEST_KEPT: Final = 256
-"""Characters of a text that may come again."""
+"""Characters. Longer texts are not kept: they hardly come again."""
 _BY_CONTEXT: Final = frozenset({a.EXCEPTION_MESSAGE, a.EXCEPTION_STACKTRACE})
 """Their redaction depends on the attribute beside them."""
 _PLAIN: Final = frozenset({str, bool, int})
@@ -30,14 +30,14 @@ _K = TypeVar("_K")
 
 
 class BytesCache(Generic[_K]):
-    """Bytes by what they were made from, a limited number of them."""
+    """Encoded bytes by their source value, a limited number of entries."""
 
     def __init__(self, most: int = _MOST_KEPT) -> None:
         self.found: dict[_K, bytes] = {}
         self._most = most
 
     def keep(self, key: _K, made: bytes) -> bytes:
-        """Remember, and return."""
+        """Remember these bytes and return them."""
         if len(self.found) >= self._most:
             self.found.clear()
         self.found[key] = made
@@ -59,7 +59,7 @@ class Attributes:
         """Append one field per attribute to `out`. `tag` is the field of the message that holds the attributes."""
         if not attributes:
             return
-        # Going through attributes of the SDK takes calls and a lock: they are copied, unless they are a dictionary.
+        # Iterating over the SDK's attributes takes calls and a lock, so they are copied, unless they are a dictionary.
         plain = attributes if type(attributes) is dict else getattr(attributes, "copy", lambda: attributes)()
         kept = self._pairs.get(tag)
         if kept is None:
@@ -92,7 +92,7 @@ class Attributes:
         return encodable(key), fit(self._redactor.attribute(key, value, exception_type))
 
     def body(self, value: Any) -> Any:
-        """The body of a log record, redacted: any value, deep."""
+        """The body of a log record, redacted: any value, nested ones too."""
         return value if self._redactor is None else fit(self._redactor.value("body", value))
 
     def text(self, tag: bytes, text: str | None) -> bytes:
@@ -135,7 +135,7 @@ _T = TypeVar("_T")
 
 
 def _kept_by_identity(kept: dict[int, tuple[_T, bytes]], value: _T, make: Callable[[], bytes]) -> bytes:
-    """Bytes of an object that does not change. Its own hash would read all of it; a reference keeps its identity."""
+    """Bytes of an object that never changes, found by its id: a hash would read all of it. A reference keeps the id taken."""
     found = kept.get(id(value))
     if found is None:
         if len(kept) >= _LONGEST_KEPT:
@@ -145,7 +145,7 @@ def _kept_by_identity(kept: dict[int, tuple[_T, bytes]], value: _T, make: Callab
 
 
 class ScopeGroups:
-    """The items of one request, by resource and by scope. Equal ones are one group, whichever object says it."""
+    """The items of one request, by resource and by scope. Equal resources or scopes form one group, even as two objects."""
 
     def __init__(self, attributes: Attributes) -> None:
         self._attributes = attributes

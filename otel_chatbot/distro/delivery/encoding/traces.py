@@ -50,7 +50,7 @@ def _span(span: ReadableSpan, attributes: Attributes) -> bytes:
     out += (attributes.text(b"\x2a", span.name), _KINDS[span.kind])
     start = span.start_time or 0
     end = span.end_time or 0
-    # The clock may have been set back meanwhile: a span without duration, and none that ends before it began.
+    # If the clock was set back meanwhile, the span gets no duration, instead of an end before its start.
     out.append(_TIMES.pack(b"\x39", start, b"\x41", max(start, end)))
     plain = only_attributes(span)
     if plain is not None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from ...._guard import never_raise
 from ....semconv.attributes import GenAiRun
 from ...common.patching import Method, Patches
-from . import run
+from . import late_answers, run
 from .rows import Row, others_follow, wrap
 from .run import Describe, Run, Told
 
@@ -91,6 +91,7 @@ _CHATS: Final = {
     "condense_plus_context": "CondensePlusContextChatEngine",
 }
 _TOOLS: Final = {"function_tool": "FunctionTool", "query_engine": "QueryEngineTool", "retriever_tool": "RetrieverTool"}
+_ANSWERS: Final = "llama_index.core.chat_engine.types"
 _QUERIES: Final = "llama_index.core.base.base_query_engine"
 ROWS: Final = (
     *(Row(f"llama_index.core.tools.{name}", owner, "call", run.whole(_tool)) for name, owner in _TOOLS.items()),
@@ -101,6 +102,17 @@ ROWS: Final = (
     Row(_QUERIES, "BaseQueryEngine", "aquery", run.whole_async(_engine)),
     *(Row(f"llama_index.core.chat_engine.{name}", owner, "chat", run.whole(_engine)) for name, owner in _CHATS.items()),
     *(Row(f"llama_index.core.chat_engine.{name}", owner, "achat", run.whole_async(_engine)) for name, owner in _CHATS.items()),
+    *(
+        Row(f"llama_index.core.chat_engine.{name}", owner, "stream_chat", late_answers.streamed(_engine))
+        for name, owner in _CHATS.items()
+    ),
+    *(
+        Row(f"llama_index.core.chat_engine.{name}", owner, "astream_chat", late_answers.streamed_async(_engine))
+        for name, owner in _CHATS.items()
+    ),
+    Row(_ANSWERS, "StreamingAgentChatResponse", "__init__", late_answers.making),
+    Row(_ANSWERS, "StreamingAgentChatResponse", "write_response_to_history", late_answers.reading),
+    Row(_ANSWERS, "StreamingAgentChatResponse", "awrite_response_to_history", late_answers.reading_async),
 )
 
 

@@ -7,6 +7,7 @@ figure comes from here: models are counted at the wire. Arguments and results ar
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, NamedTuple
 
@@ -60,6 +61,15 @@ class Run:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         otel_context.detach(self._token)
+
+    @contextmanager
+    def elsewhere(self) -> Iterator[None]:
+        """A block in which its span is the current one, in another thread, which may run at the same time."""
+        token = otel_context.attach(self._context)
+        try:
+            yield
+        finally:
+            otel_context.detach(token)
 
     @never_raise
     def end(self, error: BaseException | None = None, result: Any = None) -> None:

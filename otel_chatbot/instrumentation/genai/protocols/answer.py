@@ -44,8 +44,8 @@ def name_of(value: Any) -> str | None:
 
 def count_of(value: Any) -> int | None:
     """The value, if it is a count of something."""
-    if value is None:
-        return None
+    if type(value) is int:  # as nearly always
+        return value if 0 <= value < _LARGEST else None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < _LARGEST:
         return None
     return int(value)
@@ -168,15 +168,15 @@ class Answer:
         whole = count_of(asked)
         if whole is None:
             return
-        read, new = count_of(cached), count_of(written)
+        read = None if cached is None else count_of(cached)
+        new = None if written is None else count_of(written)
         self.usage = Usage(whole, count_of(answered) or 0, read or 0, new or 0)
-        for name, number in (
-            (a.GEN_AI_CACHE_READ_TOKENS, read),
-            (a.GEN_AI_CACHE_WRITE_TOKENS, new),
-            (a.GEN_AI_REASONING_TOKENS, count_of(reasoning) or None),
-        ):
-            if number is not None:
-                self.attributes[name] = number
+        if read is not None:
+            self.attributes[a.GEN_AI_CACHE_READ_TOKENS] = read
+        if new is not None:
+            self.attributes[a.GEN_AI_CACHE_WRITE_TOKENS] = new
+        if reasoning and (number := count_of(reasoning)):
+            self.attributes[a.GEN_AI_REASONING_TOKENS] = number
 
     def failed(self, kind: Any) -> None:
         """The answer tells of a failure of this kind."""

@@ -34,17 +34,20 @@ def _asked(body: Body, path: str, said: Any, operation: GenAiOperation) -> Model
         model = found[1]
     told: dict[str, Any] = {}
     numbers(body, _NUMBERS, told)
-    stops(body.get("stop"), told)
+    if "stop" in body:
+        stops(body["stop"], told)
     choices = body.get("n")
     if isinstance(choices, int) and choices != 1:
         told[a.GEN_AI_CHOICE_COUNT] = choices
-    form = body.get("response_format")
-    kind = name_of(form.get("type") if isinstance(form, dict) else form)
-    if kind is not None:
-        told[a.GEN_AI_OUTPUT_TYPE] = "json" if kind in _JSON else kind
-    tier = name_of(body.get("service_tier"))
-    if tier is not None and tier != "auto":
-        told[a.OPENAI_REQUEST_TIER] = tier
+    if "response_format" in body:
+        form = body["response_format"]
+        kind = name_of(form.get("type") if isinstance(form, dict) else form)
+        if kind is not None:
+            told[a.GEN_AI_OUTPUT_TYPE] = "json" if kind in _JSON else kind
+    if "service_tier" in body:
+        tier = name_of(body["service_tier"])
+        if tier is not None and tier != "auto":
+            told[a.OPENAI_REQUEST_TIER] = tier
     return ModelRequest(model, body.get("stream") is True, operation, told, said)
 
 
@@ -61,10 +64,10 @@ def usage(found: Any, answer: Answer) -> None:
         written=asked.get("cache_write_tokens"),
         reasoning=answered.get("reasoning_tokens"),
     )
-    for part, attribute in ((asked, a.GEN_AI_AUDIO_INPUT_TOKENS), (answered, a.GEN_AI_AUDIO_OUTPUT_TOKENS)):
-        number = count_of(part.get("audio_tokens"))
-        if number is not None:
-            answer.attributes[attribute] = number
+    if (number := count_of(asked.get("audio_tokens"))) is not None:
+        answer.attributes[a.GEN_AI_AUDIO_INPUT_TOKENS] = number
+    if (number := count_of(answered.get("audio_tokens"))) is not None:
+        answer.attributes[a.GEN_AI_AUDIO_OUTPUT_TOKENS] = number
 
 
 def whole(found: dict[str, Any], answer: Answer) -> None:
@@ -87,9 +90,9 @@ def _frame(found: dict[str, Any], answer: Answer) -> None:
         usage(found["usage"], answer)
     elif (groq := found.get("x_groq")) is not None:
         usage(dict_of(groq).get("usage"), answer)
-    if (fingerprint := name_of(found.get("system_fingerprint"))) is not None:
+    if "system_fingerprint" in found and (fingerprint := name_of(found["system_fingerprint"])) is not None:
         answer.attributes[a.OPENAI_FINGERPRINT] = fingerprint
-    if (tier := name_of(found.get("service_tier"))) is not None:
+    if "service_tier" in found and (tier := name_of(found["service_tier"])) is not None:
         answer.attributes[a.OPENAI_RESPONSE_TIER] = tier
     if found.get("error"):
         error = found["error"]
@@ -106,11 +109,14 @@ def _choice(choice: dict[str, Any], message: dict[str, Any], answer: Answer) -> 
             answer.text(part.get("text"), index)
             for thought in dicts_of(part.get("thinking")):
                 answer.text(thought.get("text"), index, "reasoning")
-    answer.text(choice.get("text"), index)
-    answer.refuses(message.get("refusal"), index)
-    if isinstance(message.get("audio"), dict):
+    if text := choice.get("text"):
+        answer.text(text, index)
+    if refusal := message.get("refusal"):
+        answer.refuses(refusal, index)
+    if message.get("audio"):
         answer.said = True
-    answer.text(message.get("reasoning_content") or message.get("reasoning"), index, "reasoning")
+    if thoughts := message.get("reasoning_content") or message.get("reasoning"):
+        answer.text(thoughts, index, "reasoning")
     for tool in dicts_of(message.get("tool_calls")):
         called = dict_of(tool.get("function") or tool.get("custom"))
         key = (index, tool.get("index") if isinstance(tool.get("index"), int) else name_of(tool.get("id")))

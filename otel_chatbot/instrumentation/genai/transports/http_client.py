@@ -37,8 +37,12 @@ def asking(original: Method) -> Method:
     def request(
         self: Any, method: str, url: Any, body: Any = None, headers: Any = _NONE, *, encode_chunked: bool = False
     ) -> Any:
-        asks = method == "POST" and not asks_none(url, self.host) and may_ask(url, self.host, looks=True)
-        wire_call = _begin(self, url, body) if asks else None
+        if method == "POST":
+            if asks_none(url, self.host):
+                return original(self, method, url, body, headers, encode_chunked=encode_chunked)
+            wire_call = _begin(self, url, body) if may_ask(url, self.host, looks=True) else None
+        else:
+            wire_call = None
         if wire_call is None:
             sent = original(self, method, url, body, headers, encode_chunked=encode_chunked)
             if runs.WAITING and method == "GET" and runs.asks(str(url)):

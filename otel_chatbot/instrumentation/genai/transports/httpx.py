@@ -11,7 +11,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
-from ...._guard import never_raise
+from ...._guard import never_raise, report
 from ...common.patching import Method, Patches
 from .. import runs
 from ..recognise import Place, asks_none, may_ask
@@ -65,14 +65,17 @@ def _sending_async(original: Method, followed: Callable[..., Any], unset: Any) -
     return send
 
 
-@never_raise
 def _begin(request: Any) -> WireCall | None:
-    url = request.url
-    path, host = url.raw_path.decode("ascii"), url.host
-    if asks_none(path, host) or not may_ask(path, host, looks=True):
+    try:
+        url = request.url
+        path, host = url.raw_path.decode("ascii"), url.host
+        if asks_none(path, host) or not may_ask(path, host, looks=True):
+            return None
+        place = Place(host, url.port, path, url.scheme)
+        return begin(place, lambda: _body(request))
+    except Exception as fault:
+        report("looking at a request of httpx", fault)
         return None
-    place = Place(host, url.port, path, url.scheme)
-    return begin(place, lambda: _body(request))
 
 
 def _body(request: Any) -> bytes | None:

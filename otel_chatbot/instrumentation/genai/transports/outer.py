@@ -12,8 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...._guard import never_raise
-from .. import boundaries, wire_call
-from .. import call as genai_call
+from .. import blocks, boundaries, wire_call
 from ..boundaries import Boundary
 from ..call import Call
 from ..recognise import Place
@@ -52,7 +51,7 @@ def _begin(boundary: Boundary, url: str, said: Any) -> Call | None:
         return None
     place = Place(parts.hostname or "", port, parts.path or "/", parts.scheme)
     body = said.encode() if isinstance(said, str) else said
-    if genai_call.current() is not None or not isinstance(body, (bytes, Mapping)):
+    if blocks.current() is not None or not isinstance(body, (bytes, Mapping)):
         return None
     found = wire_call.find(place, lambda: body, boundary)
     return None if found is None else wire_call.begin_call(found, boundary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -202,10 +203,8 @@ def test_a_sender_with_nothing_to_do_looks_less_often_and_is_woken_at_once(
     monkeypatch.setattr("otel_chatbot.distro.delivery.sender.monotonic", lambda: now[0])
     with running((503, {}, b""), (200, PROTO, b"")) as endpoint:
         spool, sender = sender_for(endpoint.url, tmp_path, monkeypatch)
-        assert sender._pause() == 0.25
-        now[0] += 31.0
-        assert sender._pause() == 2.0
-        spool.put(Payload(Signal.LOGS, logs(1)))  # by another process: nobody wakes this one
+        assert sender._pause() == 3.0
+        by_another_process(spool.put(Payload(Signal.LOGS, logs(1))))
         assert not sender.send_all()
         now[0] += 31.0
         assert sender._pause() == 0.25, "what the endpoint has not taken is tried again in time"
@@ -213,7 +212,54 @@ def test_a_sender_with_nothing_to_do_looks_less_often_and_is_woken_at_once(
         assert sender.send_all()
         assert sender._pause() == 0.25, "where something came, more may come"
         now[0] += 31.0
-        assert sender._pause() == 2.0
+        assert sender._pause() == 3.0
+
+
+def by_another_process(path: Path) -> None:
+    """Have a file look as if another process had written it."""
+    path.rename(path.with_name(path.name.replace(f"-{os.getpid()}-", "-1-")))
+
+
+def test_what_this_process_writes_does_not_make_it_look_more_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("otel_chatbot.distro.delivery.sender.monotonic", lambda: now[0])
+    with running((200, PROTO, b"")) as endpoint:
+        spool, sender = sender_for(endpoint.url, tmp_path, monkeypatch)
+        now[0] += 31.0
+        spool.put(Payload(Signal.LOGS, logs(1)))
+        assert sender.send_all()
+        assert sender._pause() == 3.0
+
+
+@pytest.mark.parametrize("came", [True, False], ids=["a file comes", "nothing comes"])
+def test_an_idle_sender_asks_for_the_folders_time_and_lists_the_files_when_one_has_come(
+    came: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("otel_chatbot.distro.delivery.sender._IDLE_POLL_SECONDS", 0.01)
+    monkeypatch.setattr("otel_chatbot.distro.delivery.sender._IDLE_AFTER", -1.0)
+    monkeypatch.setattr("otel_chatbot.distro.delivery.sender._FULL_LOOK_SECONDS", 1000.0 if came else 0.2)
+    spool, sender = sender_for("http://127.0.0.1:9", tmp_path, monkeypatch)
+    assert sender.send_all()
+    assert sender._lock.take()
+    os.utime(tmp_path, (1, 1))
+    sender._look()
+    asked = threading.Event()
+    stamp = spool.stamp
+
+    def stamped() -> int:
+        asked.set()
+        return stamp()
+
+    monkeypatch.setattr(spool, "stamp", stamped)
+    waiting = threading.Thread(target=sender._wait, args=(threading.Event(),), daemon=True)
+    waiting.start()
+    assert asked.wait(60)
+    if came:
+        assert waiting.is_alive(), "it goes on waiting while nothing has come"
+        spool.put(Payload(Signal.LOGS, logs(1)))
+    waiting.join(60)
+    assert not waiting.is_alive()
+    sender._lock.release()
 
 
 class Counted(Spool):

@@ -164,3 +164,15 @@ def test_a_spool_that_cannot_be_written_says_so_and_leaves_nothing(tmp_path: Pat
     spool, _ = make(tmp_path / "file" / "spool")
     with pytest.raises(OSError, match="file"):
         spool.put(Payload(Signal.LOGS, b"x"))
+
+
+def test_the_folders_stamp_changes_with_each_file_that_comes_or_goes_and_is_0_while_it_is_new(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", 1_000_000, lambda _: None)
+    assert spool.stamp() == 0, "there is no folder"
+    path = spool.put(Payload(Signal.LOGS, b"x"))
+    assert spool.stamp() == 0, "a change at the same moment could not be told"
+    os.utime(spool.folder, (7, 7))
+    assert spool.stamp() == 7_000_000_000
+    assert spool.is_mine(path)
+    spool.remove(path)
+    assert spool.stamp() == 0

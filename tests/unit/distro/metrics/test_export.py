@@ -131,13 +131,34 @@ def test_the_thread_mirrors_and_exports_every_interval_and_a_last_time_and_start
     assert refreshed.is_set()
 
 
-def test_what_becomes_due_is_looked_for_each_second_also_in_a_process_that_does_not_lead(
+@pytest.mark.parametrize(("others", "pause"), [(False, 5.0), (True, 1.0)], ids=["nobody else counts", "others count"])
+def test_the_mirror_is_asked_each_second_and_less_often_once_nobody_else_has_counted_for_a_minute(
+    others: bool, pause: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, waits = [1000.0], []
+    monkeypatch.setattr("otel_chatbot.distro.metrics.export.monotonic", lambda: now[0])
+    monkeypatch.setattr("otel_chatbot.distro.metrics.export.await_imports", lambda: None)
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.append(timeout)
+            now[0] += timeout or 0.0
+            return now[0] > 1100.0
+
+    export = export_to(Kept())
+    export.mirror(type("Mirror", (), {"refresh": lambda _: others})())
+    export._run(Stop(), threading.Event())
+    assert waits[:60] == [1.0] * 60
+    assert set(waits[62:]) == {pause}
+
+
+def test_what_becomes_due_is_looked_for_each_look_also_in_a_process_that_does_not_lead(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "MIRROR_SECONDS", 0.01)
     exporter, looks = Kept(), threading.Event()
     exports = export_to(exporter, leads=lambda: False)
-    exports.each_second.append(looks.set)
+    exports.each_look.append(looks.set)
     exports.start()
     assert looks.wait(60)
     exports.begin_shutdown()

@@ -9,7 +9,6 @@ import pytest
 from otel_chatbot.instrumentation.genai import figures
 from otel_chatbot.metrics.store import OVERFLOW_KEY
 from otel_chatbot.semconv import attributes as a
-from otel_chatbot.semconv import metrics as m
 
 
 def kind(answered: str | None = "gpt-4o-mini-2024") -> figures.CallKind:
@@ -23,8 +22,8 @@ def test_calls_of_one_kind_share_their_series_and_other_kinds_have_their_own() -
     assert figures.times(one, "TimeoutError") is not figures.times(one, None)
     assert figures.times(other, None).duration is not figures.times(one, None).duration
     assert figures.chunks(one) is figures.chunks(one)
-    parts = [figures.tokens(m.GEN_AI_TOKENS, part, one) for part in a.TokenType]
-    assert len(set(map(id, parts))) == len(parts)
+    assert figures.tokens(one) is figures.tokens(one)
+    assert [part for part, _ in figures.tokens(one)] == list(a.TokenType)
     assert figures.priced("openai", one[2]) is figures.priced("openai", one[2])
     assert figures.priced("azure", one[2]) is not figures.priced("openai", one[2])
 
@@ -34,7 +33,8 @@ def test_a_series_has_the_attributes_of_its_kind() -> None:
     assert figures.times(one, "TimeoutError").duration.key == (*one, "TimeoutError")
     assert figures.times(one, "TimeoutError").response_time.key == ("openai", one[2], "TimeoutError")
     assert figures.chunks(one).first.key == figures.chunks(one).later.key == one
-    assert figures.tokens(m.GEN_AI_TOKENS, a.TokenType.OUTPUT, one).key == (*one, "output")
+    assert [tokens.key for tokens in figures.tokens(one)] == [(*one, "input"), (*one, "output")]
+    assert [tokens.key[-1] for tokens in figures.tokens(("embeddings", *one[1:]))] == ["input"], "embeddings have no output"
     assert figures.priced("openai", one[2]).key == ("openai", one[2])
 
 

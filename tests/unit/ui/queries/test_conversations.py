@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -84,3 +85,46 @@ def test_its_turns_are_in_order_with_phases_words_spans_and_records(kept: Store)
 def test_a_conversation_that_is_not_there_is_none(kept: Store) -> None:
     with kept.reading() as db:
         assert conversations.conversation(db, "nobody's") is None
+
+
+def test_who_only_reads_or_deletes_has_no_turn_and_who_is_answered_from_a_cache_has_one(tmp_path: Path) -> None:
+    def request(number: int, name: str, talk: str, **attributes: Any) -> dict[str, Any]:
+        told = {"gen_ai.conversation.id": talk, **attributes}
+        return {"trace": number, "span": 1, "name": name, "start": number, "attributes": told}
+
+    one = store(tmp_path)
+    spans = [*chat(1, 1, conversation="talk"), request(2, "GET /talks/<id>", "talk"), request(3, "DELETE /talks/<id>", "talk"),
+             request(4, "GET /talks/<id>", "read alone"), request(5, "GET /ask", "cached", **{"chatbot.turn.total": 0.1})]  # fmt: skip
+    one.write(batch_of(trace_request(*spans)))
+    assert names(one) == ["cached", "talk"]
+    with one.reading() as db:
+        talk, read, cached = (conversations.conversation(db, name) for name in ("talk", "read alone", "cached"))
+    one.close()
+    assert talk is not None
+    assert (talk["turns"], [turn["aside"] for turn in talk["timeline"]]) == (1, [False, True, True])
+    assert read is not None
+    assert (read["turns"], read["timeline"][0]["aside"]) == (0, True)
+    assert cached is not None
+    assert (cached["turns"], cached["timeline"][0]["aside"]) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("captured", "shown"),
+    [
+        ('[{"role":"system","parts":[{"type":"text","content":"be kind"}]},{"role":"user","parts":[{"content":"what is it?"}]}]', "what is it?"),
+        ("captured by something else", ""),
+        ("[]", ""),
+        (7, ""),
+        (None, ""),
+    ],
+)  # fmt: skip
+def test_a_list_says_what_was_asked_first_where_the_app_captured_it(tmp_path: Path, captured: Any, shown: str) -> None:
+    one = store(tmp_path)
+    spans = chat(1)
+    if captured is not None:
+        spans[-1]["attributes"]["gen_ai.input.messages"] = captured
+    one.write(batch_of(trace_request(*spans, *chat(2, 9))))
+    with one.reading() as db:
+        [listed] = conversations.conversations(db, conversations.Wanted())["conversations"]
+    one.close()
+    assert listed["asked"] == shown

@@ -28,7 +28,13 @@ if int(os.environ.get("OTEL_CHATBOT_TEST_SCALE", "1")) > 1:  # in `make proof`
 
     @pytest.mark.parametrize(
         ("way", "engine"),
-        [("query", "RetrieverQueryEngine"), ("query, awaited", "RetrieverQueryEngine"), ("chat", "SimpleChatEngine")],
+        [
+            ("query", "RetrieverQueryEngine"),
+            ("query, awaited", "RetrieverQueryEngine"),
+            ("chat", "SimpleChatEngine"),
+            ("chat, streamed", "SimpleChatEngine"),
+            ("chat, streamed and awaited", "SimpleChatEngine"),
+        ],
     )
     def test_an_engine_holds_its_model_calls(found: dict[str, Any], way: str, engine: str) -> None:
         assert tree(found[way]) == [(MODEL, f"invoke_workflow {engine}"), (f"invoke_workflow {engine}", "app")]
