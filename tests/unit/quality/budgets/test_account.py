@@ -70,6 +70,16 @@ def test_of_many_users_the_highest_is_known_and_how_many_have_reached_a_level(pl
     assert one.reached(everybody) == [2, 1]
 
 
+def test_the_highest_of_many_is_exact_to_a_hundredth_and_exact_where_a_limit_is_reached(place: tuple[str, str]) -> None:
+    one = account("user day 1000 tokens", ledgers.ledger(*place))
+    [entry] = one.book.entries(Subject(user="ada"), NOW)
+    shown = []
+    for tokens in (990, 5, 5, 5):
+        one.charge(Subject(user="ada"), None, tokens, NOW)
+        shown += one.of_all([entry._replace(who="")])
+    assert shown == [990, 990, 1000, 1000]
+
+
 def test_amounts_wait_while_redis_is_away_and_are_added_when_it_is_back(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

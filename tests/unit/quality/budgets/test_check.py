@@ -13,6 +13,7 @@ from support.databases import Figures
 from support.process import free_port
 
 from otel_chatbot import OverBudget, chat_completion, over_budget
+from otel_chatbot.metrics import deduplication
 from otel_chatbot.quality.ledger import Ledger
 from otel_chatbot.semconv import metrics as m
 
@@ -85,6 +86,16 @@ def test_a_budget_is_whole_again_in_the_first_second_of_the_next_period(
         assert over_budget() is None
         spend(5)
         assert over_budget().spent == 5.0
+
+
+def test_who_was_named_once_in_a_request_stays_named_in_it(tmp_path: Path) -> None:
+    with budgeted("user day 3 tokens", tmp_path, NOON), watched():
+        with deduplication.request_scope():
+            assert over_budget(user="ada") is None
+            spend(3)
+            assert over_budget().budget == "user day tokens"
+        with deduplication.request_scope():
+            assert over_budget() is None
 
 
 def test_a_new_run_goes_on_where_the_last_one_ended(tmp_path: Path) -> None:
