@@ -1,6 +1,6 @@
 """How many instructions of the processor a request costs under each side: a figure that no other load can blur.
 
-    python benchmarks/instructions.py [--requests 20] [--only hello line chat model stream talk]
+    python benchmarks/instructions.py [--requests 20] [--only hello line chat model stream signs]
 
 Needs valgrind and a C compiler (`scripts/system-packages.sh proof` installs both). `apps/under_callgrind.py` runs N requests and
 then 2 N under callgrind; what the second N cost more is what they cost, all threads and all exports included, without what
@@ -17,7 +17,6 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import environment as e
@@ -137,39 +136,37 @@ def model_calls(requests: int = 20, views: Iterable[str] = tuple(MODEL_CALLS)) -
     return found
 
 
-QUALITY = "the signs of bad answers"
-"""What `quality` calls its row."""
-NO_SIGNS: Mapping[str, str] = {"CHATBOT_OTEL_AUTO_OFF": "chatbot.answer.signals"}
+SIGNS_AT_ONCE = 20
+"""How many turns one request of the view `signs` stands for; as in `apps/driven.py`."""
 
 
 def quality(requests: int = 20) -> list[Row]:
-    """What the signs of bad answers take of all that we add to a chat turn: at most a twentieth."""
+    """What looking for signs of bad answers takes of all that we add to a chat turn: at most a twentieth."""
     found = []
     with ExitStack() as stack:
         addresses = stack.enter_context(servers(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
         endpoint = stack.enter_context(sink())
-        bare = per_request(e.BARE, "talk", requests, endpoint, addresses)
+        looks, hello = (per_request(e.OURS_WITH_LOGS, view, requests, endpoint, addresses) for view in ("signs", "hello"))
+        cost = (looks - hello) / SIGNS_AT_ONCE / 1000
+        print(f"signs of bad answers: {cost:.0f} thousand instructions per turn", file=sys.stderr, flush=True)
+        bare = per_request(e.BARE, "chat", requests, endpoint, addresses)
         for how, name in ((lambda side: side, ""), (e.unsampled, ", unsampled")):
-            with_signs = how(e.OURS_WITH_LOGS)
-            without = replace(with_signs, env={**with_signs.env, **NO_SIGNS})
-            cost, rest = (per_request(side, "talk", requests, endpoint, addresses) for side in (with_signs, without))
-            added = ((cost - rest) / 1000, (cost - bare) / 1000)
-            found.append(row(QUALITY + name, "thousand instructions added", "all that a chat turn adds", [added], 0.05))
-            print(
-                f"{QUALITY + name:90} {added[0]:9.0f} {added[1]:9.0f} k  {added[0] / added[1]:.3f}", file=sys.stderr, flush=True
-            )
+            turn = (per_request(how(e.OURS_WITH_LOGS), "chat", requests, endpoint, addresses) - bare) / 1000
+            what = f"looking for signs of bad answers{name}"
+            found.append(row(what, "thousand instructions added", "a chat turn's telemetry", [(cost, turn)], 0.05))
+            print(f"{what:90} {cost:9.0f} {turn:9.0f} k  {cost / turn:.3f}", file=sys.stderr, flush=True)
     return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=20)
-    parser.add_argument("--only", nargs="+", choices=(*WHATS, *MODEL_CALLS, "talk"), default=(*WHATS, *MODEL_CALLS, "talk"))
+    parser.add_argument("--only", nargs="+", choices=(*WHATS, *MODEL_CALLS, "signs"), default=(*WHATS, *MODEL_CALLS, "signs"))
     chosen = parser.parse_args()
     e.prepare()
     rows(chosen.requests, [view for view in chosen.only if view in WHATS])
     model_calls(chosen.requests, [view for view in chosen.only if view in MODEL_CALLS])
-    if "talk" in chosen.only:
+    if "signs" in chosen.only:
         quality(chosen.requests)
 
 

@@ -15,6 +15,7 @@ import os
 import resource
 import sys
 import time
+from types import SimpleNamespace
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
@@ -69,8 +70,8 @@ QUESTIONS = (
 """What somebody asks who talks: another question each time."""
 
 
-def chat_view(*, talks: bool = False) -> Any:
-    """The view of a chat turn, on clients made as an application makes them. `talks`: the model is asked another question each time."""
+def chat_view() -> Any:
+    """The view of a chat turn, with clients that are made as in an application."""
     from openai import OpenAI
     from pymongo import MongoClient
     from redis import Redis
@@ -79,16 +80,14 @@ def chat_view(*, talks: bool = False) -> Any:
     redis = Redis.from_url(os.environ["REDIS_URL"], decode_responses=True)
     model = OpenAI(api_key="local", max_retries=0)
     conversation = database.conversations.insert_one({"user_id": "ada", "title": "Bench"}).inserted_id
-    questions = itertools.cycle(QUESTIONS)
 
     def chat() -> Response:
-        text = next(questions) if talks else request.get_json()["message"]
+        text = request.get_json()["message"]
         database.messages.insert_one({"conversation_id": conversation, "role": "user", "content": text})
         history = list(database.messages.find({"conversation_id": conversation}).limit(3))
         answer = redis.get("answer")
         if answer is None:
             said = [{"role": "user", "content": message["content"]} for message in history[:1]]
-            said = [{"role": "user", "content": text}] if talks else said
             answer = model.chat.completions.create(model="gpt-4o-mini", messages=said).choices[0].message.content
         redis.set("last", answer or "", ex=60)
         redis.incr("turns")
@@ -127,6 +126,29 @@ def told_calls() -> Any:
         return hello()
 
     return tell
+
+
+def signs() -> Any:
+    """A view that looks for signs of bad answers as many turns do, each with a question and an answer that has ended."""
+    from otel_chatbot.instrumentation.common import chat_turn
+    from otel_chatbot.instrumentation.genai import signals
+    from otel_chatbot.instrumentation.genai.protocols.answer import Answer
+    from otel_chatbot.quality.signals import figures
+
+    answer, questions = Answer(), itertools.cycle(QUESTIONS)
+    answer.finish[0], answer.said = "stop", True
+
+    def look() -> Response:
+        for number in range(TIMES):
+            turn = chat_turn.ChatTurn()
+            asked = SimpleNamespace(said=[{"role": "user", "content": next(questions)}])
+            call: Any = SimpleNamespace(answer=answer, failure=None, model="gpt-4o-mini", asked=asked)
+            signals.heard(call, turn)
+            assert turn.course is not None
+            figures.ended(turn.course, f"conversation {number % 7}", 1.0, well=True)
+        return hello()
+
+    return look
 
 
 def model_call(*, stream: bool) -> Any:
