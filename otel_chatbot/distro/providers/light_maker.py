@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, StaticSampler, TraceIdRatioBased
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 
-from ...instrumentation.common.span_maker import Decided, PlainMaker
+from ...instrumentation.common.span_maker import Decided, SpanMaker
 from ...metrics.series import SPAN_KEY
 from .light_spans import HELD, PLAIN, READABLE, LightSpan, TracerParts, ours_of
 
@@ -39,13 +39,13 @@ _new: Final = object.__new__
 _new_tuple: Final = tuple.__new__
 
 
-class LightMaker:
-    """Begins the spans of one tracer; see `instrumentation.common.span_maker.SpanMaker`."""
+class LightMaker(SpanMaker):
+    """Begins the spans of one tracer, light ones where it can."""
+
+    _tracer: Tracer
 
     def __init__(self, tracer: Tracer, *, exceptions: bool) -> None:
-        self._tracer = tracer
-        self._exceptions = exceptions
-        self._plain = PlainMaker(tracer, exceptions=exceptions)
+        super().__init__(tracer, exceptions=exceptions)
         self._made: TracerParts
         self._dropping: Sampler | None = None
         """The sampler, if it samples nothing below an unsampled span of this process."""
@@ -98,9 +98,13 @@ class LightMaker:
         if SPAN_KEY in context:  # not `get`: each call counts here
             running = context[SPAN_KEY]
         if type(running) is LightSpan:
-            parent: Any = running._context
-        else:
-            parent = None if running is None else running.get_span_context()
+            parent: Any = running._context  # which is of this process, and valid
+            trace_id, _, _, told, state, _ = parent
+            flags = told & _RANDOM
+            if trace_id & _LOW < bounds[1 + (told & 1)]:
+                flags |= 1
+            return _new_tuple(SpanContext, (trace_id, random.getrandbits(64) or 1, False, _FLAGS[flags], state, True)), parent
+        parent = None if running is None else running.get_span_context()
         if parent is None or not parent.is_valid:
             parent = None
             trace_id = random.getrandbits(128) or 1
@@ -127,7 +131,7 @@ class LightMaker:
         if decided is None:
             decided = self.decide(context)
             if decided is None:
-                return self._plain.start(name, context, kind, attributes, start_time)
+                return super().start(name, context, kind, attributes, start_time)
         own, _ = decided
         if not own[3] & 1:
             return NonRecordingSpan(own)

@@ -121,13 +121,16 @@ class LightSpan(Span):
         """Set an attribute; it replaces one of the same name."""
         plain = type(value) in PLAIN or (type(value) is tuple and _TEXT.issuperset(map(type, value)))
         if plain and type(key) is str and key:
-            told = self.told
-            with self._lock:
+            told, lock = self.told, self._lock
+            lock.acquire()
+            try:
                 if self._end_time is None and (key in told or len(told) < self._made.most):
                     if key in told:
                         del told[key]  # as in the SDK, the newest comes last
                     told[key] = value
                     return
+            finally:
+                lock.release()
         super().set_attribute(key, value)
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
@@ -138,14 +141,17 @@ class LightSpan(Span):
             and _TEXT.issuperset(map(type, attributes))
             and "" not in attributes
         ):
-            told = self.told
-            with self._lock:
+            told, lock = self.told, self._lock
+            lock.acquire()
+            try:
                 if self._end_time is None and len(told) + len(attributes) <= self._made.most:
                     if not told.keys().isdisjoint(attributes):
                         for key in attributes:
                             told.pop(key, None)
-                    told.update(attributes)
+                    told |= attributes
                     return
+            finally:
+                lock.release()
         super().set_attributes(attributes)
 
     def _readable_span(self) -> ReadableSpan:
@@ -176,12 +182,16 @@ class LightSpan(Span):
 
     def end(self, end_time: int | None = None) -> None:
         """End the span, now or at a time in unix nanoseconds, and hand it to the processors."""
-        with self._lock:
+        lock = self._lock
+        lock.acquire()
+        try:
             first = self._end_time is None
             if first:
                 self._end_time = time_ns() if end_time is None else end_time
                 if "_attributes" in self.__dict__:
                     self._attributes._immutable = True
+        finally:
+            lock.release()
         if not first:
             super().end(end_time)  # it only logs a warning
             return

@@ -85,6 +85,11 @@ class Poll:
         if not self.over:
             self._parts.append(data if decoded or self._decoder is None else self._decoder.decode(data))
 
+    def answered(self, status: int, headers: Callable[[str], str | None], body: bytes) -> None:
+        """See `WireCall`."""
+        if self.responded(status, headers, decoded=True):
+            self.whole(body)
+
     def whole(self, body: bytes) -> None:
         """See `WireCall`."""
         self._parts = [body]

@@ -135,6 +135,16 @@ class WireCall:
                 self._size = MOST + 1
         return True
 
+    def answered(self, status: int, headers: Headers, body: bytes) -> None:
+        """The head and the whole body are there, without compression."""
+        found = self.found
+        if 200 <= status < 300 and body[:1] == b"{" and found.protocol.framing is Framing.SSE and not found.asked.streamed:
+            # One value of JSON, whatever it is called: some clients take longer to look up a header than we to read all of it.
+            self.status, self._headers = status, headers
+            self.whole(body)
+        elif self.responded(status, headers, decoded=True):
+            self.whole(body)
+
     def whole(self, body: bytes) -> None:
         """The whole body is there, without compression."""
         if self._splitter is None and self._decoder is None and len(body) <= MOST:

@@ -11,7 +11,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
-from ...._guard import never_raise, report
+from ...._guard import report
 from ...common.patching import Method, Patches
 from .. import runs
 from ..recognise import Place, asks_none, may_ask
@@ -84,15 +84,14 @@ def _body(request: Any) -> bytes | None:
     return content if isinstance(content, bytes) else None
 
 
-@never_raise
 def _follow(wire_call: WireCall | runs.Poll, response: Any, stream: Callable[..., Any]) -> None:
-    whole = response.is_closed
-    if not wire_call.responded(response.status_code, response.headers.get, decoded=whole):
-        return
-    if whole:
-        wire_call.whole(response.content)
-    else:
-        response.stream = stream(response.stream, wire_call)
+    try:
+        if response.is_closed:
+            wire_call.answered(response.status_code, response.headers.get, response.content)
+        elif wire_call.responded(response.status_code, response.headers.get, decoded=False):
+            response.stream = stream(response.stream, wire_call)
+    except Exception as fault:
+        report("following an answer of httpx", fault)
 
 
 class _Followed:

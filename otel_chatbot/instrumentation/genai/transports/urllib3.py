@@ -89,11 +89,9 @@ def _body(body: Any) -> bytes | None:
 def _follow(wire_call: WireCall | runs.Poll, response: Any) -> None:
     # The body that urllib3 has read before it returned (urllib3/response.py); there is no public way to ask without reading.
     body = getattr(response, "_body", None)
-    if not wire_call.responded(response.status, response.headers.get, decoded=isinstance(body, bytes)):
-        return
     if isinstance(body, bytes):
-        wire_call.whole(body)
-    else:
+        wire_call.answered(response.status, response.headers.get, body)
+    elif wire_call.responded(response.status, response.headers.get, decoded=False):
         read_along(response, Reader(wire_call), _methods)
 
 
