@@ -61,7 +61,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, mongo_server: MongoServer, red
     folder = tmp_path_factory.mktemp("expressions")
     env = {
         "CHATBOT_OTEL_SERIES_LIMIT": str(SERIES_LIMIT),
-        "CHATBOT_OTEL_BUDGETS": "app hour 1 tokens; app month 100 USD; user day 100 tokens",
+        "CHATBOT_OTEL_BUDGETS": "app month 1 tokens; app month 100 USD; user month 100 tokens",
         "MONGODB_URI": f"{mongo_server.uri}expressions?maxPoolSize=1&waitQueueTimeoutMS=2",
         "OTEL_RESOURCE_ATTRIBUTES": "service.version=1.2.3",
         "CHATBOT_OTEL_FEEDBACK_HEADER": "X-Answer-Id",

@@ -110,7 +110,7 @@ def test_many_streams_on_several_workers_spend_at_most_the_calls_under_way_beyon
     limit = 3 * streams * TOKENS
     env = {"OTEL_SERVICE_NAME": f"budgets-{tmp_path}", "REDIS_URL": redis_server.url} if ledger == "redis" else {}
     with ModelServer(tmp_path, delay=0.02) as model:
-        with Budgeted(tmp_path, model, f"app day {limit} tokens", workers, **env) as app:
+        with Budgeted(tmp_path, model, f"app month {limit} tokens", workers, **env) as app:
             answers = app.many(streams, 10)
             assert answers == {200: answers[200], 429: streams}, app.stderr
         assert limit <= spent(model) < limit + streams * TOKENS
@@ -120,15 +120,15 @@ def test_many_streams_on_several_workers_spend_at_most_the_calls_under_way_beyon
 def test_a_killed_worker_takes_no_completed_call_with_it_and_a_restart_none_at_all(tmp_path: Path) -> None:
     streams, limit = 8, 40 * TOKENS
     with ModelServer(tmp_path, delay=0.02) as model:
-        with Budgeted(tmp_path, model, f"app day {limit} tokens") as app, ThreadPoolExecutor(1) as beside:
+        with Budgeted(tmp_path, model, f"app month {limit} tokens") as app, ThreadPoolExecutor(1) as beside:
             running = beside.submit(app.many, streams, 100)
-            wait_for(lambda: len(model.calls()) >= 12, "a dozen calls", timeout=60)
+            wait_for(lambda: model.log.exists() and model.log.read_text().count("\n") >= 12, "a dozen calls", timeout=60)
             os.kill(children(app.pid)[0], signal.SIGKILL)
             answers = running.result(timeout=120)
         before = in_ledger(app)
         assert answers[429] == streams, app.stderr
         assert answers[200] * TOKENS <= before <= spent(model)
         assert limit <= before < limit + streams * TOKENS
-        with Budgeted(tmp_path, model, f"app day {limit} tokens") as again:
+        with Budgeted(tmp_path, model, f"app month {limit} tokens") as again:
             assert again.chat() == 429
             assert in_ledger(again) == before

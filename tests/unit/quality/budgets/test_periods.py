@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from otel_chatbot.config import Settings
 from otel_chatbot.quality.budgets.periods import Period, Span, forecast, span, zone_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -86,3 +87,10 @@ def test_half_of_a_period_forecasts_twice_what_was_spent_and_the_end_just_that()
 def test_the_first_moments_forecast_no_fortune_and_a_late_clock_no_less_than_was_spent() -> None:
     assert forecast(1.0, DAY, 0) == forecast(1.0, DAY, 60) == 50.0
     assert forecast(3.0, DAY, 90000) == 3.0
+
+
+def test_a_zone_that_does_not_exist_is_told_and_utc_is_taken() -> None:
+    bad = Settings.from_env({"CHATBOT_OTEL_BUDGET_ZONE": "Mars/Base"})
+    assert bad.budget_zone == "UTC"
+    assert "expected the name of a time zone, such as UTC or Europe/Berlin" in bad.warnings[0]
+    assert Settings.from_env({"CHATBOT_OTEL_BUDGET_ZONE": " Europe/Berlin"}).budget_zone == "Europe/Berlin"
