@@ -1,6 +1,6 @@
 """How many instructions of the processor a request costs under each side: a figure that no other load can blur.
 
-    python benchmarks/instructions.py [--requests 20] [--only hello line chat model stream]
+    python benchmarks/instructions.py [--requests 20] [--only hello line chat model stream signs]
 
 Needs valgrind and a C compiler (`scripts/system-packages.sh proof` installs both). `apps/under_callgrind.py` runs N requests and
 then 2 N under callgrind; what the second N cost more is what they cost, all threads and all exports included, without what
@@ -136,14 +136,38 @@ def model_calls(requests: int = 20, views: Iterable[str] = tuple(MODEL_CALLS)) -
     return found
 
 
+SIGNS_AT_ONCE = 20
+"""How many turns one request of the view `signs` stands for; as in `apps/driven.py`."""
+
+
+def quality(requests: int = 20) -> list[Row]:
+    """What looking for signs of bad answers takes of all that we add to a chat turn: at most a twentieth."""
+    found = []
+    with ExitStack() as stack:
+        addresses = stack.enter_context(servers(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+        endpoint = stack.enter_context(sink())
+        looks, hello = (per_request(e.OURS_WITH_LOGS, view, requests, endpoint, addresses) for view in ("signs", "hello"))
+        cost = (looks - hello) / SIGNS_AT_ONCE / 1000
+        print(f"signs of bad answers: {cost:.0f} thousand instructions per turn", file=sys.stderr, flush=True)
+        bare = per_request(e.BARE, "chat", requests, endpoint, addresses)
+        for how, name in ((lambda side: side, ""), (e.unsampled, ", unsampled")):
+            turn = (per_request(how(e.OURS_WITH_LOGS), "chat", requests, endpoint, addresses) - bare) / 1000
+            what = f"looking for signs of bad answers{name}"
+            found.append(row(what, "thousand instructions added", "a chat turn's telemetry", [(cost, turn)], 0.05))
+            print(f"{what:90} {cost:9.0f} {turn:9.0f} k  {cost / turn:.3f}", file=sys.stderr, flush=True)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=20)
-    parser.add_argument("--only", nargs="+", choices=(*WHATS, *MODEL_CALLS), default=(*WHATS, *MODEL_CALLS))
+    parser.add_argument("--only", nargs="+", choices=(*WHATS, *MODEL_CALLS, "signs"), default=(*WHATS, *MODEL_CALLS, "signs"))
     chosen = parser.parse_args()
     e.prepare()
     rows(chosen.requests, [view for view in chosen.only if view in WHATS])
     model_calls(chosen.requests, [view for view in chosen.only if view in MODEL_CALLS])
+    if "signs" in chosen.only:
+        quality(chosen.requests)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,8 @@ def measured(rounds: int, *, quick: bool = False) -> Results:
         counted_rows = instructions.rows(instructed)
         say("instructions of a model call")
         counted_rows += instructions.model_calls(instructed)
+        say("instructions of signs of bad answers")
+        counted_rows += instructions.quality(instructed)
         say("instructions of requests that ask no model")
         counted_rows += other_requests.rows(5 * instructed)
         say("instructions of budgets")

@@ -32,6 +32,7 @@ ORDER: Final = (
     "metrics.shared.compaction",
     "health.clients",
     "health.checker",
+    "quality.signals.figures",  # the child has no turns to wait for: those are its parent's
     "quality.ledger",  # closed before the fork, and before log files are locked: it may have something to say
     "instrumentation.mongodb.commands",
     "instrumentation.mongodb.pool",

@@ -121,6 +121,10 @@ class Settings:
     ai_addresses: tuple[str, ...] = setting(
         (), "further addresses of models: `host[:port][/path]=provider[:protocol]`, several separated by commas", _parsing.items
     )
+    slow_answer: float = setting(20.0, "seconds after which an answer is slow for `left_after_slow`", _parsing.seconds)
+    left_after: float = setting(
+        600.0, "seconds without a further turn after which a conversation counts as left", _parsing.seconds
+    )
     budgets: str = setting(
         "",
         "what may be spent: rows like `app day 20 USD; user hour 50000 tokens`, or a .json or .toml file of such rows",

@@ -8,12 +8,14 @@ Redis and one AI call). The cost is the CPU time of the whole process, later exp
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import logging
 import os
 import resource
 import sys
 import time
+from types import SimpleNamespace
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
@@ -57,6 +59,15 @@ def one_line() -> Response:
     """A view that logs one line."""
     logging.getLogger("bench").warning("answer %d", 7)
     return hello()
+
+
+QUESTIONS = (
+    "How do I reset the password of my account when I have lost my phone?",
+    "Where is my order from last Tuesday, and who is the carrier?",
+    "Explain the difference between TCP and UDP to me, please.",
+    "What documents do I need for the visa application?",
+)
+"""What somebody asks who talks: another question each time."""
 
 
 def chat_view() -> Any:
@@ -115,6 +126,29 @@ def told_calls() -> Any:
         return hello()
 
     return tell
+
+
+def signs() -> Any:
+    """A view that looks for signs of bad answers as many turns do, each with a question and an answer that has ended."""
+    from otel_chatbot.instrumentation.common import chat_turn
+    from otel_chatbot.instrumentation.genai import signals
+    from otel_chatbot.instrumentation.genai.protocols.answer import Answer
+    from otel_chatbot.quality.signals import figures
+
+    answer, questions = Answer(), itertools.cycle(QUESTIONS)
+    answer.finish[0], answer.said = "stop", True
+
+    def look() -> Response:
+        for number in range(TIMES):
+            turn = chat_turn.ChatTurn()
+            asked = SimpleNamespace(said=[{"role": "user", "content": next(questions)}])
+            call: Any = SimpleNamespace(answer=answer, failure=None, model="gpt-4o-mini", asked=asked)
+            signals.heard(call, turn)
+            assert turn.course is not None
+            figures.ended(turn.course, f"conversation {number % 7}", 1.0, well=True)
+        return hello()
+
+    return look
 
 
 def model_call(*, stream: bool) -> Any:

@@ -1,8 +1,8 @@
 """Runs requests of one view under callgrind: N of them, then 2 N. Both counts include the exports and are written to files.
 
-Run by `instructions.py` under each side. VIEW names the view: `hello`, `line` (it logs one line), `chat`, `model` (it asks a
-model), `stream` (it reads a model's stream), `check` (it asks for budgets) or `tell` (it tells of model calls). N is the number,
-CALLGRIND the path of the library made of `callgrind.c`.
+Run by `instructions.py` under each side. VIEW names the view: `hello`, `line` (it logs one line), `chat`, `signs` (it looks
+for signs of bad answers), `model` (it asks a model), `check` (it asks for budgets), `tell` (it tells of model calls) or `stream` (it
+reads a model's stream). N is the number, CALLGRIND the path of the library made of `callgrind.c`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from counted import BODY
-from driven import app, ask, budget_checks, chat_view, check, hello, model_call, one_line, told_calls
+from driven import app, ask, budget_checks, chat_view, check, hello, model_call, one_line, signs, told_calls
 
 WARM = 12
 QUIET_SECONDS = 2.0
@@ -36,8 +36,8 @@ def arguments(view: str) -> tuple[Any, ...]:
     if view == "chat":
         app.post("/chat")(chat_view())
         return "/chat", "POST", BODY
-    if view in ("check", "tell"):
-        app.get(f"/{view}")(budget_checks() if view == "check" else told_calls())
+    if view in ("check", "tell", "signs"):
+        app.get(f"/{view}")({"check": budget_checks, "tell": told_calls, "signs": signs}[view]())
         return (f"/{view}",)
     views = {"line": one_line, "hello": hello}
     app.get(f"/{view}")(views[view] if view in views else model_call(stream=view == "stream"))

@@ -1,4 +1,4 @@
-"""`otel-chatbot compare OLD NEW`: whether a version is worse than another: errors, response time, first chunk, cost per turn.
+"""`otel-chatbot compare OLD NEW`: whether a version is worse than another: errors, times, costs, refusals, bad answers.
 
 Fed by Prometheus, which knows from `target_info` when which `service.version` ran (or from a label `service_version` of the
 series themselves); feeds the terminal, and pipelines by its exit status: 0 not worse, 1 worse, 2 it cannot be said.
@@ -83,6 +83,13 @@ class Compared:
 
 _FIRST_CHUNK = eq(a.PHASE, a.Phase.FIRST_CHUNK.value)
 _TOTAL = eq(a.PHASE, a.Phase.TOTAL.value)
+_REFUSED = eq(a.ANSWER_SIGNAL, a.AnswerSignal.REFUSED.value)
+
+
+def _signals(life: Lifetime, *matchers: str) -> str:
+    """How many signs of bad answers there are per model call."""
+    return f"({life.events(m.ANSWER_SIGNALS, *matchers)} or vector(0)) / ({life.events(m.AI_RESPONSE_TIME, part='_count')} > 0)"
+
 
 FIGURES = (
     Figure(
@@ -107,6 +114,8 @@ FIGURES = (
         ),
         0.0,
     ),
+    Figure("refused per AI call", "", (lambda life: _signals(life, _REFUSED),), 0.01),
+    Figure("signs of bad answers per AI call", "", (_signals,), 0.02),
 )
 
 

@@ -19,6 +19,7 @@ from .. import config
 from ..logs import sink
 from ..metrics import record, view
 from ..metrics.store import STORE
+from ..quality.signals import figures as signals
 from ..semconv.attributes import DropReason, Signal
 from . import sdk_private
 from .delivery import exporters
@@ -129,6 +130,7 @@ def metrics_export(setup: DistroState) -> None:
             "only cumulative ones can be; the collector's cumulativetodelta processor converts them",
             setup.plan.temporality,
         )
+    setup.export.each_look.append(signals.sweep)
     setup.shutdown.add(setup.export)
     STORE.beginnings.append(setup.export.start)
     if STORE.segment is not None:

@@ -142,6 +142,7 @@ CLIENT_DISCONNECTED = "chatbot.client_disconnected"
 """True on the span of a request whose client went away before the last byte of the answer."""
 CHECK = "chatbot.health.check"
 PHASE = "chatbot.phase"
+ANSWER_SIGNAL = "chatbot.answer.signal"
 SIGNAL = "chatbot.telemetry.signal"
 REASON = "chatbot.telemetry.reason"
 BUDGET_NAME = "chatbot.budget.name"
@@ -184,6 +185,19 @@ class Phase(str, Enum):
 
 PHASE_SECONDS = {phase: f"chatbot.turn.{phase.value}" for phase in Phase}
 """The attributes of a request's span that hold the seconds of each phase of its turn."""
+
+
+class AnswerSignal(str, Enum):
+    """Values of `chatbot.answer.signal`: what tells that an answer may not have been a good one."""
+
+    REGENERATED = "regenerated"
+    REPHRASED = "rephrased"
+    LEFT_AFTER_ERROR = "left_after_error"
+    LEFT_AFTER_SLOW = "left_after_slow"
+    REFUSED = "refused"
+    CUT_OFF = "cut_off"
+    EMPTY = "empty"
+    TOOL_LOOP = "tool_loop"
 
 
 class BudgetScope(str, Enum):

@@ -140,6 +140,12 @@ AI_COST_SAVED = _counter(
     "chatbot.ai.cost.saved", "{USD}", "Cost that cached answers saved", (a.GEN_AI_PROVIDER, a.GEN_AI_REQUEST_MODEL)
 )
 AI_UNPRICED = _counter("chatbot.ai.unpriced", "{call}", "AI calls of models without a price", (a.GEN_AI_REQUEST_MODEL,))
+ANSWER_SIGNALS = _counter(
+    "chatbot.answer.signals",
+    "{signal}",
+    "Signs that an answer was not a good one, each at most once per answer",
+    (a.ANSWER_SIGNAL, a.GEN_AI_REQUEST_MODEL, a.RELEASE),
+)
 FEEDBACK = _gauge(
     "chatbot.feedback",
     "{answer}",

@@ -58,6 +58,8 @@ class MetricsExport:
         self._mirror: Mirror | None = None
         self.at_start: list[Callable[[], None]] = []
         """Functions that the thread calls at its start: their work need not happen on the application's threads."""
+        self.each_look: list[Callable[[], None]] = []
+        """Functions that the thread of each process calls each few seconds: for what becomes due without any event."""
         self._closed = False
         self._turn = SimpleNamespace()
         """Owns the lock that keeps two exports from running at the same time."""
@@ -133,6 +135,8 @@ class MetricsExport:
             if self._refresh():
                 idle_at = monotonic() + _IDLE_AFTER
             pause = MIRROR_SECONDS if monotonic() < idle_at else _IDLE_MIRROR_SECONDS
+            for call in self.each_look:
+                never_raise(call)()
             if monotonic() >= due:
                 due = monotonic() + self._interval
                 self.export()

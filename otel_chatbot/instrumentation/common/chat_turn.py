@@ -21,6 +21,8 @@ from opentelemetry.trace import SpanContext
 from ... import _wiring
 from ...metrics import deduplication
 from ...metrics.store import STORE, HistogramSeries
+from ...quality.signals import figures as signals
+from ...quality.signals.figures import Course
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from . import savings, seen, told_messages
@@ -45,8 +47,8 @@ class ChatTurn:
     """The data of one request so far; times in seconds."""
 
     __slots__ = (
-        "answer", "answered", "calls", "conversation", "cost", "made", "model", "named", "phases", "questions", "replies", "stores",
-        "told", "unread", "well",
+        "answer", "answered", "calls", "conversation", "cost", "course", "made", "model", "named", "phases", "questions", "replies",
+        "stores", "told", "unread", "well",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -70,6 +72,8 @@ class ChatTurn:
         """The model that was last asked for an answer."""
         self.cost: Decimal | None = None
         """US dollars of the calls whose price is known."""
+        self.course: Course | None = None
+        """What the turn's answer tells of its quality, where a model was asked for one."""
         self.conversation: str | None = None
         """The conversation that the request has written to."""
         self.named: str | None = None
@@ -231,6 +235,7 @@ def finish(
     turn.well = well
     if turn.replies:
         told_messages.tell(scope, turn, turn.questions if seconds is None else 1)
+    _judge(turn, seconds, attributes.get(a.GEN_AI_CONVERSATION_ID), well=well, is_turn=bool(is_turn))
     if seconds is None or not is_turn:
         return
     turn.phases[a.Phase.TOTAL] = seconds
@@ -238,6 +243,14 @@ def finish(
         name, series = _times(phase)
         attributes[name] = spent_seconds
         series.observe(spent_seconds, context)
+
+
+def _judge(turn: ChatTurn, seconds: float | None, conversation: str | None, *, well: bool, is_turn: bool) -> None:
+    """Have the signals counted that the turn's answer gives."""
+    if turn.course is not None:
+        signals.ended(turn.course, conversation, seconds, well=well)
+    elif is_turn and not turn.calls and conversation is not None:
+        signals.touched(conversation)
 
 
 @functools.lru_cache(maxsize=len(a.Phase))

@@ -22,7 +22,7 @@ from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ..common import chat_turn, savings, seen
 from ..common.savings import Model
-from . import blocks, cost, figures
+from . import blocks, cost, figures, signals
 from . import spans as genai_spans
 from .blocks import Block
 from .cost import Usage
@@ -220,7 +220,10 @@ class Call(Block):
             if self._first_chunk:
                 turn.spent(a.Phase.FIRST_CHUNK, self._first_chunk - self.started)
             turn.spent(a.Phase.GENERATION, now - (self._first_chunk or self.started))
-        if not whole or self.operation is a.GenAiOperation.EMBEDDINGS:
+        if self.operation is a.GenAiOperation.EMBEDDINGS:
+            return
+        signals.heard(self, turn)
+        if not whole:
             return
         if turn is None:
             seen.note(seen.OUTSIDE, self.provider)

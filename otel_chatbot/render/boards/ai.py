@@ -9,9 +9,10 @@ from ...semconv import attributes as a
 from ...semconv import metrics as m
 from .. import objectives as o
 from ..dashboard import MODELS, Dashboard
-from ..panels import Panel, Query, Row, falling, rates, rising, stat
+from ..panels import Panel, Query, Row, rates, rising, stat
 from ..promql import CHOSEN as Q
-from ..promql import CHOSEN_MODELS, eq, like, ne, ratio
+from ..promql import CHOSEN_MODELS, eq, ne, ratio
+from . import answers
 
 _RANGE = Q.over("$__range")
 _MODELS = CHOSEN_MODELS.over("$__range")
@@ -24,16 +25,6 @@ _LEVELS = Q.split(a.BUDGET_NAME, a.BUDGET_LEVEL)
 _LIMIT = _BUDGETS.value(m.BUDGET_LIMIT, how="max")
 _BUDGET = f"{{{a.BUDGET_NAME}}}"
 _BY_TYPE = CHOSEN_MODELS.split(a.GEN_AI_TOKEN_TYPE)
-
-_RATED = CHOSEN_MODELS.split(a.RATING, a.GEN_AI_REQUEST_MODEL, a.RELEASE)
-"""Each instance says the same of ratings: one of them is asked."""
-_LIKED = like(a.RATING, "|".join(a.LIKED))
-
-
-def _ratings(by: str, *matchers: str) -> str:
-    """How many answers are rated, the figures of an attribute apart."""
-    return f"sum by ({Q.split(by).labels()}) ({_RATED.value(m.FEEDBACK, *matchers, how='max')})"
-
 
 BOARD = Dashboard(
     "chatbot-ai",
@@ -159,38 +150,7 @@ BOARD = Dashboard(
                 ),
             ],
         ),
-        Row(
-            "What users think of the answers",
-            [
-                Panel(
-                    "Answers by rating",
-                    "short",
-                    "How many answers are rated how, each once per user by the present rating. It goes on after a restart.",
-                    [Query(_ratings(a.RATING), f"{{{a.RATING}}}")],
-                    stacked=True,
-                ),
-                Panel(
-                    "Liked, by release",
-                    "percentunit",
-                    "The share of ratings that are good: thumbs up, four and five stars, 0.6 and more. By the release that gave the answer.",
-                    [
-                        Query(
-                            ratio(f"({_ratings(a.RELEASE, _LIKED)} or 0 * {_ratings(a.RELEASE)})", _ratings(a.RELEASE)),
-                            f"{{{a.RELEASE}}}",
-                        )
-                    ],
-                    falling(0.5, 0.7),
-                    most=1,
-                ),
-                Panel(
-                    "Ratings that were not taken",
-                    "ops",
-                    "Per second, by reason: ids that were changed, belong to another app or are too old; clients that send too many.",
-                    [Query(Q.each(a.FEEDBACK_REASON).rate(m.FEEDBACK_REFUSED), f"{{{a.FEEDBACK_REASON}}}")],
-                    rising(0.1, 1),
-                ),
-            ],
-        ),
+        *answers.ROWS,
         Row(
             "Tokens and cost",
             [

@@ -22,6 +22,7 @@ class Prometheus:
     """Answers as one that has seen both versions, each in its own instance; `figures` are by version."""
 
     errors: dict[str, str] = field(default_factory=lambda: {"1.0": "0.01", "2.0": "0.01"})
+    refused: dict[str, str] = field(default_factory=dict)
     requests: str = "100"
     labels: bool = False
     """Whether the series themselves have the version, and no `target_info` tells it."""
@@ -46,6 +47,9 @@ class Prometheus:
         version = "1.0" if "1\\\\.0" in asked or '"1.0"' in asked else "2.0"
         if asked == "target_info":
             return [{"metric": {"service_version": each}, "value": [1, "1"]} for each in ("2.0", "1.0")]
+        if "answer_signals" in asked:
+            value = self.refused.get(version, "") if "refused" in asked else ""
+            return [{"metric": {}, "value": [1, value]}] if value else []
         if "histogram_quantile" in asked or "cost" in asked:
             return []
         value = self.errors[version] if "errors" in asked else self.requests
@@ -63,7 +67,8 @@ def test_a_version_that_is_no_worse_than_the_tolerance_ends_with_0(capsys: pytes
         assert compare(comparison) == 0
     table = capsys.readouterr().out
     assert table.splitlines()[0].split() == ["1.0", "2.0"]
-    assert "errors per request  0.1         0.12        ok" in table
+    [errors] = [line for line in table.splitlines() if line.startswith("errors per request")]
+    assert errors.split()[-3:] == ["0.1", "0.12", "ok"]
     assert table.count("not compared") == len(FIGURES) - 1
 
 
@@ -73,6 +78,13 @@ def test_a_worse_one_ends_with_1_and_json_says_by_which_figure(capsys: pytest.Ca
     told = json.loads(capsys.readouterr().out)
     assert (told["old"], told["new"], told["worse"]) == ("1.0", "2.0", True)
     assert [one["name"] for one in told["figures"] if one["worse"]] == ["errors per request"]
+
+
+def test_a_release_that_refuses_more_is_worse(capsys: pytest.CaptureFixture[str]) -> None:
+    with asking(Prometheus(refused={"1.0": "0.02", "2.0": "0.09"}), json=True) as comparison:
+        assert compare(comparison) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [one["name"] for one in told["figures"] if one["worse"]] == ["refused per AI call"]
 
 
 def test_a_difference_too_small_to_matter_is_none_whatever_the_percent() -> None:

@@ -5,6 +5,7 @@ Whatever the answer's size, what is kept here is bounded: names and counts, and 
 
 from __future__ import annotations
 
+import zlib
 from typing import Any, Final
 
 import orjson
@@ -53,20 +54,22 @@ def count_of(value: Any) -> int | None:
 class ToolCall:
     """A tool call that the model asks for."""
 
-    __slots__ = ("arguments", "call_id", "index", "name")
+    __slots__ = ("arguments", "call_id", "checksum", "index", "name")
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.name: str | None = None
         self.call_id: str | None = None
         self.arguments: list[str] = []
+        self.checksum = 0
+        """Of the arguments, which are not kept unless content is captured: the same however they arrive in pieces."""
 
 
 class Answer:
     """What an answer has told so far. `keeps`: whether its text is kept."""
 
     __slots__ = (
-        "attributes", "broken", "counts", "done", "failure", "finish", "id", "keeps", "model", "parts", "room", "tools", "usage", "written",
+        "attributes", "broken", "counts", "done", "failure", "finish", "id", "keeps", "model", "parts", "refused", "room", "said", "tools", "usage", "written",
     )  # fmt: skip
 
     def __init__(self, *, keeps: bool = False) -> None:
@@ -83,6 +86,10 @@ class Answer:
         """Whether something in it could not be parsed."""
         self.written = 0
         """Characters of content since the last look: text, reasoning, arguments of tools."""
+        self.said = False
+        """Whether it has content, other than reasoning and calls of tools."""
+        self.refused = False
+        """Whether it says, in a field for that, that the model refuses."""
         self.attributes: dict[str, Any] = {}
         """Further attributes of the span."""
         self.counts: dict[str, int] = {}
@@ -105,11 +112,19 @@ class Answer:
         if not isinstance(text, str) or not text:
             return
         self.written += len(text)
+        if not self.said and kind == "text" and not text.isspace():
+            self.said = True
         if self.keeps and self.room > 0:
             place = (index, kind)
             if place in self.parts or len(self.parts) < MOST_PARTS:
                 self.parts.setdefault(place, []).append(text[: self.room])
                 self.room -= len(text)
+
+    def refuses(self, text: Any, index: int = 0) -> None:
+        """A piece of the text with which the model refuses."""
+        if isinstance(text, str) and text:
+            self.refused = True
+            self.text(text, index)
 
     def tool(self, key: Any, name: Any = None, call_id: Any = None, arguments: Any = None, index: int = 0) -> None:
         """A tool call, or a further piece of one; `key` tells it from the others of the answer."""
@@ -124,8 +139,10 @@ class Answer:
             found = self.tools[key] = ToolCall(index)
         found.name = name_of(name) or found.name
         found.call_id = name_of(call_id) or found.call_id
-        if self.keeps and isinstance(arguments, dict):
+        if isinstance(arguments, dict):
             arguments = orjson.dumps(arguments).decode()
+        if isinstance(arguments, str):
+            found.checksum = zlib.crc32(arguments.encode("utf-8", "surrogatepass"), found.checksum)
         if self.keeps and isinstance(arguments, str) and self.room > 0:
             found.arguments.append(arguments[: self.room])
             self.room -= len(arguments)

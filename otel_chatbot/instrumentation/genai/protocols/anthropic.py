@@ -14,6 +14,8 @@ from .protocol import NUMBERS, Body, ModelRequest, Protocol, model_in, model_of,
 
 _IN_PATH: Final = re.compile(r"/models/([^/:]+)(?=[:/])")
 _CALLS: Final = frozenset({"tool_use"})
+_NO_CONTENT: Final = frozenset({None, "text", "thinking", "redacted_thinking"})
+"""Blocks that say nothing by being there; any other is content, such as what a tool of Anthropic's has found."""
 _COUNTS: Final = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
 
 
@@ -59,6 +61,8 @@ def _block(number: int, block: dict[str, Any], answer: Answer) -> None:
     else:
         answer.text(block.get("text"))
         answer.text(block.get("thinking"), 0, "reasoning")
+        if kind not in _NO_CONTENT:
+            answer.said = True
 
 
 def chunk(name: str, found: dict[str, Any], answer: Answer) -> None:

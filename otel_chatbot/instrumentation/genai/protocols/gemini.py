@@ -24,6 +24,10 @@ _NUMBERS: Final = {
 }  # fmt: skip
 
 
+_NO_CONTENT: Final = frozenset({"text", "thought", "thoughtSignature", "functionCall"})
+"""What a part may hold that is no picture, no file, no run of code."""
+
+
 def request(body: Body, path: str) -> ModelRequest:
     """A request for content."""
     told: dict[str, Any] = {}
@@ -70,6 +74,8 @@ def whole(found: dict[str, Any], answer: Answer) -> None:
         index = count_of(candidate.get("index")) or 0
         for number, part in enumerate(dicts_of(dict_of(candidate.get("content")).get("parts"))):
             answer.text(part.get("text"), index, "reasoning" if part.get("thought") else "text")
+            if not part.keys() <= _NO_CONTENT:
+                answer.said = True
             called = part.get("functionCall")
             if isinstance(called, dict):
                 key = (index, name_of(called.get("id")) or (len(answer.tools), number))

@@ -110,7 +110,9 @@ def _choice(choice: dict[str, Any], message: dict[str, Any], answer: Answer) -> 
     if text := choice.get("text"):
         answer.text(text, index)
     if refusal := message.get("refusal"):
-        answer.text(refusal, index)
+        answer.refuses(refusal, index)
+    if message.get("audio"):
+        answer.said = True
     if thoughts := message.get("reasoning_content") or message.get("reasoning"):
         answer.text(thoughts, index, "reasoning")
     for tool in dicts_of(message.get("tool_calls")):

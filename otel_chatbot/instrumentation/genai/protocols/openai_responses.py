@@ -19,6 +19,8 @@ _NUMBERS: Final = {
 _JSON: Final = frozenset({"json_object", "json_schema"})
 _ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
 _CALLS: Final = frozenset({"function_call", "custom_tool_call", "mcp_call"})
+_NO_CONTENT: Final = frozenset({None, "message", "reasoning"})
+"""Items that say nothing by being there; any other is content: a call of a tool, an image."""
 _REASONS: Final = {"message": "stop", **dict.fromkeys(_CALLS, "tool_calls")}
 """Why an item of the output ended: the interface has no finish reasons of its own."""
 _PIECES: Final = frozenset({
@@ -53,7 +55,10 @@ def whole(found: dict[str, Any], answer: Answer) -> None:
     for number, item in enumerate(dicts_of(found.get("output"))):
         if item.get("type") == "message":
             for part in dicts_of(item.get("content")):
-                answer.text(part.get("text") or part.get("refusal"))
+                answer.text(part.get("text"))
+                answer.refuses(part.get("refusal"))
+        elif name_of(item.get("type")) not in _NO_CONTENT:
+            answer.said = True
         _called(item, number, answer, item.get("arguments") or item.get("input"))
 
 
@@ -97,9 +102,13 @@ def chunk(name: str, found: dict[str, Any], answer: Answer) -> None:
     if kind in _PIECES:
         if "arguments" in kind or "custom_tool" in kind:
             answer.tool(count_of(found.get("output_index")) or 0, arguments=found.get("delta"))
+        elif "refusal" in kind:
+            answer.refuses(found.get("delta"))
         else:
             answer.text(found.get("delta"), 0, "reasoning" if "reasoning" in kind else "text")
     elif kind == "response.output_item.added":
+        if name_of(dict_of(found.get("item")).get("type")) not in _NO_CONTENT:
+            answer.said = True
         _called(dict_of(found.get("item")), count_of(found.get("output_index")) or 0, answer)
     elif kind == "error":
         answer.failed(found.get("code") or dict_of(found.get("error")).get("code"))

@@ -152,6 +152,19 @@ def test_the_mirror_is_asked_each_second_and_less_often_once_nobody_else_has_cou
     assert set(waits[62:]) == {pause}
 
 
+def test_what_becomes_due_is_looked_for_each_look_also_in_a_process_that_does_not_lead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MIRROR_SECONDS", 0.01)
+    exporter, looks = Kept(), threading.Event()
+    exports = export_to(exporter, leads=lambda: False)
+    exports.each_look.append(looks.set)
+    exports.start()
+    assert looks.wait(60)
+    exports.begin_shutdown()
+    assert exporter.got == []
+
+
 def test_what_has_ended_before_it_began_does_not_begin() -> None:
     export = export_to(Kept())
     export.begin_shutdown()
