@@ -48,7 +48,7 @@ ANSWER: Final = Question["tuple[Any, str, str] | None"]("instrumentation.common.
 """An answer's id asks for the running request's answer: its span's context, its model, its response's id."""
 END_ABANDONED_CALLS: Final = Question[None]("instrumentation.genai.call", "end_abandoned")
 """A request that ends asks for this: model calls whose streams were thrown away unread are ended."""
-LEAVE_ENDED_CALLS: Final = Question[object]("instrumentation.genai.call", "current")
+LEAVE_ENDED_CALLS: Final = Question[object]("instrumentation.genai.blocks", "current")
 """A request that begins asks for this: blocks of model calls that a generator left elsewhere are left here too."""
 UNREAD_DOCUMENTS: Final = Question[None]("instrumentation.mongodb.unrecognised", "keep")
 """A chat turn reports documents that it wrote and that were not recognised as messages: collections and names of fields."""
