@@ -78,12 +78,7 @@ class Served:
         return sum(counts) / (time.perf_counter() - begin)
 
     def end(self) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        e.end(self.process)
 
 
 def rates(rounds: int, seconds: float) -> dict[str, list[float]]:

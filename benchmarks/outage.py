@@ -75,12 +75,7 @@ class Served:
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
     def end(self) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        e.end(self.process)
 
 
 def rows(rounds: int, seconds: float) -> list[Row]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from flask import Blueprint
     from werkzeug.wrappers import Response
 
 View = Callable[[Mapping[str, Any]], "Response"]
@@ -32,3 +33,19 @@ def view_function(path: str, view: View) -> Callable[[], Response]:
     answer.__module__ = view.__module__
     answer.__doc__ = view.__doc__
     return answer
+
+
+def blueprint_of(name: str, module: str, views: Mapping[str, View]) -> Blueprint:
+    """A Flask blueprint of a module that answers each path with its view."""
+    from flask import Blueprint
+
+    blueprint = Blueprint(name, module)
+    for path, view in views.items():
+        blueprint.add_url_rule(
+            path,
+            endpoint=name_of(path),
+            view_func=view_function(path, view),
+            methods=["GET"],  # Werkzeug adds HEAD
+            provide_automatic_options=False,
+        )
+    return blueprint

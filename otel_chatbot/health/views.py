@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .. import _access
-from .._mounting import View, name_of, view_function
+from .._mounting import View, blueprint_of
 from .._wiring import ensure_configured
 from .checker import get_health_checker
 from .results import HealthStatus
@@ -55,19 +55,9 @@ VIEWS: dict[str, View] = {
 
 def create_health_blueprint() -> Blueprint:
     """A Flask blueprint named `health` with the four routes."""
-    from flask import Blueprint
-
     ensure_configured()
-    blueprint = Blueprint("health", __name__)
+    blueprint = blueprint_of("health", __name__, VIEWS)
     blueprint.record_once(lambda state: remember_app(state.app))
-    for path, view in VIEWS.items():
-        blueprint.add_url_rule(
-            path,
-            endpoint=name_of(path),
-            view_func=view_function(path, view),
-            methods=["GET"],  # Werkzeug adds HEAD
-            provide_automatic_options=False,
-        )
     return blueprint
 
 

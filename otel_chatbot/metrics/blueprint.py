@@ -15,7 +15,7 @@ import orjson
 
 from .. import _access, _wiring
 from .._guard import never_raise
-from .._mounting import View, name_of, view_function
+from .._mounting import View, blueprint_of
 from .._wiring import ensure_configured
 from ..semconv.prometheus import TARGET_INFO
 from . import negotiation, view
@@ -68,19 +68,8 @@ VIEWS: dict[str, View] = {"/metrics": prometheus_view, "/metrics/json": json_vie
 
 def create_metrics_blueprint() -> Blueprint:
     """A Flask blueprint named `metrics` with the two routes."""
-    from flask import Blueprint
-
     ensure_configured()
-    blueprint = Blueprint("metrics", __name__)
-    for path, answer in VIEWS.items():
-        blueprint.add_url_rule(
-            path,
-            endpoint=name_of(path),
-            view_func=view_function(path, answer),
-            methods=["GET"],  # Werkzeug adds HEAD
-            provide_automatic_options=False,
-        )
-    return blueprint
+    return blueprint_of("metrics", __name__, VIEWS)
 
 
 def _answer(environ: Environ, write: Callable[[], tuple[bytes, str]]) -> Response:

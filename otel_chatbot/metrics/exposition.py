@@ -13,7 +13,7 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import Any, Final, TypeVar
 
 from ..semconv.spec import UNIT_SUFFIX, Kind, MetricSpec, family_base, label_name, sample_names
@@ -36,14 +36,7 @@ def prometheus_text(families: Iterable[Family]) -> bytes:
         name = spec.prometheus
         out.append(f"# HELP {name} {_help(spec)}\n# TYPE {name} {spec.kind.prometheus_type}\n")
         _write_points(out, spec, family.points)
-        for labels, histogram in _labelled(spec, family.histograms, _add_histograms):
-            edges = _edges(spec.buckets)
-            comma = labels and labels + ","
-            out += [
-                f'{name}_bucket{{{comma}le="{edge}"}} {count}\n'
-                for edge, count in zip(edges, accumulate(histogram.counts), strict=True)
-            ]
-            _write_sum(out, name, labels, histogram)
+        _write_histograms(out, name, family)
     return "".join(out).encode()
 
 
@@ -59,14 +52,7 @@ def openmetrics_text(families: Iterable[Family]) -> bytes:
             out.append(f"# UNIT {base} {unit}\n")
         out.append("# HELP {} {}\n".format(base, _help(spec).replace('"', r"\"")))
         _write_points(out, spec, family.points)
-        for labels, histogram in _labelled(spec, family.histograms, _add_histograms):
-            edges = _edges(spec.buckets)
-            comma = labels and labels + ","
-            out += [
-                f'{base}_bucket{{{comma}le="{edge}"}} {count}{_exemplar(exemplar) if exemplar else ""}\n'
-                for edge, count, exemplar in zip(edges, accumulate(histogram.counts), histogram.exemplars, strict=True)
-            ]
-            _write_sum(out, base, labels, histogram)
+        _write_histograms(out, base, family, exemplars=True)
     out.append("# EOF\n")
     return "".join(out).encode()
 
@@ -118,9 +104,17 @@ def _write_points(out: list[str], spec: MetricSpec, points: list[Point]) -> None
         out.append(f"{name}{{{labels}}} {_text(point.value)}\n" if labels else f"{name} {_text(point.value)}\n")
 
 
-def _write_sum(out: list[str], name: str, labels: str, point: HistogramPoint) -> None:
-    braced = labels and f"{{{labels}}}"
-    out.append(f"{name}_count{braced} {point.count}\n{name}_sum{braced} {_text(point.sum)}\n")
+def _write_histograms(out: list[str], name: str, family: Family, *, exemplars: bool = False) -> None:
+    edges = _edges(family.spec.buckets)
+    for labels, point in _labelled(family.spec, family.histograms, _add_histograms):
+        comma = labels and labels + ","
+        shown = point.exemplars if exemplars else repeat(None, len(edges))
+        out += [
+            f'{name}_bucket{{{comma}le="{edge}"}} {count}{_exemplar(exemplar) if exemplar else ""}\n'
+            for edge, count, exemplar in zip(edges, accumulate(point.counts), shown, strict=True)
+        ]
+        braced = labels and f"{{{labels}}}"
+        out.append(f"{name}_count{braced} {point.count}\n{name}_sum{braced} {_text(point.sum)}\n")
 
 
 def _text(value: float) -> str:

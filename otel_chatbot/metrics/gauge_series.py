@@ -28,9 +28,7 @@ class GaugeSeries(Series):
 
     def move(self, delta: float) -> None:
         """Add to what this process holds; the view sums it over the live processes."""
-        cells = self._cells
-        if cells is None:
-            cells = self._attach()
+        cells = self._cells or self._attach()
         lock = self._lock
         lock.acquire()
         try:
@@ -53,24 +51,16 @@ class GaugeSeries(Series):
 
     def set(self, value: float) -> None:
         """Set the value; the view takes the latest one over the live processes."""
-        cells = self._cells
-        if cells is None:
-            cells = self._attach()
-        lock = self._lock
-        lock.acquire()
-        try:
+        cells = self._cells or self._attach()
+        with self._lock:
             cells[0] = 0.0
             cells[1] = value
             cells[2] = _now()
             self._gone = False
-        finally:
-            lock.release()
 
     def put(self, total: float) -> None:
         """Set this process's part in a sum: for up-down counters that another library moves and we mirror."""
-        cells = self._cells
-        if cells is None:
-            cells = self._attach()
+        cells = self._cells or self._attach()
         with self._lock:
             cells[0] = total
             cells[2] = 0.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
@@ -176,32 +176,16 @@ class Gauge(Metric[GaugeSeries]):
 
     def set(self, value: float, attributes: Mapping[str, object] | None = None, **labels: object) -> None:
         """Set the value."""
-        number = _number(value)
-        if number is None:
-            return self._refuse(value, "a finite number")
-        try:
-            self._by_hand(attributes, labels).set(number)
-        except Exception as error:
-            self._lost("set", error)
-        return None
+        self._change("set", GaugeSeries.set, value, attributes, labels)
 
     def inc(self, amount: float = 1, attributes: Mapping[str, object] | None = None, **labels: object) -> None:
         """Move the value up."""
-        number = _number(amount)
-        if number is None:
-            return self._refuse(amount, "a finite number")
-        try:
-            self._by_hand(attributes, labels).move(number)
-        except Exception as error:
-            self._lost("inc", error)
-        return None
+        self._change("inc", GaugeSeries.move, amount, attributes, labels)
 
     def dec(self, amount: float = 1, attributes: Mapping[str, object] | None = None, **labels: object) -> None:
         """Move the value down."""
         number = _number(amount)
-        if number is None:
-            return self._refuse(amount, "a finite number")
-        return self.inc(-number, attributes, **labels)
+        self._change("dec", GaugeSeries.move, amount if number is None else -number, attributes, labels)
 
     def get(self) -> float:
         """The sum over the attributes in this process; for a gauge with an outside source, the value of that source."""
@@ -210,11 +194,25 @@ class Gauge(Metric[GaugeSeries]):
             return exposition.plain(sum(point.value for point in view.ask(self.spec, source)))
         return exposition.plain(sum(moved + value for moved, value, _ in (series.read() for series in self._all_series())))
 
-    def _by_hand(self, attributes: Mapping[str, object] | None, labels: dict[str, object]) -> GaugeSeries:
-        series = self._labelled(attributes, labels) if labels or attributes else self._bare or self._first()
-        if self._sixteen:
-            record.AUTOMATIC.take_by_hand(self.spec)
-        return series
+    def _change(
+        self,
+        call: str,
+        change: Callable[[GaugeSeries, float], None],
+        value: float,
+        attributes: Mapping[str, object] | None,
+        labels: dict[str, object],
+    ) -> None:
+        number = _number(value)
+        if number is None:
+            return self._refuse(value, "a finite number")
+        try:
+            series = self._labelled(attributes, labels) if labels or attributes else self._bare or self._first()
+            if self._sixteen:
+                record.AUTOMATIC.take_by_hand(self.spec)
+            change(series, number)
+        except Exception as error:
+            self._lost(call, error)
+        return None
 
 
 class Histogram(Metric[HistogramSeries]):

@@ -131,9 +131,7 @@ class CounterSeries(Series):
 
     def add(self, amount: float) -> None:
         """Add an amount, which the caller has checked to be finite and not negative."""
-        cells = self._cells
-        if cells is None:
-            cells = self._attach()
+        cells = self._cells or self._attach()
         lock = self._lock
         lock.acquire()
         try:
@@ -143,9 +141,7 @@ class CounterSeries(Series):
 
     def put(self, total: float) -> None:
         """Set the total: for figures that another library counts and we mirror."""
-        cells = self._cells
-        if cells is None:
-            cells = self._attach()
+        cells = self._cells or self._attach()
         with self._lock:
             cells[0] = total
 
@@ -188,9 +184,7 @@ class HistogramSeries(Series):
         """
         if value < 0.0:  # noqa: PLR1730 - without a call
             value = 0.0
-        cells = self._cells
-        if cells is None:
-            cells = self._attach()
+        cells = self._cells or self._attach()
         index = bisect_left(self._edges, value)
         if context is None:
             span: Any = get_current().get(SPAN_KEY)
@@ -221,9 +215,7 @@ class HistogramSeries(Series):
 
     def put(self, total: float, counts: Sequence[float], exemplars: Sequence[Exemplar | None] = ()) -> None:
         """Set the sum, the buckets and their exemplars: for figures that another library counts and we mirror."""
-        cells = self._cells
-        if cells is None:
-            cells = self._attach()
+        cells = self._cells or self._attach()
         with self._lock:
             cells[0] = total
             for index, count in enumerate(counts, 1):

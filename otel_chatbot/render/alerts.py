@@ -7,13 +7,14 @@ Read by `render.rules`. Every alert has a page in `docs/runbooks/`, named after 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..semconv import attributes as a
 from ..semconv import collector as c
 from ..semconv import metrics as m
 from ..semconv import prometheus as p
-from ..semconv.spec import label_name
+from ..semconv.spec import MetricSpec, label_name
 from . import objectives as o
 from .promql import APPS, COLLECTORS, Scope, eq, ne, ratio, unlike
 
@@ -258,33 +259,12 @@ def _stuck(signal: a.Signal) -> Alert:
     )
 
 
-def _given_up(signal: a.Signal) -> Alert:
-    scope = COLLECTORS.split(c.EXPORTER).over("10m")
-    return Alert(
-        "CollectorTelemetryDropped",
-        f"{scope.events(c.SEND_FAILED[signal])} > 0",
-        "0s",
-        o.TICKET,
-        f"Nothing for users: the collector has given up some {signal.value}, which are lost",
-        f"{{exporter}} of the collector {{instance}} gave up {{value}} items of {signal.value} in the last ten minutes.",
-        "humanize",
-        {"signal": signal.value},
-    )
-
-
-def _refusing(signal: a.Signal) -> Alert:
-    """Held for longer than the window: senders make a single refusal good, so that nobody has to act."""
-    scope = COLLECTORS.split(c.RECEIVER).over("10m")
-    return Alert(
-        "CollectorRefusing",
-        f"{scope.events(c.REFUSED[signal])} > 0",
-        "15m",
-        o.TICKET,
-        f"Nothing for users yet: the collector takes no {signal.value}, apps must keep them",
-        f"The receiver {{receiver}} of the collector {{instance}} refused {{value}} items of {signal.value} in the last ten minutes.",
-        "humanize",
-        {"signal": signal.value},
-    )
+def _counted(name: str, specs: Mapping[a.Signal, MetricSpec], says: str, measured: str, hold: str = "0s") -> Iterator[Alert]:
+    """One alert per signal. `{signal}` stands for the signal in the texts."""
+    for signal, spec in specs.items():
+        found = f"{COLLECTORS.split(*spec.attributes).over('10m').events(spec)} > 0"
+        felt, seen = says.replace("{signal}", signal.value), measured.replace("{signal}", signal.value)
+        yield Alert(name, found, hold, o.TICKET, felt, seen, "humanize", {"signal": signal.value})
 
 
 _FULL = COLLECTORS.split(c.EXPORTER, c.DATA_TYPE)
@@ -299,8 +279,19 @@ _COLLECTOR_ALERTS = (
         _PERCENT,
     ),
     *(_stuck(signal) for signal in (a.Signal.TRACES, a.Signal.LOGS)),
-    *map(_given_up, a.Signal),
-    *map(_refusing, a.Signal),
+    *_counted(
+        "CollectorTelemetryDropped",
+        c.SEND_FAILED,
+        "Nothing for users: the collector has given up some {signal}, which are lost",
+        "{exporter} of the collector {instance} gave up {value} items of {signal} in the last ten minutes.",
+    ),
+    *_counted(
+        "CollectorRefusing",
+        c.REFUSED,
+        "Nothing for users yet: the collector takes no {signal}, apps must keep them",
+        "The receiver {receiver} of the collector {instance} refused {value} items of {signal} in the last ten minutes.",
+        hold="15m",  # longer than the window: senders make a single refusal good, so that nobody has to act
+    ),
 )
 
 ALERTS = {

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..semconv.spec import label_name
+from ..semconv.spec import MetricSpec, label_name
+from .promql import Scope
 
 PROMETHEUS = {"type": "prometheus", "uid": "chatbot-prometheus"}
 """The data source, by the fixed id of `grafana/provisioning`."""
@@ -200,6 +201,11 @@ class Row:
     title: str
     panels: Sequence[Panel]
     collapsed: bool = False
+
+
+def rates(scope: Scope, attribute: str, spec: MetricSpec) -> list[Query]:
+    """How often something happens per second, for each value of an attribute."""
+    return [Query(scope.each(attribute).rate(spec), f"{{{attribute}}}")]
 
 
 def stat(title: str, unit: str, description: str, expr: str, steps: Steps = PLAIN, **more: Any) -> Panel:

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from dataclasses import fields
+from typing import Any, Final, TypeVar
 from urllib.parse import unquote
 
 from . import bounds
 from .queries import conversations, figures, logs, traces, turns
-from .queries.common import Json
+from .queries.common import NEWEST, Json
 from .store import Store
 
 Parameters = Mapping[str, str]
-_NEWEST: Final = 2**63 - 1
+_W = TypeVar("_W", conversations.WantedConversations, traces.WantedTraces, logs.WantedLogs)
 
 
 class Api:
@@ -27,9 +28,11 @@ class Api:
         self._about = about
         self._doctor = doctor
         self._lists: dict[str, Callable[[sqlite3.Connection, Parameters], Json]] = {
-            "conversations": _conversations,
-            "traces": _traces,
-            "logs": _logs,
+            "conversations": lambda db, asked: conversations.conversations(
+                db, _wanted(conversations.WantedConversations, asked)
+            ),
+            "traces": lambda db, asked: traces.traces(db, _wanted(traces.WantedTraces, asked)),
+            "logs": lambda db, asked: logs.logs(db, _wanted(logs.WantedLogs, asked)),
             "errors": lambda db, _asked: logs.problems(db),
             "now": lambda db, asked: figures.now(db, _number(asked, "window", 3600.0)),
             "metrics": lambda db, _asked: figures.metrics(db),
@@ -68,49 +71,17 @@ class Api:
             }
 
 
-def _conversations(db: sqlite3.Connection, asked: Parameters) -> Json:
-    return conversations.conversations(
-        db,
-        conversations.Wanted(
-            text=asked.get("text", ""),
-            user=asked.get("user", ""),
-            model=asked.get("model", ""),
-            failed=bool(asked.get("failed")),
-            slow_ms=_number(asked, "slow", 0.0),
-            least_cost=_number(asked, "cost", 0.0),
-            before=_whole(asked, "before", _NEWEST),
-        ),
-    )
+def _wanted(kind: type[_W], asked: Parameters) -> _W:
+    """What a list is asked for: each field is the parameter of its name, read as what its default is."""
+    return kind(**{each.name: _READ[type(each.default)](asked, each.name, each.default) for each in fields(kind)})
 
 
-def _traces(db: sqlite3.Connection, asked: Parameters) -> Json:
-    return traces.traces(
-        db,
-        traces.Wanted(
-            text=asked.get("text", ""),
-            route=asked.get("route", ""),
-            status=_whole(asked, "status", 0),
-            failed=bool(asked.get("failed")),
-            least_ms=_number(asked, "slow", 0.0),
-            attribute=asked.get("attribute", "").strip(),
-            value=asked.get("value", ""),
-            before=_whole(asked, "before", _NEWEST),
-        ),
-    )
+def _text(asked: Parameters, name: str, default: str) -> str:
+    return asked.get(name, default)
 
 
-def _logs(db: sqlite3.Connection, asked: Parameters) -> Json:
-    return logs.logs(
-        db,
-        logs.Wanted(
-            text=asked.get("text", ""),
-            level=_whole(asked, "level", 0),
-            logger=asked.get("logger", ""),
-            trace=asked.get("trace", ""),
-            before=_whole(asked, "before", _NEWEST),
-            after=_whole(asked, "after", 0),
-        ),
-    )
+def _flag(asked: Parameters, name: str, _default: bool) -> bool:
+    return bool(asked.get(name))
 
 
 def _number(asked: Parameters, name: str, default: float) -> float:
@@ -123,7 +94,10 @@ def _number(asked: Parameters, name: str, default: float) -> float:
 
 def _whole(asked: Parameters, name: str, default: int) -> int:
     text = asked.get(name, "")
-    return min(int(text), _NEWEST) if text.isascii() and text.isdigit() and len(text) < 20 else default
+    return min(int(text), NEWEST) if text.isascii() and text.isdigit() and len(text) < 20 else default
+
+
+_READ: Final[dict[type, Callable[[Parameters, str, Any], Any]]] = {str: _text, bool: _flag, float: _number, int: _whole}
 
 
 def _bytes(text: str) -> bytes:

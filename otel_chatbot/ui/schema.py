@@ -22,7 +22,22 @@ LOG_COLUMNS: Final = (
 SERIES_COLUMNS: Final = ("id", "name", "kind", "unit", "description", "attributes", "resource", "start", "edges")
 SAMPLE_COLUMNS: Final = ("series", "at", "value", "count", "buckets", "exemplars")
 
-TABLES: Final = """
+
+def _words(table: str, *columns: str) -> str:
+    """The index of the words in a table's columns, the list of its words, and what keeps it in step with the rows."""
+    names, new, old = (", ".join(before + column for column in columns) for before in ("", "new.", "old."))
+    return f"""
+CREATE VIRTUAL TABLE IF NOT EXISTS {table}_text USING fts5 ({names}, content='{table}', content_rowid='id', detail=none);
+CREATE VIRTUAL TABLE IF NOT EXISTS {table}_text_words USING fts5vocab ({table}_text, instance);
+CREATE TRIGGER IF NOT EXISTS {table}_comes AFTER INSERT ON {table} BEGIN
+    INSERT INTO {table}_text (rowid, {names}) VALUES (new.id, {new});
+END;
+CREATE TRIGGER IF NOT EXISTS {table}_goes AFTER DELETE ON {table} BEGIN
+    INSERT INTO {table}_text ({table}_text, rowid, {names}) VALUES ('delete', old.id, {old});
+END;"""
+
+
+TABLES: Final = f"""
 CREATE TABLE IF NOT EXISTS resource (id INTEGER PRIMARY KEY, service TEXT, instance TEXT, attributes TEXT);
 
 CREATE TABLE IF NOT EXISTS span (
@@ -63,23 +78,9 @@ CREATE INDEX IF NOT EXISTS sample_at ON sample (at);
 CREATE TABLE IF NOT EXISTS position (file TEXT PRIMARY KEY, offset INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tick (at INTEGER PRIMARY KEY, span INTEGER, log INTEGER);
 
-CREATE VIRTUAL TABLE IF NOT EXISTS span_text USING fts5 (name, more, content='span', content_rowid='id', detail=none);
-CREATE VIRTUAL TABLE IF NOT EXISTS log_text USING fts5 (body, more, content='log', content_rowid='id', detail=none);
-CREATE VIRTUAL TABLE IF NOT EXISTS span_text_words USING fts5vocab (span_text, instance);
-CREATE VIRTUAL TABLE IF NOT EXISTS log_text_words USING fts5vocab (log_text, instance);
+{_words("span", "name", "more")}
+{_words("log", "body", "more")}
 
-CREATE TRIGGER IF NOT EXISTS span_comes AFTER INSERT ON span BEGIN
-    INSERT INTO span_text (rowid, name, more) VALUES (new.id, new.name, new.more);
-END;
-CREATE TRIGGER IF NOT EXISTS span_goes AFTER DELETE ON span BEGIN
-    INSERT INTO span_text (span_text, rowid, name, more) VALUES ('delete', old.id, old.name, old.more);
-END;
-CREATE TRIGGER IF NOT EXISTS log_comes AFTER INSERT ON log BEGIN
-    INSERT INTO log_text (rowid, body, more) VALUES (new.id, new.body, new.more);
-END;
-CREATE TRIGGER IF NOT EXISTS log_goes AFTER DELETE ON log BEGIN
-    INSERT INTO log_text (log_text, rowid, body, more) VALUES ('delete', old.id, old.body, old.more);
-END;
 CREATE TRIGGER IF NOT EXISTS span_talks AFTER INSERT ON span WHEN new.conversation IS NOT NULL BEGIN
     INSERT INTO conversation VALUES (new.conversation, new.start, new.end, new.user)
     ON CONFLICT (id) DO UPDATE SET first = min(first, new.start), last = max(last, new.end), user = coalesce(user, new.user);

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -15,9 +15,29 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 
+from otel_chatbot.metrics import deduplication
 from otel_chatbot.metrics.record import AUTOMATIC
 from otel_chatbot.metrics.store import STORE
 from otel_chatbot.semconv.spec import Kind, MetricSpec
+
+
+class Hooks(Protocol):
+    """The module of a library's hooks."""
+
+    def instrument(self, tracer_provider: Any = None) -> None: ...
+    def uninstrument(self) -> None: ...
+
+
+@contextmanager
+def instrumented(hooks: Hooks, sampler: str) -> Iterator[str]:
+    """A block in which a library is instrumented, in one request, with this sampler."""
+    with undisturbed(), deduplication.request_scope():
+        TRACING.sampler = sampler
+        TRACING.exporter.clear()
+        hooks.instrument(TRACING)
+        yield sampler
+        hooks.uninstrument()
+        TRACING.sampler, TRACING.broken = "always_on", False
 
 
 class Figures:

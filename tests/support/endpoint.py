@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from typing_extensions import Self
+from .http_answers import HttpServer
 
 USAGE = {
     "prompt_tokens": 12, "completion_tokens": 4, "total_tokens": 16, "prompt_tokens_details": {"cached_tokens": 5},
@@ -32,7 +31,7 @@ RESPONSE = {
 }  # fmt: skip
 
 
-class Endpoint:
+class Endpoint(HttpServer):
     """The endpoint on a free loopback port; `requests` holds the JSON bodies that it got, in the order of arrival.
 
     A `user` in the request says how to behave: `refuse` (a 400 for stream_options), `break` (in the middle of a stream),
@@ -41,22 +40,11 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        super().__init__(self._handler())
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(5)
+        return f"{self.address}/v1"
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         endpoint = self

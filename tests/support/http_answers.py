@@ -1,4 +1,4 @@
-"""A small HTTP server whose answers the test decides, for what asks others over HTTP."""
+"""Small HTTP servers whose answers the test decides, for what asks others over HTTP."""
 
 from __future__ import annotations
 
@@ -6,6 +6,29 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from typing_extensions import Self
+
+
+class HttpServer:
+    """What a handler answers, on a free loopback port, as long as the block lasts."""
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(5)
 
 
 @contextmanager
@@ -25,12 +48,5 @@ def answering(answer: Callable[[str], tuple[int, str]], seen: list[tuple[str, di
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with HttpServer(Handler) as server:
+        yield server.address

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from typing_extensions import Self
 from otel_chatbot.testing import OtlpSink
 
 from .distro import App, instrumented
+from .http_answers import HttpServer
 from .process import BIN
 
 APP = """
@@ -182,7 +183,7 @@ def _attribute(point: Any, name: str) -> str:
     return next((pair.value.string_value for pair in point.attributes if pair.key == name), "")
 
 
-class Moody:
+class Moody(HttpServer):
     """An OTLP endpoint that answers with each of these (status, headers, body) in turn, and from then on as the last.
 
     A body of None is an answer that is no HTTP at all. `taken` has the bodies that were answered with the last mood.
@@ -215,21 +216,7 @@ class Moody:
 
             def log_message(self, *args: Any) -> None: ...
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(5)
+        super().__init__(Handler)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -7,7 +7,7 @@ Fed by the batch processors of `providers.lazy_processors` and by `distro.metric
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
@@ -27,65 +27,61 @@ from .encoding.traces import encode_spans
 from .transport import ToSpool, to_spool
 
 _T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
-class _Encoded(Generic[_T]):
+class _SpoolExporter(Generic[_T, _R]):
     """Encodes batches of one signal. An item that cannot be encoded is found by halving, and counted; the rest is sent."""
 
-    def __init__(self, signal: Signal, way: ToSpool, encode: Callable[[Sequence[_T], Attributes], bytes]) -> None:
-        self._signal = signal
+    _signal: ClassVar[Signal]
+    _encode: Callable[[Sequence[_T], Attributes], bytes]
+    _success: _R
+
+    def __init__(self, way: ToSpool) -> None:
         self._way = way
-        self._encode = encode
         self._attributes = Attributes(Redactor.from_settings(config.current()))
 
-    def deliver(self, batch: Sequence[_T]) -> None:
+    def export(self, batch: Sequence[_T]) -> _R:
+        """Encode the batch and keep it on disk."""
+        self._deliver(batch)
+        return self._success
+
+    def _deliver(self, batch: Sequence[_T]) -> None:
         try:
             request = self._encode(batch, self._attributes)
         except Exception as error:
             if len(batch) > 1:
                 middle = len(batch) // 2
-                self.deliver(batch[:middle])
-                self.deliver(batch[middle:])
+                self._deliver(batch[:middle])
+                self._deliver(batch[middle:])
                 return
             report(f"encoding {self._signal.value}", error)
             dropped(self._signal, DropReason.EXPORT_FAILED, len(batch))
             return
         self._way.deliver(request)
 
-
-class SpoolSpanExporter(SpanExporter):
-    """Spans to the spool, redacted."""
-
-    def __init__(self, way: ToSpool) -> None:
-        self._encoded = _Encoded(Signal.TRACES, way, encode_spans)
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Encode the spans and keep them on disk."""
-        self._encoded.deliver(spans)
-        return SpanExportResult.SUCCESS
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the base class's signature
-        """Nothing is kept back here."""
-        return True
-
-
-class SpoolLogExporter(LogRecordExporter):
-    """Log records to the spool, redacted."""
-
-    def __init__(self, way: ToSpool) -> None:
-        self._encoded = _Encoded(Signal.LOGS, way, encode_logs)
-
-    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
-        """Encode the records and keep them on disk."""
-        self._encoded.deliver(batch)
-        return LogRecordExportResult.SUCCESS
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the base class's signature
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - upstream's signature
         """Nothing is kept back here."""
         return True
 
     def shutdown(self) -> None:
         """The sender outlives the exporters: it is closed last."""
+
+
+class SpoolSpanExporter(_SpoolExporter[ReadableSpan, SpanExportResult], SpanExporter):
+    """Spans to the spool, redacted."""
+
+    _signal = Signal.TRACES
+    _encode = staticmethod(encode_spans)
+    _success = SpanExportResult.SUCCESS
+
+
+class SpoolLogExporter(_SpoolExporter[ReadableLogRecord, LogRecordExportResult], LogRecordExporter):
+    """Log records to the spool, redacted."""
+
+    _signal = Signal.LOGS
+    _encode = staticmethod(encode_logs)
+    _success = LogRecordExportResult.SUCCESS
 
 
 class SpoolMetricExporter(MetricExporter):

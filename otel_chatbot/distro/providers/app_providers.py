@@ -8,9 +8,9 @@ new provider's instruments are mirrored as well. Logs: ours goes on beside the n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from opentelemetry import _logs, metrics, trace
+from opentelemetry import _logs, trace
 from opentelemetry._logs import _internal as logs_api
 from opentelemetry.context import Context
 from opentelemetry.metrics import _internal as metrics_api
@@ -25,6 +25,7 @@ from .lazy_processors import LazySpanProcessor
 from .probe_traces import ProbeTraceProcessor
 
 Setter = Callable[..., None]
+_P = TypeVar("_P", TracerProvider, MeterProvider)
 
 
 class LentProcessor(SpanProcessor):
@@ -66,30 +67,12 @@ def share_spans(ours: TracerProvider, theirs: TracerProvider, processors: Sequen
 
 def let_tracers_in(ours: TracerProvider, adopt: Callable[[TracerProvider], None]) -> None:
     """Let the next tracer provider that is set take the place of ours, and `adopt` it."""
-
-    def take(theirs: Any) -> bool:
-        inside = global_providers.inner(theirs, TracerProvider)
-        if trace.get_tracer_provider() is not ours or theirs is ours or not isinstance(inside, TracerProvider):
-            return False
-        trace._TRACER_PROVIDER = theirs
-        never_raise(adopt)(inside)
-        return True
-
-    _replace(trace, "_set_tracer_provider", take)
+    _let_in(trace, "tracer_provider", ours, TracerProvider, adopt)
 
 
 def let_meters_in(ours: MeterProvider, adopt: Callable[[MeterProvider], None]) -> None:
     """Let the next meter provider that is set take the place of ours, and `adopt` it."""
-
-    def take(theirs: Any) -> bool:
-        inside = global_providers.inner(theirs, MeterProvider)
-        if metrics.get_meter_provider() is not ours or theirs is ours or not isinstance(inside, MeterProvider):
-            return False
-        metrics_api._METER_PROVIDER = theirs
-        never_raise(adopt)(inside)
-        return True
-
-    _replace(metrics_api, "_set_meter_provider", take)
+    _let_in(metrics_api, "meter_provider", ours, MeterProvider, adopt)
 
 
 def let_loggers_in(ours: LoggerProvider) -> None:
@@ -102,6 +85,21 @@ def let_loggers_in(ours: LoggerProvider) -> None:
         return True
 
     _replace(logs_api, "_set_logger_provider", take)
+
+
+def _let_in(api: Any, name: str, ours: _P, kind: type[_P], adopt: Callable[[_P], None]) -> None:
+    """`api` keeps the provider as `_TRACER_PROVIDER` and sets it by `_set_tracer_provider`, and likewise the other names."""
+    slot = f"_{name.upper()}"
+
+    def take(theirs: Any) -> bool:
+        inside = global_providers.inner(theirs, kind)
+        if getattr(api, slot) is not ours or theirs is ours or not isinstance(inside, kind):
+            return False
+        setattr(api, slot, theirs)
+        never_raise(adopt)(inside)
+        return True
+
+    _replace(api, f"_set_{name}", take)
 
 
 def _replace(module: Any, name: str, take: Callable[[Any], bool]) -> None:

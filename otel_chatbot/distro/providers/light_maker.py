@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, StaticSampler, TraceIdRatioBased
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 
-from ...instrumentation.common.span_maker import Decided, PlainMaker
+from ...instrumentation.common.span_maker import Decided, SpanMaker
 from ...metrics.series import SPAN_KEY
 from .light_spans import HELD, PLAIN, READABLE, LightSpan, TracerParts, ours_of
 
@@ -39,13 +39,13 @@ _new: Final = object.__new__
 _new_tuple: Final = tuple.__new__
 
 
-class LightMaker:
-    """Begins the spans of one tracer; see `instrumentation.common.span_maker.SpanMaker`."""
+class LightMaker(SpanMaker):
+    """Begins the spans of one tracer, light ones where it can."""
+
+    _tracer: Tracer
 
     def __init__(self, tracer: Tracer, *, exceptions: bool) -> None:
-        self._tracer = tracer
-        self._exceptions = exceptions
-        self._plain = PlainMaker(tracer, exceptions=exceptions)
+        super().__init__(tracer, exceptions=exceptions)
         self._made: TracerParts
         self._dropping: Sampler | None = None
         """The sampler, if it samples nothing below an unsampled span of this process."""
@@ -127,7 +127,7 @@ class LightMaker:
         if decided is None:
             decided = self.decide(context)
             if decided is None:
-                return self._plain.start(name, context, kind, attributes, start_time)
+                return super().start(name, context, kind, attributes, start_time)
         own, _ = decided
         if not own[3] & 1:
             return NonRecordingSpan(own)

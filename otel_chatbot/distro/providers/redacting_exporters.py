@@ -8,8 +8,8 @@ same span, so copies are redacted.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
@@ -27,30 +27,37 @@ from .. import sdk_shortcuts
 from ..delivery.otlp_values import fit
 from ..delivery.trace_file import TraceFileExporter
 
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 _CANNOT_BE_WRITTEN: Final = (ValueError, TypeError)
 """Errors of encoders for data that their format cannot hold. After an error of a connection, halves are not tried."""
 
 
-class RedactingSpanExporter(SpanExporter):
-    """Exports redacted copies of spans: names, attributes, events, links and status."""
+class _RedactingExporter(Generic[_T, _R]):
+    """Exports redacted copies of what one signal is made of. `_results`: success and failure, in the signal's own terms."""
 
-    def __init__(self, inner: SpanExporter, redactor: Redactor) -> None:
+    _signal: ClassVar[Signal]
+    _redact: Callable[[_T, Redactor], _T]
+    _results: tuple[_R, _R]
+
+    def __init__(self, inner: Any, redactor: Redactor) -> None:
         self.inner = inner
         self._redactor = redactor
 
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+    def export(self, batch: Sequence[_T]) -> _R:
         """Redact and pass on; count what the real exporter does not take."""
+        success, failure = self._results
         try:
-            result = self.inner.export([redact_span(span, self._redactor) for span in spans])
+            result: _R = self.inner.export([self._redact(one, self._redactor) for one in batch])
         except Exception as error:
-            if isinstance(error, _CANNOT_BE_WRITTEN) and len(spans) > 1:  # find the bad item; the others are sent
-                middle = len(spans) // 2
-                halves = {self.export(spans[:middle]), self.export(spans[middle:])}
-                return SpanExportResult.FAILURE if SpanExportResult.FAILURE in halves else SpanExportResult.SUCCESS
-            result = SpanExportResult.FAILURE
+            if isinstance(error, _CANNOT_BE_WRITTEN) and len(batch) > 1:  # then it takes no other with it
+                middle = len(batch) // 2
+                halves = {self.export(batch[:middle]), self.export(batch[middle:])}
+                return failure if failure in halves else success
+            result = failure
             report(f"{type(self.inner).__name__}.export", error)
-        if result is SpanExportResult.FAILURE and not _counts_itself(self.inner):
-            dropped(Signal.TRACES, DropReason.EXPORT_FAILED, len(spans))
+        if result is failure and not isinstance(self.inner, TraceFileExporter):  # which counts itself
+            dropped(self._signal, DropReason.EXPORT_FAILED, len(batch))
         return result
 
     def shutdown(self) -> None:
@@ -58,46 +65,9 @@ class RedactingSpanExporter(SpanExporter):
         self.inner.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Flush the real exporter."""
-        return self.inner.force_flush(timeout_millis)
-
-
-class RedactingLogExporter(LogRecordExporter):
-    """Exports redacted copies of log records: bodies and attributes."""
-
-    def __init__(self, inner: LogRecordExporter, redactor: Redactor) -> None:
-        self.inner = inner
-        self._redactor = redactor
-
-    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
-        """Redact and pass on; count what the real exporter does not take."""
-        try:
-            result = self.inner.export([redact_log(record, self._redactor) for record in batch])
-        except Exception as error:
-            if isinstance(error, _CANNOT_BE_WRITTEN) and len(batch) > 1:
-                middle = len(batch) // 2
-                halves = {self.export(batch[:middle]), self.export(batch[middle:])}
-                return (
-                    LogRecordExportResult.FAILURE if LogRecordExportResult.FAILURE in halves else LogRecordExportResult.SUCCESS
-                )
-            result = LogRecordExportResult.FAILURE
-            report(f"{type(self.inner).__name__}.export", error)
-        if result is LogRecordExportResult.FAILURE and not _counts_itself(self.inner):
-            dropped(Signal.LOGS, DropReason.EXPORT_FAILED, len(batch))
-        return result
-
-    def shutdown(self) -> None:
-        """Shut the real exporter down."""
-        self.inner.shutdown()  # type: ignore[no-untyped-call]
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Flush the real exporter, where it can."""
         flush = getattr(self.inner, "force_flush", None)
         return bool(flush(timeout_millis)) if flush is not None else True
-
-
-def _counts_itself(exporter: object) -> bool:
-    return isinstance(exporter, TraceFileExporter)
 
 
 def redact_span(span: ReadableSpan, redactor: Redactor) -> ReadableSpan:
@@ -147,3 +117,19 @@ def _attributes(attributes: Mapping[str, Any] | None, redactor: Redactor) -> dic
         return {}
     kind = attributes.get(a.EXCEPTION_TYPE)
     return {encodable(name): fit(redactor.attribute(name, value, kind)) for name, value in attributes.items()}
+
+
+class RedactingSpanExporter(_RedactingExporter[ReadableSpan, SpanExportResult], SpanExporter):
+    """Exports redacted copies of spans: names, attributes, events, links and status."""
+
+    _signal = Signal.TRACES
+    _redact = staticmethod(redact_span)
+    _results = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
+
+
+class RedactingLogExporter(_RedactingExporter[ReadableLogRecord, LogRecordExportResult], LogRecordExporter):
+    """Exports redacted copies of log records: bodies and attributes."""
+
+    _signal = Signal.LOGS
+    _redact = staticmethod(redact_log)
+    _results = LogRecordExportResult.SUCCESS, LogRecordExportResult.FAILURE

@@ -43,7 +43,7 @@ _REDIS: Final = a.DbSystem.REDIS.value
 
 
 class State:
-    """Whether operations are counted."""
+    """Whether the instrumentation is on: operations are counted, and pools are followed."""
 
     on = False
 

@@ -19,17 +19,11 @@ from ..common import cache_size
 from ..common.patching import Method, Patches, imported_before, living
 from . import commands as redis_commands
 from . import history_keys, pool, spans
-from .commands import begin
+from .commands import State, begin
 from .spans import operation_name
 
 _patches = Patches()
 Wrapper = Callable[[Method], Method]
-
-
-class State:
-    """Whether the instrumentation is on."""
-
-    on = False
 
 
 def instrument(tracer_provider: TracerProvider | None = None) -> None:
@@ -41,7 +35,7 @@ def instrument(tracer_provider: TracerProvider | None = None) -> None:
     from redis.asyncio import client as aio_client
     from redis.asyncio import cluster as aio_cluster
 
-    State.on = redis_commands.State.on = pool.State.on = True
+    State.on = True
     record.activate_source(Source.REDIS)
     cache_size.ask_redis(cache_size.Histories(history_keys.TYPES, history_keys.of_type, history_keys.named))
     _wrap(client.Redis, client.Pipeline, _one, _many, _remembering)
@@ -59,7 +53,7 @@ def uninstrument() -> None:
     """Switch them off again."""
     if not State.on:
         return
-    State.on = redis_commands.State.on = pool.State.on = False
+    State.on = False
     spans.SPANS.switch_off()
     _patches.restore()
 

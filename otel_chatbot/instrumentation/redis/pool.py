@@ -20,6 +20,7 @@ from ...semconv import attributes as a
 from ..common.patching import Method, Patches
 from ..common.pool_figures import PoolSeries
 from ..common.redis_addresses import connection_name, pool_name
+from .commands import State
 
 _NO_CONNECTION: Final = ("No connection available.", "Too many connections")
 """What the blocking and the plain pool say when every connection is in use (redis-py has no type of error for it)."""
@@ -27,12 +28,6 @@ _LOOK_SECONDS: Final = 1.0
 """An idle connection may be closed by something else. That is seen after so many seconds at the latest."""
 _UNLIMITED: Final = 2**31
 """Before version 8, redis-py gives this max_connections to a pool without a maximum."""
-
-
-class State:
-    """Whether pools are followed."""
-
-    on = False
 
 
 class _Pool:

@@ -9,7 +9,7 @@ from ...semconv import attributes as a
 from ...semconv import metrics as m
 from .. import objectives as o
 from ..dashboard import MODELS, Dashboard
-from ..panels import Panel, Query, Row, falling, rising, stat
+from ..panels import Panel, Query, Row, falling, rates, rising, stat
 from ..promql import CHOSEN as Q
 from ..promql import CHOSEN_MODELS, eq, like, ne, ratio
 
@@ -137,7 +137,7 @@ BOARD = Dashboard(
                     "Calls by model",
                     "reqps",
                     "AI calls per second, failed ones included.",
-                    [Query(CHOSEN_MODELS.each(a.GEN_AI_REQUEST_MODEL).rate(m.AI_RESPONSE_TIME), _MODEL)],
+                    rates(CHOSEN_MODELS, a.GEN_AI_REQUEST_MODEL, m.AI_RESPONSE_TIME),
                 ),
                 Panel(
                     "Time by model, p95",
@@ -150,7 +150,7 @@ BOARD = Dashboard(
                     "Failed calls by kind",
                     "ops",
                     "Failed AI calls per second, by the kind of error.",
-                    [Query(CHOSEN_MODELS.each(a.ERROR_TYPE).rate(m.AI_RESPONSE_TIME), f"{{{a.ERROR_TYPE}}}")],
+                    rates(CHOSEN_MODELS, a.ERROR_TYPE, m.AI_RESPONSE_TIME),
                     rising(0.05, 0.5),
                 ),
             ],

@@ -5,11 +5,13 @@ Fed by `render.promql`; feeds `render.dashboards`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ...semconv import attributes as a
 from ...semconv import collector as c
 from ...semconv import metrics as m
 from ..dashboard import Dashboard
-from ..panels import Panel, Query, Row, falling, rising, stat
+from ..panels import Panel, Query, Row, falling, rates, rising, stat
 from ..promql import CHOSEN as Q
 from ..promql import Scope, eq, ratio
 
@@ -21,6 +23,12 @@ _POOLS = Q.split(a.POOL_NAME)
 _HIT_RATIO = ratio(Q.rate(m.CACHE_HITS), f"({Q.rate(m.CACHE_HITS)} + {Q.rate(m.CACHE_MISSES)})")
 _USED = eq(a.CONNECTION_STATE, a.ConnectionState.USED.value)
 _SERVERS = Scope(window="$__rate_interval")
+
+
+def _server(title: str, unit: str, description: str, figures: Mapping[str, str]) -> Panel:
+    """A panel of a server's own figures: the expression of each by its name."""
+    return Panel(title, unit, description, [Query(figure, name) for name, figure in figures.items()])
+
 
 BOARD = Dashboard(
     "chatbot-databases",
@@ -34,7 +42,7 @@ BOARD = Dashboard(
                     "Commands by operation",
                     "ops",
                     "MongoDB commands per second, failed ones and retries included.",
-                    [Query(Q.each(a.DB_OPERATION).rate(m.DB_QUERIES), _OPERATION)],
+                    rates(Q, a.DB_OPERATION, m.DB_QUERIES),
                     stacked=True,
                 ),
                 Panel(
@@ -55,7 +63,7 @@ BOARD = Dashboard(
                     "Failed commands by kind",
                     "ops",
                     "Failed MongoDB commands per second.",
-                    [Query(Q.each(a.ERROR_TYPE).rate(m.DB_QUERIES), f"{{{a.ERROR_TYPE}}}")],
+                    rates(Q, a.ERROR_TYPE, m.DB_QUERIES),
                     rising(0.01, 0.1),
                 ),
                 Panel(
@@ -121,7 +129,7 @@ BOARD = Dashboard(
                     "Operations",
                     "ops",
                     "Cache operations per second.",
-                    [Query(Q.each(a.DB_OPERATION).rate(m.CACHE_OPERATION_TIME), _OPERATION)],
+                    rates(Q, a.DB_OPERATION, m.CACHE_OPERATION_TIME),
                     width=12,
                 ),
             ],
@@ -186,47 +194,44 @@ BOARD = Dashboard(
         Row(
             "The servers themselves, asked by the collector (serverStatus of MongoDB, INFO of Redis)",
             [
-                Panel(
+                _server(
                     "MongoDB: connections",
                     "short",
                     "Connections of the server. Only where the collector's receiver reaches a MongoDB with serverStatus.",
-                    [Query(_SERVERS.split(c.TYPE).value(c.MONGODB_CONNECTIONS), f"{{{c.TYPE}}}")],
+                    {f"{{{c.TYPE}}}": _SERVERS.split(c.TYPE).value(c.MONGODB_CONNECTIONS)},
                 ),
-                Panel(
+                _server(
                     "MongoDB: operations",
                     "ops",
                     "Operations of the server per second, of all its clients. From the collector's receiver.",
-                    [Query(_SERVERS.split(c.OPERATION).rate(c.MONGODB_OPERATIONS), f"{{{c.OPERATION}}}")],
+                    {f"{{{c.OPERATION}}}": _SERVERS.split(c.OPERATION).rate(c.MONGODB_OPERATIONS)},
                 ),
-                Panel(
+                _server(
                     "MongoDB: memory and data",
                     "bytes",
                     "Memory that the server holds, and size of its data. From the collector's receiver.",
-                    [
-                        Query(_SERVERS.split(c.TYPE).value(c.MONGODB_MEMORY, how="max"), f"{{{c.TYPE}}}"),
-                        Query(_SERVERS.value(c.MONGODB_DATA), "data"),
-                    ],
+                    {
+                        f"{{{c.TYPE}}}": _SERVERS.split(c.TYPE).value(c.MONGODB_MEMORY, how="max"),
+                        "data": _SERVERS.value(c.MONGODB_DATA),
+                    },
                 ),
-                Panel(
+                _server(
                     "Redis: clients",
                     "short",
                     "Clients connected to the server. From the collector's receiver.",
-                    [Query(_SERVERS.value(c.REDIS_CLIENTS), "clients")],
+                    {"clients": _SERVERS.value(c.REDIS_CLIENTS)},
                 ),
-                Panel(
+                _server(
                     "Redis: commands",
                     "ops",
                     "Commands of the server per second, of all its clients. From the collector's receiver.",
-                    [Query(_SERVERS.rate(c.REDIS_COMMANDS), "commands")],
+                    {"commands": _SERVERS.rate(c.REDIS_COMMANDS)},
                 ),
-                Panel(
+                _server(
                     "Redis: memory and evicted keys",
                     "bytes",
                     "Memory that the server uses, and keys per second that it evicted because memory was short. From the collector's receiver.",
-                    [
-                        Query(_SERVERS.value(c.REDIS_MEMORY), "used"),
-                        Query(_SERVERS.rate(c.REDIS_EVICTED), "evicted per second"),
-                    ],
+                    {"used": _SERVERS.value(c.REDIS_MEMORY), "evicted per second": _SERVERS.rate(c.REDIS_EVICTED)},
                 ),
             ],
             collapsed=True,

@@ -10,7 +10,7 @@ from ...semconv import metrics as m
 from ...semconv import prometheus as p
 from .. import objectives as o
 from ..dashboard import ROUTES, Dashboard
-from ..panels import PLAIN, Panel, Query, Row, falling, rising, stat
+from ..panels import PLAIN, Panel, Query, Row, falling, rates, rising, stat
 from ..promql import CHOSEN as Q
 from ..promql import CHOSEN_ROUTES, eq, ne, ratio
 
@@ -33,6 +33,10 @@ def _quantiles(scope_by: str = "") -> list[Query]:
         Query(scope.quantile(share, m.RESPONSE_TIME), f"{{{scope_by}}}" if scope_by else f"p{share * 100:g}")
         for share in shares
     ]
+
+
+def _requests(title: str, description: str, attribute: str, *more: Query) -> Panel:
+    return Panel(title, "reqps", description, [*rates(CHOSEN_ROUTES, attribute, m.API_REQUESTS), *more], stacked=True)
 
 
 _HEALTH = {0: "unhealthy", 0.5: "degraded", 1: "healthy"}
@@ -110,28 +114,18 @@ BOARD = Dashboard(
         Row(
             "Requests, errors, duration",
             [
-                Panel(
+                _requests(
                     "Requests by route",
-                    "reqps",
                     "Requests per second by route. Those without a route asked for a path that the app does not have.",
-                    [
-                        Query(CHOSEN_ROUTES.each(a.HTTP_ROUTE).rate(m.API_REQUESTS), f"{{{a.HTTP_ROUTE}}}"),
-                        Query(CHOSEN_ROUTES.rate(m.API_REQUESTS, eq(a.HTTP_ROUTE), ne(a.HTTP_METHOD)), "no route"),
-                    ],
-                    stacked=True,
+                    a.HTTP_ROUTE,
+                    Query(CHOSEN_ROUTES.rate(m.API_REQUESTS, eq(a.HTTP_ROUTE), ne(a.HTTP_METHOD)), "no route"),
                 ),
-                Panel(
-                    "Answers by status",
-                    "reqps",
-                    "Answers per second by HTTP status.",
-                    [Query(CHOSEN_ROUTES.each(a.HTTP_STATUS).rate(m.API_REQUESTS), f"{{{a.HTTP_STATUS}}}")],
-                    stacked=True,
-                ),
+                _requests("Answers by status", "Answers per second by HTTP status.", a.HTTP_STATUS),
                 Panel(
                     "Errors by kind",
                     "ops",
                     "Errors per second by kind: at most one per request, and one for each failed AI call.",
-                    [Query(Q.each(a.ERROR_TYPE).rate(m.ERRORS), f"{{{a.ERROR_TYPE}}}")],
+                    rates(Q, a.ERROR_TYPE, m.ERRORS),
                     rising(0.1, 1),
                 ),
                 Panel(

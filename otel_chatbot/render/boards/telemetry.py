@@ -13,13 +13,14 @@ from ...semconv import metrics as m
 from ...semconv import prometheus as p
 from ...semconv.spec import MetricSpec
 from ..dashboard import Dashboard
-from ..panels import Panel, Query, Row, Steps, falling, rising, stat
+from ..panels import PLAIN, Panel, Query, Row, Steps, falling, rising, stat
 from ..promql import CHOSEN as Q
 from ..promql import Scope, ratio
 
 _RANGE = Q.over("$__range")
 _COLLECTOR = Scope(window="$__rate_interval")
 _BY_EXPORTER = _COLLECTOR.split(c.EXPORTER, c.DATA_TYPE)
+_BY_INSTANCE = _COLLECTOR.split(p.INSTANCE)
 _INSTANCE = f"{{{p.INSTANCE}}}"
 _ALL_SERIES = f'{{{", ".join(Q.matchers)}, {p.NAME}!=""}}'
 
@@ -30,7 +31,13 @@ def _signals(title: str, description: str, specs: Mapping[a.Signal, MetricSpec],
     return Panel(title, "ops", description, queries, steps, width=6)
 
 
+def _process(title: str, unit: str, description: str, figure: str, steps: Steps = PLAIN) -> Panel:
+    return Panel(title, unit, description, [Query(figure, _INSTANCE)], steps, width=6)
+
+
+_MIB = 1024 * 1024
 _NEVER = rising(0.001, 10)
+_WAITING = rising(32 * _MIB, 128 * _MIB)
 
 BOARD = Dashboard(
     "chatbot-telemetry",
@@ -53,7 +60,7 @@ BOARD = Dashboard(
                     "bytes",
                     "Telemetry in the apps' spools that waits for the collector.",
                     Q.value(m.SPOOL_SIZE),
-                    rising(32 * 1024 * 1024, 128 * 1024 * 1024),
+                    _WAITING,
                     width=6,
                 ),
                 stat(
@@ -84,7 +91,7 @@ BOARD = Dashboard(
                     "bytes",
                     "Telemetry in the spool of each instance. It grows while the collector is away, and empties afterwards.",
                     [Query(Q.split(p.INSTANCE).value(m.SPOOL_SIZE, how="max"), _INSTANCE)],
-                    rising(32 * 1024 * 1024, 128 * 1024 * 1024),
+                    _WAITING,
                 ),
                 Panel(
                     "Series by metric",
@@ -126,28 +133,25 @@ BOARD = Dashboard(
                     width=6,
                     most=1,
                 ),
-                Panel(
+                _process(
                     "Memory",
                     "bytes",
                     "Memory of the collector's process; its limiter refuses at 80 % of the container's.",
-                    [Query(_COLLECTOR.split(p.INSTANCE).value(c.MEMORY), _INSTANCE)],
-                    rising(512 * 1024 * 1024, 1024 * 1024 * 1024),
-                    width=6,
+                    _BY_INSTANCE.value(c.MEMORY),
+                    rising(512 * _MIB, 1024 * _MIB),
                 ),
-                Panel(
+                _process(
                     "Processor",
                     "percentunit",
                     "Cores that the collector uses: 100 % is one.",
-                    [Query(_COLLECTOR.split(p.INSTANCE).rate(c.CPU_TIME), _INSTANCE)],
+                    _BY_INSTANCE.rate(c.CPU_TIME),
                     rising(0.8, 2),
-                    width=6,
                 ),
-                Panel(
+                _process(
                     "Age of the process",
                     "s",
                     "Time since the collector started. It falls to 0 at each restart.",
-                    [Query(f"max by ({p.INSTANCE}) ({_COLLECTOR.series(c.UPTIME)})", _INSTANCE)],
-                    width=6,
+                    f"max by ({p.INSTANCE}) ({_COLLECTOR.series(c.UPTIME)})",
                 ),
             ],
         ),

@@ -24,6 +24,8 @@ PAGE: Final = 100
 """Rows on a page of a list."""
 LOOKED_AT: Final = 5_000
 """The most rows of an index that one question looks at; the next question goes on with older ones."""
+NEWEST: Final = 2**63 - 1
+"""No time and no row is newer: the largest whole number of the file."""
 SPAN: Final = (
     "id, hex(trace), hex(span), hex(parent), start, end, name, kind, status, entry, route, code, conversation, error, model,"
     " tokens_in, tokens_out, cost, resource, scope, more"

@@ -16,7 +16,7 @@ from typing import Any, Final
 import orjson
 
 from ...semconv import attributes as a
-from .common import LOG_TEXT, SPAN_TEXT, Json, hits, match, milliseconds
+from .common import LOG_TEXT, NEWEST, SPAN_TEXT, Json, hits, match, milliseconds
 from .traces import logs_of, spans_of
 
 _PAGE: Final = 50
@@ -30,7 +30,6 @@ _FIRST_SPANS: Final = 8
 _FIRST_LETTERS: Final = 200
 _ROW: Final = "id, first, last, user"
 _MOST_TURNS: Final = 200
-_NEWEST: Final = 2**63 - 1
 _ASIDE: Final = ("GET", "HEAD", "DELETE", "OPTIONS")
 """Methods of requests that say nothing, unless a model was called or the parts of a turn were timed (answers from a cache)."""
 _IS_ASIDE: Final = (
@@ -40,19 +39,22 @@ _IS_ASIDE: Final = (
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which conversations: each field that is set narrows the list. `before` is where the last page ended."""
+class WantedConversations:
+    """Which conversations: each field that is set narrows the list. `before` is where the last page ended.
+
+    `slow`: the slowest turn took at least so many milliseconds; `cost`: it came to at least so many dollars.
+    """
 
     text: str = ""
     user: str = ""
     model: str = ""
     failed: bool = False
-    slow_ms: float = 0.0
-    least_cost: float = 0.0
-    before: int = _NEWEST
+    slow: float = 0.0
+    cost: float = 0.0
+    before: int = NEWEST
 
 
-def conversations(db: sqlite3.Connection, wanted: Wanted) -> Json:
+def conversations(db: sqlite3.Connection, wanted: WantedConversations) -> Json:
     """The newest of the wanted conversations, with their sums."""
     cut = False
     if wanted.text.strip():
@@ -78,7 +80,7 @@ def conversations(db: sqlite3.Connection, wanted: Wanted) -> Json:
     return {"conversations": found, "before": str(last) if more and last else None, "cut": cut}
 
 
-def _by_text(db: sqlite3.Connection, wanted: Wanted) -> tuple[list[Any], bool]:
+def _by_text(db: sqlite3.Connection, wanted: WantedConversations) -> tuple[list[Any], bool]:
     """Conversations with the words in a span, a log record or their name; and whether some words were left out."""
     rows: dict[str, Any] = {}
     cut = False
@@ -95,7 +97,7 @@ def _by_text(db: sqlite3.Connection, wanted: Wanted) -> tuple[list[Any], bool]:
         words = match(db, wanted.text, index)
         if words is not None:
             cut |= words.cut
-            numbers = hits(db, index, words.query, _NEWEST, _HITS)
+            numbers = hits(db, index, words.query, NEWEST, _HITS)
             names = (_of_trace(db, trace) for trace in _traces(db, table, numbers))
             deque(islice(filter(add, names), _PAGE), maxlen=0)
     return sorted(filter(None, rows.values()), key=lambda row: -row[2]), cut
@@ -117,13 +119,13 @@ def _of_trace(db: sqlite3.Connection, trace: bytes) -> str | None:
     return row[0] if row else None
 
 
-def _is_wanted(one: Json, wanted: Wanted) -> bool:
+def _is_wanted(one: Json, wanted: WantedConversations) -> bool:
     return (
         one["turns"] > 0
         and (not wanted.model or wanted.model in one["models"])
         and (not wanted.failed or one["errors"] > 0)
-        and one["slowest_ms"] >= wanted.slow_ms
-        and one["cost"] >= wanted.least_cost
+        and one["slowest_ms"] >= wanted.slow
+        and one["cost"] >= wanted.cost
     )
 
 

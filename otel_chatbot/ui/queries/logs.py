@@ -11,26 +11,25 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final
 
-from .common import LOG, LOG_TEXT, LOOKED_AT, PAGE, Json, Match, hits, log, match, milliseconds, resources
+from .common import LOG, LOG_TEXT, LOOKED_AT, NEWEST, PAGE, Json, Match, hits, log, match, milliseconds, resources
 
 _ROWS: Final = 2 * PAGE
-_NEWEST: Final = 2**63 - 1
 _WARNING, _ERROR = 13, 17
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedLogs:
     """Which records: each field that is set narrows the list. `before` and `after` are numbers of records."""
 
     text: str = ""
     level: int = 0
     logger: str = ""
     trace: str = ""
-    before: int = _NEWEST
+    before: int = NEWEST
     after: int = 0
 
 
-def logs(db: sqlite3.Connection, wanted: Wanted) -> Json:
+def logs(db: sqlite3.Connection, wanted: WantedLogs) -> Json:
     """The wanted records, newest first, and where the next page begins if there may be older ones."""
     words = match(db, wanted.text, LOG_TEXT)
     conditions, values = _conditions(wanted, words)
@@ -52,7 +51,7 @@ def logs(db: sqlite3.Connection, wanted: Wanted) -> Json:
     }  # fmt: skip
 
 
-def _conditions(wanted: Wanted, words: Match | None) -> tuple[str, list[Any]]:
+def _conditions(wanted: WantedLogs, words: Match | None) -> tuple[str, list[Any]]:
     """The conditions that the index does not check."""
     parts: list[str] = []
     values: list[Any] = []
@@ -68,7 +67,7 @@ def _conditions(wanted: Wanted, words: Match | None) -> tuple[str, list[Any]]:
     return "".join(f" AND {part}" for part in parts), values
 
 
-def _candidates(db: sqlite3.Connection, wanted: Wanted, words: Match | None) -> Iterator[int]:
+def _candidates(db: sqlite3.Connection, wanted: WantedLogs, words: Match | None) -> Iterator[int]:
     """Numbers of the newest records that may be wanted, from an index, one by one, so that the caller can stop."""
     if words and not wanted.trace:
         return takewhile(lambda number: number > wanted.after, hits(db, LOG_TEXT, words.query, wanted.before))

@@ -11,35 +11,37 @@ from typing import Any, Final
 
 import orjson
 
-from .common import LOG, LOOKED_AT, PAGE, SPAN, SPAN_TEXT, Json, Match, hits, log, match, milliseconds, resources, span
+from .common import LOG, LOOKED_AT, NEWEST, PAGE, SPAN, SPAN_TEXT, Json, Match, hits, log, match, milliseconds, resources, span
 
 _MOST_SPANS: Final = 5_000
 """The most spans of one trace that are shown."""
 _MOST_RECORDS: Final = 2_000
 _ROW: Final = "id, hex(trace), start, end, name, code, status, route, conversation, error, resource"
-_NEWEST: Final = 2**63 - 1
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which traces: each field that is set narrows the list. `before` is where the last page ended."""
+class WantedTraces:
+    """Which traces: each field that is set narrows the list. `before` is where the last page ended.
+
+    `slow`: it took at least so many milliseconds.
+    """
 
     text: str = ""
     route: str = ""
     status: int = 0
     failed: bool = False
-    least_ms: float = 0.0
+    slow: float = 0.0
     attribute: str = ""
     value: str = ""
     """The value of that attribute on some span of the trace; empty: any value."""
-    before: int = _NEWEST
+    before: int = NEWEST
 
 
-def traces(db: sqlite3.Connection, wanted: Wanted) -> Json:
+def traces(db: sqlite3.Connection, wanted: WantedTraces) -> Json:
     """The newest of the wanted traces, and where the next page begins if there may be older ones."""
     words = match(db, wanted.text, SPAN_TEXT)
-    if wanted.attribute:
-        said = match(db, f"{wanted.attribute} {orjson.dumps(wanted.value).decode()} ", SPAN_TEXT)
+    if attribute := wanted.attribute.strip():
+        said = match(db, f"{attribute} {orjson.dumps(wanted.value).decode()} ", SPAN_TEXT)
         if said is None:
             return {"traces": [], "before": None, "services": {}, "cut": False}
         words = Match(f"{words.query} AND {said.query}", words.cut) if words else said
@@ -51,7 +53,7 @@ def traces(db: sqlite3.Connection, wanted: Wanted) -> Json:
     }  # fmt: skip
 
 
-def _by_time(db: sqlite3.Connection, wanted: Wanted) -> tuple[list[Any], bool, int]:
+def _by_time(db: sqlite3.Connection, wanted: WantedTraces) -> tuple[list[Any], bool, int]:
     bound: list[Any]
     if wanted.failed:
         index, inner, bound, rest = "span_failed", "status = 2 AND start < ?", [wanted.before], replace(wanted, failed=False)
@@ -84,7 +86,7 @@ def _rows(db: sqlite3.Connection, numbers: list[int]) -> list[Any]:
     return [db.execute(f"SELECT {_ROW} FROM span WHERE id = ?", (number,)).fetchone() for number in numbers]
 
 
-def _by_text(db: sqlite3.Connection, wanted: Wanted, words: Match) -> tuple[list[Any], bool, int]:
+def _by_text(db: sqlite3.Connection, wanted: WantedTraces, words: Match) -> tuple[list[Any], bool, int]:
     """Traces with a span that has the words and the attribute; `before` is a number of a span here."""
     conditions, values = _conditions(wanted)
     seen: set[bytes] = set()
@@ -115,7 +117,7 @@ def _has(more: str, name: str, value: str) -> bool:
     return not value or text == value
 
 
-def _conditions(wanted: Wanted) -> tuple[str, list[Any]]:
+def _conditions(wanted: WantedTraces) -> tuple[str, list[Any]]:
     parts: list[str] = []
     values: list[Any] = []
     if wanted.failed:
@@ -127,9 +129,9 @@ def _conditions(wanted: Wanted) -> tuple[str, list[Any]]:
         low, high = (wanted.status * 100, wanted.status * 100 + 99) if wanted.status < 10 else (wanted.status, wanted.status)
         parts.append("code BETWEEN ? AND ?")
         values += [low, high]
-    if wanted.least_ms:
+    if wanted.slow:
         parts.append("end - start >= ?")
-        values.append(int(wanted.least_ms * 1e6))
+        values.append(int(wanted.slow * 1e6))
     return "".join(f" AND {part}" for part in parts), values
 
 

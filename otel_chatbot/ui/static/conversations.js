@@ -1,7 +1,7 @@
 /* Conversations: the list, and one of them turn by turn, with a control that steps through it in time. */
 
 import { ask, empty, h, link, show } from "./dom.js";
-import { filters, older, unfinished } from "./filters.js";
+import { listed } from "./filters.js";
 import * as format from "./format.js";
 import { steps } from "./scrubber.js";
 import { waterfall } from "./waterfall.js";
@@ -12,33 +12,22 @@ export const title = "Conversations";
 export const open = (root, place) => (place.name ? one(root, place.name) : list(root, place));
 
 /** @param {HTMLElement} root @param {import("./main.js").Place} place */
-function list(root, place) {
-  const { form, values } = filters(place, [
-    { name: "text", label: "Search", hint: "words, or the id" },
-    { name: "user", label: "User", hint: "hash or id" },
-    { name: "model", label: "Model" },
-    { name: "slow", label: "Slower than (ms)", kind: "number" },
-    { name: "cost", label: "Cost from ($)", kind: "number" },
-    { name: "failed", label: "With errors", kind: "check" },
-  ]);
-  const body = h("div", {});
-  let pages = 1;
-  root.append(h("h1", {}, title), form, body);
-  const refresh = async () => {
-    /** @type {any[]} */
-    let found = [];
-    let before = "";
-    let cut = false;
-    for (let page = 0; page < pages; page += 1) {
-      const answer = await ask("conversations", { ...values(), before });
-      found = found.concat(answer.conversations);
-      ({ before, cut } = answer);
-      if (!before) break;
-    }
-    show(body, cut ? unfinished() : null, found.length ? rows(found) : nothing(form), before ? older(() => { pages += 1; refresh(); }) : null);
-  };
-  return { refresh };
-}
+const list = (root, place) =>
+  listed(root, place, {
+    title, name: "conversations",
+    fields: [
+      { name: "text", label: "Search", hint: "words, or the id" },
+      { name: "user", label: "User", hint: "hash or id" },
+      { name: "model", label: "Model" },
+      { name: "slow", label: "Slower than (ms)", kind: "number" },
+      { name: "cost", label: "Cost from ($)", kind: "number" },
+      { name: "failed", label: "With errors", kind: "check" },
+    ],
+    draw(answers, { form }) {
+      const found = answers.flatMap((answer) => answer.conversations);
+      return found.length ? rows(found) : nothing(form);
+    },
+  });
 
 /** @param {any[]} found */
 const rows = (found) =>

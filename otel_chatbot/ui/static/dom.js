@@ -59,3 +59,10 @@ export function link(href, properties, ...children) {
 export function empty(title, ...why) {
   return h("div", { class: "empty" }, h("p", { class: "empty-title" }, title), h("p", {}, ...why));
 }
+
+/** A page of one question: its title, and what `draw` makes of each answer. @param {HTMLElement} root @param {string} title @param {string} question @param {(answer: any) => any} draw */
+export function answered(root, title, question, draw) {
+  const body = h("div", {});
+  root.append(h("h1", {}, title), body);
+  return { refresh: async () => show(body, draw(await ask(question))) };
+}

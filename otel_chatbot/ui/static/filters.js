@@ -1,11 +1,10 @@
 /* The filter fields over a list. Their values are in the address, so that it can be shared. */
 
-import { h } from "./dom.js";
+import { ask, h, show } from "./dom.js";
 
-/**
- * @param {import("./main.js").Place} place
- * @param {{name: string, label: string, kind?: "search" | "number" | "check" | "choice", choices?: [string, string][], hint?: string}[]} fields
- */
+/** @typedef {{name: string, label: string, kind?: "search" | "number" | "check" | "choice", choices?: [string, string][], hint?: string}} Field */
+
+/** @param {import("./main.js").Place} place @param {Field[]} fields */
 export function filters(place, fields) {
   /** @type {Record<string, HTMLInputElement | HTMLSelectElement>} */
   const inputs = {};
@@ -39,9 +38,39 @@ export function filters(place, fields) {
 }
 
 /** A button that asks for older rows. @param {() => void} more */
-export function older(more) {
+function older(more) {
   return h("button", { type: "button", class: "older", id: "older", onclick: more }, "Look further back");
 }
 
-/** The note for an unfinished word if too many words begin like it. */
-export const unfinished = () => h("p", { class: "note" }, "Many words begin like the last one, and only the first of them were looked for. Write more of it, or a space after it.");
+/** What is said where a word is not written to its end and many begin so. */
+const unfinished = () => h("p", { class: "note" }, "Many words begin like the last one, and only the first of them were looked for. Write more of it, or a space after it.");
+
+/** The answers that a list gives page by page, so many of them at the most. @param {string} name @param {Record<string, any>} asked @param {number} most */
+export async function pagesOf(name, asked, most) {
+  const answers = [await ask(name, asked)];
+  while (answers[answers.length - 1].before && answers.length < most) answers.push(await ask(name, { ...asked, before: answers[answers.length - 1].before }));
+  return answers;
+}
+
+/**
+ * A list with its fields above it. `draw` makes its rows of the answers so far.
+ * @param {HTMLElement} root @param {import("./main.js").Place} place
+ * @param {{title: string, name: string, fields: Field[], draw: (answers: any[], above: ReturnType<typeof filters>) => any}} list
+ */
+export function listed(root, place, { title, name, fields, draw }) {
+  const above = filters(place, fields);
+  const body = h("div", {});
+  let pages = 1;
+  root.append(h("h1", {}, title), above.form, body);
+  const refresh = async () => {
+    const answers = await pagesOf(name, above.values(), pages);
+    show(body, ...framed(answers, await draw(answers, above), () => { pages += 1; refresh(); }));
+  };
+  return { refresh };
+}
+
+/** The rows of a list, and what is said above and below them. @param {any[]} answers @param {any} rows @param {() => void} more */
+export function framed(answers, rows, more) {
+  const { cut, before } = answers[answers.length - 1];
+  return [cut ? unfinished() : null, rows, before ? older(more) : null];
+}

@@ -1,7 +1,7 @@
 /* Log records, newest first, as they arrive; a line opens to show all fields of its record. */
 
-import { ask, empty, h, show } from "./dom.js";
-import { filters, older, unfinished } from "./filters.js";
+import { empty, h, show } from "./dom.js";
+import { filters, framed, pagesOf } from "./filters.js";
 import * as format from "./format.js";
 import { logDetails, row } from "./waterfall.js";
 
@@ -34,22 +34,10 @@ export function open(root, place) {
     const now = JSON.stringify(values()) + pages;
     if (paused && !forced && now === asked) return;
     asked = now;
-    /** @type {any[]} */
-    let found = [];
-    let before = "";
-    let cut = false;
-    for (let page = 0; page < pages; page += 1) {
-      const answer = await ask("logs", { ...values(), before });
-      found = found.concat(answer.logs);
-      ({ before, cut } = answer);
-      if (!before) break;
-    }
-    show(
-      body,
-      cut ? unfinished() : null,
-      found.length ? h("ol", { class: "list lines" }, found.map((each) => line(each, opened))) : empty("No log record", location.search ? "None is like that among those looked at." : "Nothing was logged yet."),
-      before ? older(() => { pages += 1; refresh(true); }) : null,
-    );
+    const answers = await pagesOf("logs", values(), pages);
+    const found = answers.flatMap((answer) => answer.logs);
+    const rows = found.length ? h("ol", { class: "list lines" }, found.map((each) => line(each, opened))) : empty("No log record", location.search ? "None is like that among those looked at." : "Nothing was logged yet.");
+    show(body, ...framed(answers, rows, () => { pages += 1; refresh(true); }));
   };
   return { refresh };
 }

@@ -1,7 +1,7 @@
 /* Metrics: the list of all, and one metric over time, series by series, with the traces of its exemplars. */
 
 import { chart } from "./chart.js";
-import { ask, empty, h, link, show } from "./dom.js";
+import { answered, ask, empty, h, link, show } from "./dom.js";
 import * as format from "./format.js";
 import { choice } from "./now.js";
 
@@ -12,24 +12,16 @@ const DRAWN = 6;
 export const open = (root, place) => (place.name ? one(root, place) : list(root));
 
 /** @param {HTMLElement} root */
-function list(root) {
-  const body = h("div", {});
-  root.append(h("h1", {}, title), body);
-  const refresh = async () => {
-    const { metrics } = await ask("metrics");
-    show(
-      body,
-      metrics.length
-        ? h("ul", { class: "list metrics" },
-            h("li", { class: "head", "aria-hidden": "true" }, h("span", {}, "Name"), h("span", {}, "Meaning"), h("span", {}, "Kind"), h("span", { class: "number" }, "Series")),
-            metrics.map((/** @type {any} */ each) =>
-              h("li", {}, link(`/metrics/${encodeURIComponent(each.name)}`, { class: "item", id: `metric-${each.name}` },
-                h("span", { class: "what" }, each.name), h("span", { class: "meaning" }, each.meaning), h("span", { class: "app" }, `${each.kind}${each.unit ? `, ${each.unit}` : ""}`), h("span", { class: "number", "data-label": "series" }, format.count(each.series))))))
-        : empty("No metric", "The viewer samples the runs of apps on this machine, and takes what is sent to /v1/metrics."),
-    );
-  };
-  return { refresh };
-}
+const list = (root) =>
+  answered(root, title, "metrics", ({ metrics }) =>
+    metrics.length
+      ? h("ul", { class: "list metrics" },
+          h("li", { class: "head", "aria-hidden": "true" }, h("span", {}, "Name"), h("span", {}, "Meaning"), h("span", {}, "Kind"), h("span", { class: "number" }, "Series")),
+          metrics.map((/** @type {any} */ each) =>
+            h("li", {}, link(`/metrics/${encodeURIComponent(each.name)}`, { class: "item", id: `metric-${each.name}` },
+              h("span", { class: "what" }, each.name), h("span", { class: "meaning" }, each.meaning), h("span", { class: "app" }, `${each.kind}${each.unit ? `, ${each.unit}` : ""}`), h("span", { class: "number", "data-label": "series" }, format.count(each.series))))))
+      : empty("No metric", "The viewer samples the runs of apps on this machine, and takes what is sent to /v1/metrics."),
+  );
 
 /** @param {HTMLElement} root @param {import("./main.js").Place} place */
 function one(root, place) {

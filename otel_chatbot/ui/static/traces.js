@@ -2,7 +2,7 @@
 
 import { compared, extent } from "./compare.js";
 import { ask, empty, h, link, show } from "./dom.js";
-import { filters, older, unfinished } from "./filters.js";
+import { filters, listed } from "./filters.js";
 import * as format from "./format.js";
 import { waterfall } from "./waterfall.js";
 
@@ -12,47 +12,33 @@ export const title = "Traces";
 export const open = (root, place) => (place.name ? one(root, place) : list(root, place));
 
 /** @param {HTMLElement} root @param {import("./main.js").Place} place */
-function list(root, place) {
-  const { form, values, inputs } = filters(place, [
-    { name: "text", label: "Search", hint: "words in names, attributes" },
-    { name: "route", label: "Route", kind: "choice", choices: [["", "all"], ...(place.asked.get("route") ? [/** @type {[string, string]} */ ([place.asked.get("route"), place.asked.get("route")])] : [])] },
-    { name: "status", label: "Status", kind: "choice", choices: [["", "all"], ["2", "2xx"], ["3", "3xx"], ["4", "4xx"], ["5", "5xx"]] },
-    { name: "slow", label: "Slower than (ms)", kind: "number" },
-    { name: "attribute", label: "Attribute", hint: "db.namespace" },
-    { name: "value", label: "Its value", hint: "any" },
-    { name: "failed", label: "Failed", kind: "check" },
-  ]);
-  const body = h("div", {});
-  let pages = 1;
-  root.append(h("h1", {}, title), form, body);
-  const refresh = async () => {
-    const { routes } = await ask("routes");
-    const select = inputs.route;
-    const known = new Set([...select.querySelectorAll("option")].map((option) => option.value));
-    select.append(...routes.filter((/** @type {string} */ route) => !known.has(route)).map((/** @type {string} */ route) => h("option", { value: route }, route)));
-    /** @type {any[]} */
-    let found = [];
-    /** @type {Record<string, any>} */
-    let services = {};
-    let before = "";
-    let cut = false;
-    for (let page = 0; page < pages; page += 1) {
-      const answer = await ask("traces", { ...values(), before });
-      const seen = new Set(found.map((each) => each.trace));
-      found = found.concat(answer.traces.filter((/** @type {any} */ each) => !seen.has(each.trace)));
-      services = { ...services, ...answer.services };
-      ({ before, cut } = answer);
-      if (!before) break;
-    }
-    show(
-      body,
-      cut ? unfinished() : null,
-      found.length ? rows(found, services) : empty("No trace", location.search ? "None is like that among those looked at." : "Send a request to the app."),
-      before ? older(() => { pages += 1; refresh(); }) : null,
-    );
-  };
-  return { refresh };
-}
+const list = (root, place) =>
+  listed(root, place, {
+    title, name: "traces",
+    fields: [
+      { name: "text", label: "Search", hint: "words in names, attributes" },
+      { name: "route", label: "Route", kind: "choice", choices: [["", "all"], ...(place.asked.get("route") ? [/** @type {[string, string]} */ ([place.asked.get("route"), place.asked.get("route")])] : [])] },
+      { name: "status", label: "Status", kind: "choice", choices: [["", "all"], ["2", "2xx"], ["3", "3xx"], ["4", "4xx"], ["5", "5xx"]] },
+      { name: "slow", label: "Slower than (ms)", kind: "number" },
+      { name: "attribute", label: "Attribute", hint: "db.namespace" },
+      { name: "value", label: "Its value", hint: "any" },
+      { name: "failed", label: "Failed", kind: "check" },
+    ],
+    async draw(answers, { inputs }) {
+      const { routes } = await ask("routes");
+      const select = inputs.route;
+      const known = new Set([...select.querySelectorAll("option")].map((option) => option.value));
+      select.append(...routes.filter((/** @type {string} */ route) => !known.has(route)).map((/** @type {string} */ route) => h("option", { value: route }, route)));
+      /** @type {any[]} */
+      let found = [];
+      for (const answer of answers) {
+        const seen = new Set(found.map((each) => each.trace));
+        found = found.concat(answer.traces.filter((/** @type {any} */ each) => !seen.has(each.trace)));
+      }
+      const services = Object.assign({}, ...answers.map((answer) => answer.services));
+      return found.length ? rows(found, services) : empty("No trace", location.search ? "None is like that among those looked at." : "Send a request to the app.");
+    },
+  });
 
 /** @param {any[]} found @param {Record<string, any>} services */
 function rows(found, services) {

@@ -28,16 +28,6 @@ BROKEN = {
 
 
 @pytest.fixture(scope="module")
-def locks(tmp_path_factory: pytest.TempPathFactory) -> Locks:
-    return Locks(tmp_path_factory.mktemp("locks"))
-
-
-@pytest.fixture(scope="module")
-def venvs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("venvs")
-
-
-@pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, locks: Locks, venvs: Path) -> Iterator[Service]:
     """A service at version 1, with data; the tests that share it leave it as it was."""
     service = Service(tmp_path_factory.mktemp("running"), locks, venvs)

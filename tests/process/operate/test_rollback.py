@@ -22,16 +22,6 @@ NEW = APP.replace('VERSION = "good"', 'VERSION = "new"')
 
 
 @pytest.fixture(scope="module")
-def locks(tmp_path_factory: pytest.TempPathFactory) -> Locks:
-    return Locks(tmp_path_factory.mktemp("locks"))
-
-
-@pytest.fixture(scope="module")
-def venvs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("venvs")
-
-
-@pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory, locks: Locks, venvs: Path) -> Iterator[Service]:
     """Version 2 runs, and there is a backup of version 1; what tests add to the backups, they remove."""
     service = Service(tmp_path_factory.mktemp("deployed"), locks, venvs)

@@ -34,6 +34,21 @@ def test_a_parameter_that_is_no_number_counts_as_not_given(api: Api, wrong: str)
         assert isinstance(api.answer(f"/api/{path}", asked), dict)
 
 
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("conversations", {"text": "nobody", "user": "nobody", "model": "none", "failed": "1", "slow": "1e9", "cost": "1000", "before": "1"}),
+        ("traces", {"text": "nobody", "route": "/none", "status": "5", "failed": "1", "slow": "1e9", "attribute": " none ", "before": "1"}),
+    ],
+)  # fmt: skip
+def test_each_parameter_narrows_its_list(api: Api, path: str, asked: dict[str, str]) -> None:
+    def rows(**given: str) -> int:
+        return len(api.answer(f"/api/{path}", given)[path])  # type: ignore[index]
+
+    assert rows() > 0
+    assert {name: rows(**{name: value}) for name, value in asked.items()} == dict.fromkeys(asked, 0)
+
+
 def test_every_view_has_its_page_and_only_files_of_the_table_are_served() -> None:
     pages = Pages()
     index = pages.find("/")

@@ -7,7 +7,7 @@ figure comes from here: models are counted at the wire. Arguments and results ar
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, Final, NamedTuple
 
@@ -119,6 +119,22 @@ def begin(describe: Describe, owner: Any, args: tuple[Any, ...], kwargs: Mapping
     return None if span is None else Run(span, owner, tool=is_tool)
 
 
+class _Ending:
+    """A block with which a run ends: with what it raises, or with the `result` that was put here."""
+
+    __slots__ = ("_run", "result")
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self.result: Any = None
+
+    def __enter__(self) -> _Ending:  # noqa: PYI034 - Self needs Python 3.11
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._run.end(error, self.result)
+
+
 def whole(describe: Describe) -> Callable[[Method], Method]:
     """Make a method whose call is a run."""
 
@@ -127,14 +143,9 @@ def whole(describe: Describe) -> Callable[[Method], Method]:
             one = begin(describe, self, args, kwargs)
             if one is None:
                 return original(self, *args, **kwargs)
-            try:
-                with one:
-                    result = original(self, *args, **kwargs)
-            except BaseException as error:
-                one.end(error)
-                raise
-            one.end(result=result)
-            return result
+            with _Ending(one) as ending, one:
+                ending.result = original(self, *args, **kwargs)
+            return ending.result
 
         return run
 
@@ -149,14 +160,9 @@ def whole_async(describe: Describe) -> Callable[[Method], Method]:
             one = begin(describe, self, args, kwargs)
             if one is None:
                 return await original(self, *args, **kwargs)
-            try:
-                with one:
-                    result = await original(self, *args, **kwargs)
-            except BaseException as error:
-                one.end(error)
-                raise
-            one.end(result=result)
-            return result
+            with _Ending(one) as ending, one:
+                ending.result = await original(self, *args, **kwargs)
+            return ending.result
 
         return run
 
@@ -173,22 +179,18 @@ def stream(describe: Describe) -> Callable[[Method], Method]:
             if one is None:
                 yield from values
                 return
-            error: BaseException | None = None
-            try:
-                while True:
+            with _Ending(one):
+                try:
+                    while True:
+                        with one:
+                            try:
+                                value = next(values)
+                            except StopIteration:
+                                return
+                        yield value
+                finally:
                     with one:
-                        try:
-                            value = next(values)
-                        except StopIteration:
-                            return
-                    yield value
-            except BaseException as raised:
-                error = raised
-                raise
-            finally:
-                with one:
-                    values.close()
-                one.end(error)
+                        values.close()
 
         return run
 
@@ -202,25 +204,17 @@ def stream_async(describe: Describe) -> Callable[[Method], Method]:
         async def run(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
             one = begin(describe, self, args, kwargs)
             values = original(self, *args, **kwargs)
-            error: BaseException | None = None
-            try:
-                while True:
-                    try:
-                        if one is None:
-                            value = await anext(values)
-                        else:
-                            with one:
+            with nullcontext() if one is None else _Ending(one):
+                try:
+                    while True:
+                        try:
+                            with one or nullcontext():
                                 value = await anext(values)
-                    except StopAsyncIteration:
-                        return
-                    yield value
-            except BaseException as raised:
-                error = raised
-                raise
-            finally:
-                await values.aclose()
-                if one is not None:
-                    one.end(error)
+                        except StopAsyncIteration:
+                            return
+                        yield value
+                finally:
+                    await values.aclose()
 
         return run
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ....semconv.attributes import GenAiOperation, GenAiProvider
 from .answer import Answer, count_of, dict_of, dicts_of, name_of
-from .protocol import NUMBERS, Body, ModelRequest, Protocol, model_of, numbers, stops
+from .protocol import NUMBERS, Body, ModelRequest, Protocol, model_in, model_of, numbers, stops
 
 _IN_PATH: Final = re.compile(r"/models/([^/:]+)(?=[:/])")
 _CALLS: Final = frozenset({"tool_use"})
@@ -19,9 +19,7 @@ _COUNTS: Final = ("input_tokens", "cache_read_input_tokens", "cache_creation_inp
 
 def request(body: Body, path: str) -> ModelRequest:
     """A request. Vertex has the model in the path."""
-    model = model_of(body.get("model"))
-    if not model and (found := _IN_PATH.search(path)):
-        model = found[1]
+    model = model_of(body.get("model")) or model_in(path, _IN_PATH)
     told: dict[str, Any] = {}
     numbers(body, NUMBERS, told)
     stops(body.get("stop_sequences"), told)

@@ -12,7 +12,7 @@ from ....semconv import attributes as a
 from ....semconv.attributes import GenAiOperation, GenAiProvider
 from ..framing import Framing
 from .answer import Answer, count_of, dict_of, dicts_of, name_of
-from .protocol import Body, ModelRequest, Protocol, model_of, numbers, stops
+from .protocol import Body, ModelRequest, Protocol, model_in, model_of, numbers, stops
 
 _MODEL: Final = re.compile(r"/(?:models|tunedModels|endpoints)/([^/]+):\w+$")
 _NUMBERS: Final = {
@@ -22,11 +22,6 @@ _NUMBERS: Final = {
     # Some write the names as the protocol buffer has them.
     "top_p": a.GEN_AI_TOP_P, "top_k": a.GEN_AI_TOP_K, "max_output_tokens": a.GEN_AI_MAX_TOKENS,
 }  # fmt: skip
-
-
-def _model(path: str) -> str:
-    found = _MODEL.search(path)
-    return found[1] if found else ""
 
 
 def request(body: Body, path: str) -> ModelRequest:
@@ -43,7 +38,7 @@ def request(body: Body, path: str) -> ModelRequest:
         told[a.GEN_AI_OUTPUT_TYPE] = "json" if form == "application/json" else "text"
     streamed = path.endswith(":streamGenerateContent")
     said = [body.get("systemInstruction") or body.get("system_instruction"), body.get("contents")]
-    return ModelRequest(_model(path), streamed, GenAiOperation.GENERATE_CONTENT, told, said)
+    return ModelRequest(model_in(path, _MODEL), streamed, GenAiOperation.GENERATE_CONTENT, told, said)
 
 
 def request_embedding(body: Body, path: str) -> ModelRequest:
@@ -55,7 +50,7 @@ def request_embedding(body: Body, path: str) -> ModelRequest:
     if (size := count_of(first.get("outputDimensionality") or config.get("outputDimensionality"))) is not None:
         told[a.GEN_AI_DIMENSIONS] = size
     said = [item.get("content") for item in requests] or body.get("content") or body.get("instances")
-    model = _model(path) or model_of(first.get("model")).rpartition("/")[2]
+    model = model_in(path, _MODEL) or model_of(first.get("model")).rpartition("/")[2]
     return ModelRequest(model, operation=GenAiOperation.EMBEDDINGS, attributes=told, said=said)
 
 

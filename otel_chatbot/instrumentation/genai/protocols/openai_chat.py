@@ -11,7 +11,7 @@ from typing import Any, Final
 from ....semconv import attributes as a
 from ....semconv.attributes import GenAiOperation, GenAiProvider
 from .answer import Answer, count_of, dict_of, dicts_of, name_of
-from .protocol import NUMBERS, Body, ModelRequest, Protocol, model_of, numbers, stops
+from .protocol import NUMBERS, Body, ModelRequest, Protocol, model_in, model_of, numbers, stops
 
 _NUMBERS: Final = {**NUMBERS, "max_completion_tokens": a.GEN_AI_MAX_TOKENS}
 _JSON: Final = frozenset({"json_object", "json_schema"})
@@ -29,9 +29,7 @@ def request_completion(body: Body, path: str) -> ModelRequest:
 
 
 def _asked(body: Body, path: str, said: Any, operation: GenAiOperation) -> ModelRequest:
-    model = model_of(body.get("model"))
-    if not model and (found := _DEPLOYMENT.search(path)):
-        model = found[1]
+    model = model_of(body.get("model")) or model_in(path, _DEPLOYMENT)
     told: dict[str, Any] = {}
     numbers(body, _NUMBERS, told)
     if "stop" in body:

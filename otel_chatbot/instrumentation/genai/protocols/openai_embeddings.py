@@ -12,16 +12,14 @@ from ....semconv import attributes as a
 from ....semconv.attributes import GenAiOperation, GenAiProvider
 from .answer import Answer, count_of, name_of
 from .openai_chat import usage
-from .protocol import Body, ModelRequest, Protocol, model_of
+from .protocol import Body, ModelRequest, Protocol, model_in, model_of
 
 _DEPLOYMENT: Final = re.compile(r"/deployments/([^/]+)/")
 
 
 def request(body: Body, path: str) -> ModelRequest:
     """A request."""
-    model = model_of(body.get("model"))
-    if not model and (found := _DEPLOYMENT.search(path)):
-        model = found[1]
+    model = model_of(body.get("model")) or model_in(path, _DEPLOYMENT)
     told: dict[str, Any] = {}
     if (size := count_of(body.get("dimensions"))) is not None:
         told[a.GEN_AI_DIMENSIONS] = size

@@ -90,6 +90,12 @@ def model_of(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def model_in(path: str, pattern: re.Pattern[str]) -> str:
+    """The model's name as the path has it."""
+    found = pattern.search(path)
+    return found[1] if found else ""
+
+
 def asks_of_a_user(said: Any) -> bool:
     """Whether what a model is asked ends with a user's words; what tools have found continues a turn, in any wire's words."""
     last = said[-1] if isinstance(said, list) and said else said

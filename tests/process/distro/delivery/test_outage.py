@@ -310,7 +310,7 @@ def test_nonsense_is_no_success_and_is_outlived_with_one_warning(tmp_path: Path)
         (429, {"Retry-After": "0"}, b""),
         (200, {}, None),
     ]
-    with Moody(*nonsense, TAKEN) as endpoint, python(tmp_path, endpoint.endpoint) as app:
+    with Moody(*nonsense, TAKEN) as endpoint, python(tmp_path, endpoint.address) as app:
         for number in range(10):
             assert app.get(f"/r/{number}")[0] == 200
         app.wait(lambda: endpoint.asked > len(nonsense) and not spool_of(tmp_path), "an empty spool", 90)

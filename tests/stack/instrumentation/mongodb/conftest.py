@@ -8,22 +8,16 @@ from collections.abc import Iterator
 import pymongo
 import pytest
 from pymongo import MongoClient
-from support.databases import TRACING, undisturbed
+from support.databases import instrumented
 from support.servers import MongoServer
 
 from otel_chatbot.instrumentation.mongodb import hooks as instrumentation
-from otel_chatbot.metrics import deduplication
 
 
 @pytest.fixture(params=["always_on", "always_off"])
 def sampler(request: pytest.FixtureRequest, capfd) -> Iterator[str]:
-    with undisturbed(), deduplication.request_scope():
-        TRACING.sampler = request.param
-        TRACING.exporter.clear()
-        instrumentation.instrument(TRACING)
-        yield request.param
-        instrumentation.uninstrument()
-        TRACING.sampler, TRACING.broken = "always_on", False
+    with instrumented(instrumentation, request.param) as sampler:
+        yield sampler
     assert "Traceback" not in capfd.readouterr().err, "pymongo prints what a listener raises"
 
 

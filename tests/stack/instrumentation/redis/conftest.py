@@ -6,22 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 import redis
-from support.databases import TRACING, undisturbed
+from support.databases import instrumented
 from support.servers import RedisServer
 
 from otel_chatbot.instrumentation.redis import hooks as instrumentation
-from otel_chatbot.metrics import deduplication, record
+from otel_chatbot.metrics import record
 
 
 @pytest.fixture(params=["always_on", "always_off"])
 def sampler(request: pytest.FixtureRequest) -> Iterator[str]:
-    with undisturbed(), deduplication.request_scope():
-        TRACING.sampler = request.param
-        TRACING.exporter.clear()
-        instrumentation.instrument(TRACING)
-        yield request.param
-        instrumentation.uninstrument()
-        TRACING.sampler, TRACING.broken = "always_on", False
+    with instrumented(instrumentation, request.param) as sampler:
+        yield sampler
 
 
 @pytest.fixture(params=[2, 3])

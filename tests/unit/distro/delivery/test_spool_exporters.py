@@ -77,7 +77,7 @@ def test_spans_leave_as_the_policy_has_them_in_name_attributes_events_links_and_
     SpoolSpanExporter(way).export([span, span])  # type: ignore[list-item]
     expected = Kept()
     unredacted = SpoolSpanExporter(expected)
-    unredacted._encoded._attributes._redactor = None
+    unredacted._attributes._redactor = None
     unredacted.export([redact_span(span, redactor)] * 2)  # type: ignore[arg-type]
     assert way.requests == expected.requests
     for secret in (b"hunter2", b"ann@example.com", b"abcdef123456", b"4111", b"dup key"):

@@ -34,7 +34,7 @@ def names(kept: Store, **wanted: Any) -> list[str]:
     found: list[str] = []
     with kept.reading() as db:
         while True:
-            page = conversations.conversations(db, conversations.Wanted(**wanted))
+            page = conversations.conversations(db, conversations.WantedConversations(**wanted))
             found += [one["id"] for one in page["conversations"]]
             if page["before"] is None:
                 return found
@@ -49,8 +49,8 @@ def test_all_conversations_are_listed_newest_first_each_once(kept: Store) -> Non
     ("wanted", "found"),
     [
         ({"failed": True}, ["long"]),
-        ({"least_cost": 0.1195}, ["talk-120"]),
-        ({"slow_ms": 501}, []),
+        ({"cost": 0.1195}, ["talk-120"]),
+        ({"slow": 501}, []),
         ({"model": "another"}, []),
         ({"text": "talk-77"}, ["talk-77"]),
         ({"text": "answered"}, ["long"]),
@@ -125,6 +125,6 @@ def test_a_list_says_what_was_asked_first_where_the_app_captured_it(tmp_path: Pa
         spans[-1]["attributes"]["gen_ai.input.messages"] = captured
     one.write(batch_of(trace_request(*spans, *chat(2, 9))))
     with one.reading() as db:
-        [listed] = conversations.conversations(db, conversations.Wanted())["conversations"]
+        [listed] = conversations.conversations(db, conversations.WantedConversations())["conversations"]
     one.close()
     assert listed["asked"] == shown

@@ -34,7 +34,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 def page(kept: Store, **wanted: Any) -> Any:
     with kept.reading() as db:
-        return logs.logs(db, logs.Wanted(**wanted))
+        return logs.logs(db, logs.WantedLogs(**wanted))
 
 
 def lines(kept: Store, **wanted: Any) -> list[int]:

@@ -47,7 +47,7 @@ def names(kept: Store, **wanted: Any) -> list[int]:
     found: list[int] = []
     with kept.reading() as db:
         while True:
-            page = traces.traces(db, traces.Wanted(**wanted))
+            page = traces.traces(db, traces.WantedTraces(**wanted))
             found += [int(one["trace"], 16) for one in page["traces"]]
             if page["before"] is None:
                 return found
@@ -62,8 +62,8 @@ def test_a_list_is_narrowed_by_failure_status_time_and_route(kept: Store) -> Non
     assert names(kept, failed=True) == list(range(300, 0, -10))
     assert names(kept, status=5) == list(range(300, 0, -10))
     assert names(kept, status=502) == list(range(300, 0, -10))
-    assert names(kept, least_ms=501) == []
-    assert len(names(kept, least_ms=500)) == 303
+    assert names(kept, slow=501) == []
+    assert len(names(kept, slow=500)) == 303
     assert len(names(kept, route="/chat", status=2)) == 273
     assert names(kept, route="/other") == []
     with kept.reading() as db:
@@ -83,9 +83,9 @@ def test_words_find_the_traces_whose_spans_have_all_of_them(kept: Store) -> None
 @pytest.mark.parametrize("text", ["", "   ", '"', "***", "a_b-c.d", "x" * 5000, "NEAR(a b)", "1", "é"])
 def test_any_text_can_be_looked_for(kept: Store, text: str) -> None:
     with kept.reading() as db:
-        traces.traces(db, traces.Wanted(text=text))
-        logs.logs(db, logs.Wanted(text=text))
-        conversations.conversations(db, conversations.Wanted(text=text))
+        traces.traces(db, traces.WantedTraces(text=text))
+        logs.logs(db, logs.WantedLogs(text=text))
+        conversations.conversations(db, conversations.WantedConversations(text=text))
 
 
 def test_words_are_the_same_to_the_question_and_to_the_index(kept: Store) -> None:
@@ -98,12 +98,12 @@ def test_words_are_the_same_to_the_question_and_to_the_index(kept: Store) -> Non
 
 def test_an_unfinished_word_stands_for_the_first_that_begin_so_and_says_when_there_are_more(kept: Store) -> None:
     with kept.reading() as db:
-        found = conversations.conversations(db, conversations.Wanted(text="talk 1"))
+        found = conversations.conversations(db, conversations.WantedConversations(text="talk 1"))
         assert found["cut"], "1, 10, 100 and so on"
         assert len(found["conversations"]) == 50
-        assert not conversations.conversations(db, conversations.Wanted(text="talk 1 "))["cut"]
-        assert logs.logs(db, logs.Wanted(text="2"))["cut"]
-        assert traces.traces(db, traces.Wanted(text="conversation 3"))["cut"] is False, "of spans, not of lines"
+        assert not conversations.conversations(db, conversations.WantedConversations(text="talk 1 "))["cut"]
+        assert logs.logs(db, logs.WantedLogs(text="2"))["cut"]
+        assert traces.traces(db, traces.WantedTraces(text="conversation 3"))["cut"] is False, "of spans, not of lines"
 
 
 def test_traces_are_narrowed_by_an_attribute_of_any_of_their_spans(kept: Store) -> None:
@@ -121,12 +121,15 @@ def test_traces_are_narrowed_by_an_attribute_of_any_of_their_spans(kept: Store) 
 def test_conversations_are_narrowed_by_model_errors_time_cost_and_words(kept: Store) -> None:
     def found(**wanted: Any) -> list[str]:
         with kept.reading() as db:
-            return [one["id"] for one in conversations.conversations(db, conversations.Wanted(**wanted))["conversations"]]
+            return [
+                one["id"]
+                for one in conversations.conversations(db, conversations.WantedConversations(**wanted))["conversations"]
+            ]
 
     assert found()[:3] == ["long", "talk-300", "talk-299"]
     assert found(failed=True)[:2] == ["talk-300", "talk-290"]
-    assert found(least_cost=0.2995) == ["talk-300"]
-    assert found(slow_ms=501) == found(model="another") == []
+    assert found(cost=0.2995) == ["talk-300"]
+    assert found(slow=501) == found(model="another") == []
     assert found(model="gpt-4o-mini")[0] == "long"
     assert found(text="zebra") == ["long"]
     assert found(text="mongodb")[:2] == ["long", "talk-300"], "its span of a database names no conversation"
@@ -153,7 +156,7 @@ def test_a_conversation_has_its_turns_in_order_and_their_sums(kept: Store) -> No
 def test_log_records_are_listed_newest_first_and_narrowed(kept: Store) -> None:
     def found(**wanted: Any) -> list[int]:
         with kept.reading() as db:
-            return [one["id"] for one in logs.logs(db, logs.Wanted(**wanted))["logs"]]
+            return [one["id"] for one in logs.logs(db, logs.WantedLogs(**wanted))["logs"]]
 
     assert found() == list(range(300, 100, -1))
     assert found(before=101) == list(range(100, 0, -1))
