@@ -28,7 +28,7 @@ RECORDS = """
     if status == 429:
         record.count(m.TURNED_AWAY, 1, {a.HTTP_ROUTE: route})
 """
-BEFORE_RECORDS = "    figures.duration.observe("
+BEFORE_RECORDS = "    if error is not None:"
 BEHAVIOUR = '''"""Requests that were turned away."""
 
 from flask import Flask, abort

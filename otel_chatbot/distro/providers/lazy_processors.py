@@ -134,8 +134,8 @@ class LazySpanProcessor(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue a sampled span."""
-        context = span.get_span_context()
-        if context is None or not context.trace_flags & TraceFlags.SAMPLED:
+        context: Any = span.get_span_context()
+        if context is None or not context[3] & TraceFlags.SAMPLED:  # its flags, without the call of a property
             return
         batch = self.batch
         if batch.at_once:

@@ -98,9 +98,13 @@ class LightMaker(SpanMaker):
         if SPAN_KEY in context:  # not `get`: each call counts here
             running = context[SPAN_KEY]
         if type(running) is LightSpan:
-            parent: Any = running._context
-        else:
-            parent = None if running is None else running.get_span_context()
+            parent: Any = running._context  # which is of this process, and valid
+            trace_id, _, _, told, state, _ = parent
+            flags = told & _RANDOM
+            if trace_id & _LOW < bounds[1 + (told & 1)]:
+                flags |= 1
+            return _new_tuple(SpanContext, (trace_id, random.getrandbits(64) or 1, False, _FLAGS[flags], state, True)), parent
+        parent = None if running is None else running.get_span_context()
         if parent is None or not parent.is_valid:
             parent = None
             trace_id = random.getrandbits(128) or 1

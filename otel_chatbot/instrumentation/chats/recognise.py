@@ -135,9 +135,8 @@ class Recogniser:
 
     def unread(self, document: Mapping[str, Any], collection: str) -> tuple[str, tuple[str, ...]] | None:
         """The fields of a document that was not recognised, where its collection's name does not say why."""
-        if shapes.place(collection) in (Place.CHAT, Place.OPEN):
-            return collection, tuple(list(document)[:_MOST_FIELDS])
-        return None
+        may_chat = shapes.place(collection) in (Place.CHAT, Place.OPEN)
+        return (collection, tuple(list(document)[:_MOST_FIELDS])) if may_chat else None
 
     def _said(self, document: Mapping[str, Any], plan: Plan, chat: bool, *, sure: bool = False, batch: bool = False) -> Found:
         """The document as a message or as an exchange. `chat`: it lies in a place of chats; `sure`: in a place of messages."""

@@ -12,13 +12,13 @@ from contextvars import ContextVar, Token
 from typing import Any, Final
 
 from opentelemetry.context import Context, attach, detach
-from opentelemetry.trace import Span, set_span_in_context
+from opentelemetry.trace import Span
 
 from ..._clock import perf_counter
 from ..._guard import never_raise, report
 from ...metrics import deduplication, record
 from ...metrics.record import AutomaticHistogram, keep
-from ...metrics.series import current_context
+from ...metrics.series import SPAN_KEY, current_context, get_current
 from ...metrics.store import STORE
 from ...metrics.together import TimedEvents
 from ...semconv import attributes as a
@@ -76,7 +76,7 @@ class Operation:
         self.replies: Sequence[Any] | None = None
         """The replies of a pipeline that is about to raise because of one of them."""
         self._token: Token[Operation | bool] | None = _running.set(self)
-        self._context: Token[Context] | None = None if span is None else attach(set_span_in_context(span))
+        self._context: Token[Context] | None = None if span is None else attach(Context({**get_current(), SPAN_KEY: span}))
         self._start = perf_counter()
 
     def succeeded(self, replies: Sequence[Any]) -> None:

@@ -21,6 +21,8 @@ from support import logging_state
 from otel_chatbot import config
 from otel_chatbot.logs import access, sink
 from otel_chatbot.logs.access import access_record
+from otel_chatbot.semconv import logs as names
+from otel_chatbot.semconv.attributes import GEN_AI_CONVERSATION_ID
 
 SPAN = trace.set_span_in_context(
     trace.NonRecordingSpan(trace.SpanContext(1 << 100 | 5, 7, False, trace.TraceFlags(1))), Context()
@@ -147,6 +149,18 @@ def test_a_factory_that_others_see_makes_the_record(
         access_record("/chat", "GET", 200, 1.0)
         detach(token)
     assert heard == ["GET /chat 200"]
+
+
+def test_a_taker_is_told_which_fields_are_the_records_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[sink.Entry] = []
+    monkeypatch.setattr(access, "conversation_id", lambda: "c1")
+    with sink_into(tmp_path):
+        sink.add_taker(taken.append)
+        access_record("/chat", "GET", 200, 1.0, 9, route="/chat", aborted=True, context=SPAN)
+    [entry] = taken
+    assert entry.fields is not None
+    assert entry.extras == {name: value for name, value in entry.fields.items() if name not in names.FIELDS}
+    assert entry.extras[GEN_AI_CONVERSATION_ID] == "c1"
 
 
 class Hearing(logging.Handler):

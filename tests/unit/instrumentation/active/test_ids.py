@@ -18,6 +18,7 @@ from flask import Flask, Response, request, session
 from support.flask_hooks import hooked
 
 from otel_chatbot.config import Settings
+from otel_chatbot.instrumentation.active import ids as active_ids
 from otel_chatbot.instrumentation.active.gauges import CONVERSATIONS, USERS, ActiveWindows
 from otel_chatbot.instrumentation.active.ids import ActiveIds
 from otel_chatbot.instrumentation.flask import hooks
@@ -61,6 +62,15 @@ def test_what_stands_for_a_user_is_the_same_in_a_run_and_another_one_in_the_next
     later = ActiveIds("users", 300.0, lambda: tmp_path / "next")
     assert here.see("ada") == there.see("ada") != here.see("eve")
     assert later.see("ada") not in (here.see("ada"), here.see("eve"))
+
+
+def test_digests_are_remembered_in_a_bounded_number_and_stay_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(active_ids, "_MOST_DIGESTS", 10)
+    active = ActiveIds(USERS, 60.0, lambda: None)
+    first = [active.see(f"user-{number}") for number in range(100)]
+    assert len(active._digests) <= 10
+    assert [active.see(f"user-{number}") for number in range(100)] == first
+    assert len(set(first)) == active.count() == 100
 
 
 def test_a_full_disk_is_told_once_and_the_ids_are_counted_in_this_process(tmp_path: Path, caplog) -> None:
