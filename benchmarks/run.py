@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import budgets
 import calls
 import environment as e
 import followed
@@ -64,6 +65,8 @@ def measured(rounds: int, *, quick: bool = False) -> Results:
         counted_rows += instructions.model_calls(instructed)
         say("instructions of requests that ask no model")
         counted_rows += other_requests.rows(5 * instructed)
+        say("instructions of budgets")
+        counted_rows += budgets.rows(instructed)
     say("starts")
     started, starts = startup.rows(rounds)
     say("an idle app")

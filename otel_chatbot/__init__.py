@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     )
     from .metrics.decorators import count_calls, track_errors, track_time
     from .quality.answer_ids import answer_id
+    from .quality.budgets.check import OverBudget, over_budget
+    from .quality.budgets.guard import budget_guard
     from .quality.feedback import FeedbackResult, feedback
     from .quality.views import create_feedback_blueprint
 
@@ -63,7 +65,9 @@ __all__ = [
     "LogEvents",
     "LogOperation",
     "MetricsRegistry",
+    "OverBudget",
     "answer_id",
+    "budget_guard",
     "cached_answer",
     "chat_completion",
     "count_calls",
@@ -76,6 +80,7 @@ __all__ = [
     "get_logger",
     "get_prometheus_metrics",
     "instrument",
+    "over_budget",
     "registry",
     "require_healthy",
     "reset_all_metrics",
@@ -130,6 +135,8 @@ _ROOMS = {
     ),
     "metrics.blueprint": ("create_metrics_blueprint",),
     "metrics.decorators": ("count_calls", "track_errors", "track_time"),
+    "quality.budgets.check": ("OverBudget", "over_budget"),
+    "quality.budgets.guard": ("budget_guard",),
     "quality.answer_ids": ("answer_id",),
     "quality.feedback": ("FeedbackResult", "feedback"),
     "quality.views": ("create_feedback_blueprint",),

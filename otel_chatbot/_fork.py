@@ -39,6 +39,7 @@ ORDER: Final = (
     "instrumentation.common.cache_size",
     "instrumentation.common.told_messages",
     "instrumentation.active.gauges",
+    "quality.budgets.spending",
     "distro.delivery.otlp",  # before the fork, and before imports are held: a running post may end
     "distro.delivery.spool",
     "distro.delivery.sender",

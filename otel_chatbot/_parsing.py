@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from zoneinfo import ZoneInfo
 
 from .semconv import attributes as a
 from .variables import resource
@@ -145,6 +146,17 @@ def choice(*allowed: str) -> Callable[[str], str]:
         raise ValueError(f"expected one of {', '.join(allowed)}")
 
     return parse
+
+
+def zone(value: str) -> str:
+    """The name of a time zone; UTC needs no database of zones."""
+    name = value.strip()
+    try:
+        if name.upper() != "UTC":
+            ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("expected the name of a time zone, such as UTC or Europe/Berlin") from None
+    return name
 
 
 def pairs(*sources: str) -> Callable[[str], tuple[str, ...]]:

@@ -43,7 +43,9 @@ CONVERSATION: Final = Question[str | None]("instrumentation.common.chat_turn", "
 NAMED_CONVERSATION: Final = Question[str | None]("instrumentation.active.gauges", "named_conversation")
 """A chat turn asks for the conversation that the running request names; Flask's instrumentation knows the request."""
 NAMED_USER: Final = Question[str | None]("instrumentation.active.gauges", "named_user")
-"""Feedback without a user asks for the one that the running request names."""
+"""Feedback and budgets without a user ask for the one that the running request names."""
+CALL_COST: Final = Question[None]("quality.budgets.spending", "spend")
+"""A model call tells what it has cost: its model's names, its price where it is known, its tokens."""
 ANSWER: Final = Question["tuple[Any, str, str] | None"]("instrumentation.common.chat_turn", "answer_to_rate")
 """An answer's id asks for the running request's answer: its span's context, its model, its response's id."""
 END_ABANDONED_CALLS: Final = Question[None]("instrumentation.genai.call", "end_abandoned")
@@ -65,6 +67,7 @@ QUESTIONS: Final[tuple[Question[Any], ...]] = (
     CONVERSATION,
     NAMED_CONVERSATION,
     NAMED_USER,
+    CALL_COST,
     ANSWER,
     END_ABANDONED_CALLS,
     LEAVE_ENDED_CALLS,

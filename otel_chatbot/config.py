@@ -121,6 +121,16 @@ class Settings:
     ai_addresses: tuple[str, ...] = setting(
         (), "further addresses of models: `host[:port][/path]=provider[:protocol]`, several separated by commas", _parsing.items
     )
+    budgets: str = setting(
+        "",
+        "what may be spent: rows like `app day 20 USD; user hour 50000 tokens`, or a .json or .toml file of such rows",
+    )
+    budget_zone: str = setting("UTC", "time zone in which the budgets' hours, days and months begin", _parsing.zone)
+    budget_ledger_away: str = setting(
+        "open",
+        "what becomes of a call while nobody can tell what was spent: open lets it through, closed refuses it",
+        _parsing.choice("open", "closed"),
+    )
     server_timing: bool = setting(False, "tell the browser the trace of each answer in a Server-Timing header", _parsing.flag)
     feedback_key: str = setting(
         "", "key that signs the ids of answers, the same for all machines; empty: a key of the run, so that ids end with it",

@@ -87,6 +87,36 @@ def chat_view() -> Any:
     return chat
 
 
+TIMES = 20
+"""How often one request asks for what is cheap."""
+
+
+def budget_checks() -> Any:
+    """The view that asks again and again whether a model may be asked."""
+    from otel_chatbot import over_budget
+
+    def check_budgets() -> Response:
+        for _ in range(TIMES):
+            over_budget(user="ada")
+        return hello()
+
+    return check_budgets
+
+
+def told_calls() -> Any:
+    """The view that tells again and again of a model call of its own."""
+    from otel_chatbot import chat_completion, over_budget
+
+    def tell() -> Response:
+        over_budget(user="ada")
+        for _ in range(TIMES):
+            with chat_completion("openai", "gpt-4o-mini") as call:
+                call.usage(900, 200)
+        return hello()
+
+    return tell
+
+
 def model_call(*, stream: bool) -> Any:
     """A view that asks a model one time and does nothing else."""
     from openai import OpenAI

@@ -1,7 +1,8 @@
 """Runs requests of one view under callgrind: N of them, then 2 N. Both counts include the exports and are written to files.
 
 Run by `instructions.py` under each side. VIEW names the view: `hello`, `line` (it logs one line), `chat`, `model` (it asks a
-model) or `stream` (it reads a model's stream). N is the number, CALLGRIND the path of the library made of `callgrind.c`.
+model), `stream` (it reads a model's stream), `check` (it asks for budgets) or `tell` (it tells of model calls). N is the number,
+CALLGRIND the path of the library made of `callgrind.c`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import time
 from typing import Any
 
 from counted import BODY
-from driven import app, ask, chat_view, check, hello, model_call, one_line
+from driven import app, ask, budget_checks, chat_view, check, hello, model_call, one_line, told_calls
 
 WARM = 12
 QUIET_SECONDS = 2.0
@@ -35,6 +36,9 @@ def arguments(view: str) -> tuple[Any, ...]:
     if view == "chat":
         app.post("/chat")(chat_view())
         return "/chat", "POST", BODY
+    if view in ("check", "tell"):
+        app.get(f"/{view}")(budget_checks() if view == "check" else told_calls())
+        return (f"/{view}",)
     views = {"line": one_line, "hello": hello}
     app.get(f"/{view}")(views[view] if view in views else model_call(stream=view == "stream"))
     return (f"/{view}",)

@@ -202,6 +202,14 @@ def instrumentations(setup: DistroState) -> None:
     skip_in_other_distros()
 
 
+def budgets(setup: DistroState) -> None:
+    """What model calls cost is held against the budgets, if the settings name any; nothing is imported for it otherwise."""
+    if config.current().budgets and not setup.plan.disabled:
+        from ..quality.budgets.figures import install
+
+        install()
+
+
 def endpoints(setup: DistroState) -> None:
     """Serve `/metrics*` and `/health/detailed` on a separate port, if set, and on Prometheus's port, if that exporter is."""
     server = serve_apart()
@@ -275,6 +283,7 @@ AUTOMATIC = (
     ratings,
     metrics_provider,
     instrumentations,
+    budgets,
     endpoints,
     ending,
     start_line,
@@ -282,5 +291,5 @@ AUTOMATIC = (
     quiet_parent,
 )
 """For an app that is started with `opentelemetry-instrument` or calls `otel_chatbot.instrument()`."""
-PRIVATE = (defaults, private_log_export, metrics_export, ratings, endpoints, ending)
+PRIVATE = (defaults, private_log_export, metrics_export, ratings, budgets, endpoints, ending)
 """For a plain `python app.py` that uses the public API: no global provider is set, nothing is instrumented."""

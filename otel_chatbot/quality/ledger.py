@@ -1,6 +1,6 @@
 """The ledger: small figures that survive a restart and are exact over workers and machines.
 
-Fed by `quality.feedback` (who has rated which answer) and whatever counts up to a limit; feeds the same. It is kept in the
+Fed by `quality.feedback` (who has rated which answer) and `quality.budgets` (what was spent); feeds the same. It is kept in the
 Redis that REDIS_URL names, so that all machines share it, else in one SQLite file that all workers of the machine share.
 The app's own Redis client is not asked: some workers may make it later than others, and all must count in one place.
 
@@ -65,6 +65,12 @@ class Engine(Protocol):
     def read(self, keys: Sequence[str]) -> list[int]:
         """The sums; 0 where there is none."""
 
+    def raise_to(self, addition: Addition) -> None:
+        """Raise a sum to an amount, unless it is higher."""
+
+    def first(self, key: str, value: str, expires: float) -> str:
+        """Put a value unless there is one; the value that is there."""
+
     def close(self) -> None:
         """Give back what is open; the next call opens it anew."""
 
@@ -123,6 +129,22 @@ class Ledger:
             LedgerUnavailable: nothing is known.
         """
         return self._ask(lambda engine: engine.read(keys)) if keys else []
+
+    def raise_to(self, key: str, amount: int, expires: float) -> None:
+        """Raise a sum to an amount, unless it is higher already; it expires as by `add`.
+
+        Raises:
+            LedgerUnavailable: the sum may have been raised or not.
+        """
+        self._ask(lambda engine: engine.raise_to(Addition(key, amount, expires)))
+
+    def first(self, key: str, value: str, expires: float) -> str:
+        """Put a value under a key for `expires` seconds, unless there is one. Returns the one that is there: all callers see the same.
+
+        Raises:
+            LedgerUnavailable: the value may have been put or not.
+        """
+        return self._ask(lambda engine: engine.first(key, value, expires))
 
     def _ask(self, question: Callable[[Engine], _Result]) -> _Result:
         self._refuse_while_away()

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
+import redis
 from redis.exceptions import WatchError
 
 from ..health.redis_connection import own_redis
@@ -26,6 +27,7 @@ class RedisEngine:
 
     def __init__(self, url: str, app: str, *, patience: float = PATIENCE) -> None:
         self._client: Any = own_redis(None, url, patience)
+        self._reading: Any = None
         self._prefix = PREFIX + key_of("ledger", app) + ":"
 
     def swap(self, key: str, value: str, expires: float, tally: Tally | None = None) -> str | None:
@@ -75,13 +77,55 @@ class RedisEngine:
             return [int(answer) for answer in all_of_them.execute()[::2]]
 
     def read(self, keys: Sequence[str]) -> list[int]:
-        """See `Engine`."""
+        """See `Engine`. It is asked before each model call: a client's way to its connection would cost more than the question."""
+        connection = self._reading
+        if connection is None:
+            client_class: Any = redis.Redis
+            with own_traffic():
+                client = client_class(connection_pool=self._client.connection_pool, single_connection_client=True)
+            connection = self._reading = client.connection
+        elif _is_closed(connection):
+            with own_traffic():
+                connection.disconnect()
+                connection.connect()
+        connection.send_command("MGET", *[self._prefix + key for key in keys])
+        return [int(found or 0) for found in connection.read_response()]
+
+    def raise_to(self, addition: Addition) -> None:
+        """See `Engine`. It watches the key rather than runs a script, which many a Redis allows to nobody."""
+        name = self._prefix + addition.key
+
+        def raised(pipe: Any) -> None:
+            before = int(pipe.get(name) or 0)
+            pipe.multi()
+            if before < addition.amount:
+                pipe.set(name, addition.amount, px=_milliseconds(addition.expires))
+
         with own_traffic():
-            return [int(found or 0) for found in self._client.mget([self._prefix + key for key in keys])]
+            self._client.transaction(raised, name)
+
+    def first(self, key: str, value: str, expires: float) -> str:
+        """See `Engine`."""
+        with own_traffic(), self._client.pipeline(transaction=True) as both:
+            both.set(self._prefix + key, value, px=_milliseconds(expires), nx=True)
+            both.get(self._prefix + key)
+            there = both.execute()[1]
+        return there.decode() if isinstance(there, bytes) else str(there)
 
     def close(self) -> None:
         """See `Engine`."""
         self._client.close()
+
+
+def _is_closed(connection: Any) -> bool:
+    """Whether the server has closed a connection meanwhile. Nothing was asked, so nothing else can have come.
+
+    Each version of redis-py says so in one of two ways; its pool looks in the same way (redis/connection.py, get_connection).
+    """
+    try:
+        return bool(connection.can_read())
+    except (redis.ConnectionError, OSError):
+        return True
 
 
 def _text(found: bytes | str | None) -> str | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from .._clock import monotonic
-from .ledger import PATIENCE, Addition, Tally
+from .ledger import PATIENCE, Addition, LedgerUnavailable, Tally
 
 MOST_BYTES: Final = 256 * 1024 * 1024
 """Size at which the figures that expire first are given up."""
@@ -75,8 +75,10 @@ class SqliteEngine:
             try:
                 return self._connection.execute(statement, parameters)
             except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or monotonic() > deadline:
+                if "locked" not in str(error):
                     raise
+                if monotonic() > deadline:  # the file is as good as before: the next question may find it free
+                    raise LedgerUnavailable("the ledger is busy") from error
             time.sleep(_PAUSE)
 
     def swap(self, key: str, value: str, expires: float, tally: Tally | None = None) -> str | None:
@@ -112,6 +114,22 @@ class SqliteEngine:
         """See `Engine`."""
         found = (self._ask(_FIND, (key,)).fetchone() for key in keys)
         return [int(row[0]) if row else 0 for row in found]
+
+    def raise_to(self, addition: Addition) -> None:
+        """See `Engine`."""
+        key, amount, expires = addition
+        with self._transaction():
+            found = self._connection.execute(_FIND, (key,)).fetchone()
+            if not found or int(found[0]) < amount:
+                self._connection.execute(_PUT, (key, amount, _milliseconds(expires)))
+
+    def first(self, key: str, value: str, expires: float) -> str:
+        """See `Engine`."""
+        with self._transaction():
+            found = self._connection.execute(_FIND, (key,)).fetchone()
+            if not found:
+                self._connection.execute(_PUT, (key, value, _milliseconds(expires)))
+        return str(found[0]) if found else value
 
     def close(self) -> None:
         """See `Engine`."""

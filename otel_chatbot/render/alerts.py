@@ -6,9 +6,7 @@ Read by `render.rules`. Every alert has a page in `docs/runbooks/`, named after 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from ..semconv import attributes as a
 from ..semconv import collector as c
@@ -16,57 +14,11 @@ from ..semconv import metrics as m
 from ..semconv import prometheus as p
 from ..semconv.spec import MetricSpec, label_name
 from . import objectives as o
+from .alert import Alert
+from .budget_alerts import BUDGETS
 from .promql import APPS, COLLECTORS, Scope, eq, ne, ratio, unlike
 
 MIB = 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Alert:
-    """One alert. `says` is what users feel and `measured` what was seen; a label stands there as `{name}` or `{name|else}`."""
-
-    name: str
-    expr: str
-    hold: str
-    severity: str
-    says: str
-    measured: str
-    value: str = ""
-    labels: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def page(self) -> str:
-        """The name of the runbook's page."""
-        return re.sub("(?<=[a-z])(?=[A-Z])", "-", self.name).lower()
-
-    @property
-    def all_labels(self) -> dict[str, str]:
-        """What the alert carries beside the labels of its expression."""
-        return {"severity": self.severity, **self.labels}
-
-    @property
-    def summary(self) -> str:
-        """What users feel, as a template of Prometheus."""
-        return self._template(self.says)
-
-    @property
-    def description(self) -> str:
-        """What was measured, as a template of Prometheus."""
-        return self._template(self.measured)
-
-    def _template(self, text: str) -> str:
-        shown = f" | {self.value}" if self.value else ""
-        found = text.replace("{value}", f"{{{{ $value{shown} }}}}")
-        return _LABEL.sub(_as_template, found)
-
-
-_LABEL = re.compile(r"(?<!\{)\{([\w.]+)(?:\|([^}]*))?\}(?!\})")
-
-
-def _as_template(label: re.Match[str]) -> str:
-    name = f"$labels.{label_name(label[1])}"
-    return f'{{{{ or {name} "{label[2]}" }}}}' if label[2] else f"{{{{ {name} }}}}"
-
 
 _PERCENT, _SECONDS, _BYTES = "humanizePercentage", "humanizeDuration", "humanize1024"
 
@@ -297,6 +249,7 @@ _COLLECTOR_ALERTS = (
 ALERTS = {
     "chatbot-objectives": tuple(_burn(objective, burn) for objective in o.OBJECTIVES for burn in o.BURNS),
     "chatbot-app": _APP_ALERTS,
+    "chatbot-budgets": BUDGETS,
     "chatbot-telemetry": _TELEMETRY_ALERTS,
     "collector": _COLLECTOR_ALERTS,
 }

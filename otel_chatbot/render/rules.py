@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from . import alerts
 from . import objectives as o
-from .alerts import Alert
+from .alert import Alert
 from .promql import ratio
 from .yaml_text import Node, yaml_text
 

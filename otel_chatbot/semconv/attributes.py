@@ -144,6 +144,11 @@ CHECK = "chatbot.health.check"
 PHASE = "chatbot.phase"
 SIGNAL = "chatbot.telemetry.signal"
 REASON = "chatbot.telemetry.reason"
+BUDGET_NAME = "chatbot.budget.name"
+BUDGET_SCOPE = "chatbot.budget.scope"
+BUDGET_UNIT = "chatbot.budget.unit"
+BUDGET_LEVEL = "chatbot.budget.level"
+LEDGER_USE = "chatbot.ledger.use"
 OVERFLOW = "otel.metric.overflow"
 """Marks the series that holds what went beyond the series limit (metrics SDK specification, cardinality limits)."""
 
@@ -179,6 +184,33 @@ class Phase(str, Enum):
 
 PHASE_SECONDS = {phase: f"chatbot.turn.{phase.value}" for phase in Phase}
 """The attributes of a request's span that hold the seconds of each phase of its turn."""
+
+
+class BudgetScope(str, Enum):
+    """Values of `chatbot.budget.scope`: whose spending a budget limits."""
+
+    APP = "app"
+    MODEL = "model"
+    USER = "user"
+    CONVERSATION = "conversation"
+
+
+class BudgetUnit(str, Enum):
+    """Values of `chatbot.budget.unit`: what a budget is counted in."""
+
+    USD = "USD"
+    TOKENS = "tokens"
+
+
+BUDGET_EACH = frozenset({BudgetScope.USER, BudgetScope.CONVERSATION})
+"""The scopes of which there are many: each user, each conversation has its own figure."""
+
+
+class LedgerUse(str, Enum):
+    """Values of `chatbot.ledger.use`: what was wanted of the ledger that is away."""
+
+    CHECK = "check"
+    SPEND = "spend"
 
 
 class GenAiRun(str, Enum):

@@ -7,7 +7,11 @@ To add a metric: add a row here, the line that records it, and a test of that; t
 from __future__ import annotations
 
 from . import attributes as a
-from .spec import Kind, MetricSpec, Source
+from .spec import MetricSpec, Source
+from .spec import counter as _counter
+from .spec import gauge as _gauge
+from .spec import histogram as _histogram
+from .spec import up_down as _up_down
 
 SLOW_EDGES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 """Seconds; for what a person waits for."""
@@ -27,34 +31,6 @@ GEN_AI_CHUNK_EDGES = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0
 _REQUEST = (a.HTTP_METHOD, a.HTTP_ROUTE, a.HTTP_STATUS)
 _POOL = (a.DB_SYSTEM, a.POOL_NAME)
 _GEN_AI = (a.GEN_AI_OPERATION, a.GEN_AI_PROVIDER, a.GEN_AI_REQUEST_MODEL, a.GEN_AI_RESPONSE_MODEL)
-
-
-def _counter(
-    name: str, unit: str, description: str, attributes: tuple[str, ...] = (), python: str = "", *sources: Source
-) -> MetricSpec:
-    return MetricSpec(name, Kind.COUNTER, unit, description, attributes, (), python, bool(python), sources)
-
-
-def _gauge(
-    name: str, unit: str, description: str, attributes: tuple[str, ...] = (), python: str = "", *sources: Source
-) -> MetricSpec:
-    return MetricSpec(name, Kind.GAUGE, unit, description, attributes, (), python, bool(python), sources)
-
-
-def _up_down(name: str, unit: str, description: str, attributes: tuple[str, ...] = ()) -> MetricSpec:
-    return MetricSpec(name, Kind.UP_DOWN_COUNTER, unit, description, attributes)
-
-
-def _histogram(
-    name: str,
-    unit: str,
-    description: str,
-    attributes: tuple[str, ...],
-    edges: tuple[float, ...],
-    python: str = "",
-    *sources: Source,
-) -> MetricSpec:
-    return MetricSpec(name, Kind.HISTOGRAM, unit, description, attributes, edges, python, bool(python), sources)
 
 
 # The public ones, which have a Python name and say what fills them, in the order in which they are listed everywhere.
@@ -174,6 +150,32 @@ FEEDBACK_REFUSED = _counter(
     "chatbot.feedback.refused", "{rating}", "Ratings that were not taken, by reason", (a.FEEDBACK_REASON,)
 )
 TURN_TIME = _histogram("chatbot.turn.time", "s", "Where the time of a chat turn went", (a.PHASE,), SLOW_EDGES)
+_BUDGET = (a.BUDGET_NAME, a.BUDGET_SCOPE, a.BUDGET_UNIT)
+BUDGET_SPENT = _gauge(
+    "chatbot.budget.spent",
+    "{amount}",
+    "What was spent in the running period, in dollars or tokens; of users or conversations: the one that spent most",
+    _BUDGET,
+)
+BUDGET_LIMIT = _gauge("chatbot.budget.limit", "{amount}", "What may be spent in a period, in dollars or tokens", _BUDGET)
+BUDGET_FORECAST = _gauge(
+    "chatbot.budget.forecast",
+    "{amount}",
+    "What will be spent at the end of the period, at the rate since its beginning",
+    _BUDGET,
+)
+BUDGET_REACHED = _gauge(
+    "chatbot.budget.reached",
+    "{subject}",
+    "Users or conversations that have spent so many percent of what each of them may spend",
+    (a.BUDGET_NAME, a.BUDGET_SCOPE, a.BUDGET_LEVEL),
+)
+BUDGET_REFUSED = _counter(
+    "chatbot.budget.refused", "{call}", "Model calls that a budget has forbidden", (a.BUDGET_NAME, a.BUDGET_SCOPE)
+)
+LEDGER_UNAVAILABLE = _counter(
+    "chatbot.ledger.unavailable", "{question}", "Questions about budgets while the ledger was away", (a.LEDGER_USE,)
+)
 HEALTH_CHECK_DURATION = _histogram("chatbot.health.check.duration", "s", "Time of health checks", (a.CHECK,), FAST_EDGES)
 HEALTH_STATUS = _gauge("chatbot.health.status", "{status}", "Health checks: 1 healthy, 0.5 degraded, 0 unhealthy", (a.CHECK,))
 TELEMETRY_DROPPED = _counter(

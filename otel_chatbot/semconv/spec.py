@@ -94,6 +94,38 @@ class MetricSpec:
         return prometheus_name(self.name, self.unit, self.kind)
 
 
+def counter(
+    name: str, unit: str, description: str, attributes: tuple[str, ...] = (), python: str = "", *sources: Source
+) -> MetricSpec:
+    """A row of a counter."""
+    return MetricSpec(name, Kind.COUNTER, unit, description, attributes, (), python, bool(python), sources)
+
+
+def gauge(
+    name: str, unit: str, description: str, attributes: tuple[str, ...] = (), python: str = "", *sources: Source
+) -> MetricSpec:
+    """A row of a gauge."""
+    return MetricSpec(name, Kind.GAUGE, unit, description, attributes, (), python, bool(python), sources)
+
+
+def up_down(name: str, unit: str, description: str, attributes: tuple[str, ...] = ()) -> MetricSpec:
+    """A row of a sum that moves up and down."""
+    return MetricSpec(name, Kind.UP_DOWN_COUNTER, unit, description, attributes)
+
+
+def histogram(
+    name: str,
+    unit: str,
+    description: str,
+    attributes: tuple[str, ...],
+    edges: tuple[float, ...],
+    python: str = "",
+    *sources: Source,
+) -> MetricSpec:
+    """A row of a histogram."""
+    return MetricSpec(name, Kind.HISTOGRAM, unit, description, attributes, edges, python, bool(python), sources)
+
+
 def prometheus_name(name: str, unit: str, kind: Kind) -> str:
     """The Prometheus name that the OpenTelemetry compatibility specification gives an instrument.
 

@@ -126,7 +126,7 @@ def test_promtool_accepts_the_rules() -> None:
 
 def test_promtools_tests_of_the_alerts_pass(tmp_path: Path) -> None:
     files = alert_cases.write(tmp_path)
-    assert len(files) == 4
+    assert len(files) == 5
     assert promtool("test", "rules", *map(str, files)).count("SUCCESS") == len(files)
 
 
@@ -137,7 +137,10 @@ def test_every_row_of_every_alert_fires_in_one_case_and_is_silent_in_another(row
     assert any(row not in case.fires for case in cases), "no case in which it is silent"
 
 
-CASES = (*alert_cases.OBJECTIVES, *alert_cases.CACHE, *alert_cases.APP, *alert_cases.TELEMETRY, *alert_cases.COLLECTOR)
+CASES = (
+    *alert_cases.OBJECTIVES, *alert_cases.CACHE, *alert_cases.APP, *alert_cases.BUDGETS, *alert_cases.TELEMETRY,
+    *alert_cases.COLLECTOR,
+)  # fmt: skip
 
 
 def test_every_alert_says_what_users_feel_what_was_measured_and_what_to_read() -> None:

@@ -166,6 +166,13 @@ def _queue(waiting: str, sent: str) -> tuple[Series, ...]:
     )
 
 
+def _budget(spent: str, forecast: str, scope: a.BudgetScope = a.BudgetScope.APP) -> tuple[Series, ...]:
+    """A budget of 20 dollars per day."""
+    labels = {a.BUDGET_NAME: "app day USD", a.BUDGET_SCOPE: scope.value, a.BUDGET_UNIT: a.BudgetUnit.USD.value}
+    values = ((m.BUDGET_SPENT, spent), (m.BUDGET_FORECAST, forecast), (m.BUDGET_LIMIT, "20x60"))
+    return _served(), *(Series(spec, value, labels) for spec, value in values)
+
+
 _DROP_LABELS: Labels = {**_SERVICE, a.SIGNAL: "traces", a.REASON: "queue_full"}
 APP: tuple[Case, ...] = (
     Case(
@@ -197,6 +204,35 @@ APP: tuple[Case, ...] = (
     Case("ChatbotAiSlow", "one call in a hundred above 30 s", _lasting(m.AI_RESPONSE_TIME, 30.0, 60.0, 99, 1), "40m"),
 )
 """The cases of the app's alerts."""
+
+_BUDGET: Labels = {**_SERVICE, a.BUDGET_NAME: "app day USD"}
+BUDGETS: tuple[Case, ...] = (
+    Case("ChatbotBudgetNearlySpent", "16 of 20 dollars", _budget("16x60", "17x60"), "5m", "80%", _BUDGET),
+    Case("ChatbotBudgetNearlySpent", "15.9 of 20 dollars", _budget("15.9x60", "17x60"), "5m"),
+    Case("ChatbotBudgetNearlySpent", "all of it: another alert says so", _budget("20x60", "22x60"), "5m"),
+    Case("ChatbotBudgetNearlySpent", "one user", _budget("16x60", "17x60", a.BudgetScope.USER), "5m"),
+    Case("ChatbotBudgetForecast", "25 of 20 dollars in the end", _budget("10x60", "25x60"), "20m", "125%", _BUDGET),
+    Case("ChatbotBudgetForecast", "19 of 20 dollars in the end", _budget("10x60", "19x60"), "20m"),
+    Case("ChatbotBudgetForecast", "the first dollar of the day", _budget("1x60", "50x60"), "20m"),
+    Case("ChatbotBudgetForecast", "it was so for a moment", _budget("10x60", "25x10 19x50"), "20m"),
+    Case("ChatbotBudgetSpent", "21 of 20 dollars", _budget("21x60", "30x60"), "5m", "105%", _BUDGET),
+    Case("ChatbotBudgetSpent", "19.9 of 20 dollars", _budget("19.9x60", "30x60"), "5m"),
+    Case(
+        "ChatbotBudgetUnchecked",
+        "the first three",
+        (_served(), Series(m.LEDGER_UNAVAILABLE, "_x20 3x40", {a.LEDGER_USE: a.LedgerUse.CHECK.value})),
+        "25m",
+        "3",
+        {**_SERVICE, a.LEDGER_USE: "check"},
+    ),
+    Case(
+        "ChatbotBudgetUnchecked",
+        "some, long ago",
+        (_served(), Series(m.LEDGER_UNAVAILABLE, "3x60", {a.LEDGER_USE: a.LedgerUse.CHECK.value})),
+        "40m",
+    ),
+)
+"""The cases of budgets."""
 
 CACHE: tuple[Case, ...] = (
     Case(
@@ -257,6 +293,7 @@ _ALERTS, _RECORDS = str(_RULES / "alerts.yml"), str(_RULES / "recording.yml")
 _FILES: dict[str, tuple[str, list[str], tuple[Case, ...]]] = {
     "recorded": ("5m", [_RECORDS, _ALERTS], OBJECTIVES + CACHE),
     "app": ("1m", [_ALERTS], APP),
+    "budgets": ("1m", [_ALERTS], BUDGETS),
     "telemetry": ("1m", [_ALERTS], TELEMETRY),
     "collector": ("1m", [_ALERTS], COLLECTOR),
 }

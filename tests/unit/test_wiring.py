@@ -23,6 +23,8 @@ def test_the_function_that_answers_a_question_is_there_and_takes_what_the_questi
     about: list[object] = [{}] if question is _wiring.UNREAD_DOCUMENTS else []
     if question is _wiring.LIGHT_SPANS:
         about = [NoOpTracer(), False]
+    elif question is _wiring.CALL_COST:
+        about = [("gpt-4o",), None, 42]
     inspect.signature(function).bind(*about)
 
 

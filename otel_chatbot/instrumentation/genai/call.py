@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Any, Final
 
+from ... import _wiring
 from ..._clock import perf_counter
 from ..._guard import never_raise, report
 from ...metrics import deduplication, record
@@ -198,6 +199,7 @@ class Call(Block):
         if self.usage is not None:
             models = (self.response_model, self.model) if self.response_model else (self.model,)
             dollars = cost.cost(self.provider, "" if self._place is None else self._place.url, models, self.usage)
+            _wiring.CALL_COST(models, dollars, self.usage.input + self.usage.output)
         elif self.failure is not None:
             return
         if dollars is None:

@@ -1,4 +1,4 @@
-"""Chats and the model: conversations, where the time of an answer goes, calls, tokens, cost.
+"""Chats and the model: conversations, where the time of an answer goes, calls, tokens, cost, budgets.
 
 Fed by `render.promql`; feeds `render.dashboards`.
 """
@@ -19,6 +19,10 @@ _SPENT = _MODELS.increase(m.AI_COST)
 _MODEL = f"{{{a.GEN_AI_REQUEST_MODEL}}}"
 _TYPE = f"{{{a.GEN_AI_TOKEN_TYPE}}}"
 _BY_MODEL = CHOSEN_MODELS.split(a.GEN_AI_REQUEST_MODEL)
+_BUDGETS = Q.split(a.BUDGET_NAME)
+_LEVELS = Q.split(a.BUDGET_NAME, a.BUDGET_LEVEL)
+_LIMIT = _BUDGETS.value(m.BUDGET_LIMIT, how="max")
+_BUDGET = f"{{{a.BUDGET_NAME}}}"
 _BY_TYPE = CHOSEN_MODELS.split(a.GEN_AI_TOKEN_TYPE)
 
 _RATED = CHOSEN_MODELS.split(a.RATING, a.GEN_AI_REQUEST_MODEL, a.RELEASE)
@@ -233,6 +237,43 @@ BOARD = Dashboard(
                     "ops",
                     "AI calls of models that the price table does not know: their cost is missing above.",
                     [Query(_BY_MODEL.rate(m.AI_UNPRICED), _MODEL)],
+                    rising(0.001, 1),
+                    width=12,
+                ),
+            ],
+        ),
+        Row(
+            "Budgets",
+            [
+                Panel(
+                    "Spent of each budget",
+                    "percentunit",
+                    "The share of each budget that is spent in its period. Of users and conversations: the one that spent most. "
+                    "Empty where no budget is set.",
+                    [Query(ratio(_BUDGETS.value(m.BUDGET_SPENT, how="max"), _LIMIT), _BUDGET)],
+                    rising(0.8, 1),
+                    width=12,
+                ),
+                Panel(
+                    "Forecast of each budget",
+                    "percentunit",
+                    "The share that will be spent at the end of the period, at the rate since its beginning.",
+                    [Query(ratio(_BUDGETS.value(m.BUDGET_FORECAST, how="max"), _LIMIT), _BUDGET)],
+                    rising(1, 1.5),
+                    width=12,
+                ),
+                Panel(
+                    "Users and conversations near their limit",
+                    "short",
+                    "How many have spent 80 % and 100 % of what each of them may spend.",
+                    [Query(_LEVELS.value(m.BUDGET_REACHED, how="max"), f"{_BUDGET}, {{{a.BUDGET_LEVEL}}} %")],
+                    width=12,
+                ),
+                Panel(
+                    "Refused by a budget",
+                    "ops",
+                    "Model calls per second that a budget has forbidden.",
+                    [Query(_BUDGETS.rate(m.BUDGET_REFUSED), _BUDGET)],
                     rising(0.001, 1),
                     width=12,
                 ),

@@ -17,6 +17,7 @@ from ...render.boards import ai, databases, overview
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ...semconv.spec import Kind, MetricSpec
+from .budgets import share_of_budgets
 from .common import Json
 from .samples import Sample, Series, gauge, increase, quantile, sample, series
 
@@ -147,6 +148,9 @@ NOW: Final = (
     Shown("Tokens in", "count", _tokens(a.TokenType.INPUT), _NO_CALLS, "Tokens into the model."),
     Shown("Tokens out", "count", _tokens(a.TokenType.OUTPUT), _NO_CALLS, "Tokens out of the model."),
     Shown("Cost", "usd", _count(m.AI_COST), "No call had a price. Install otel-chatbot[genai], or set CHATBOT_OTEL_AI_PRICES."),
+    Shown("Budget", "share", lambda window: share_of_budgets(window.db, window.until, window.service),
+          "No budget is set: CHATBOT_OTEL_BUDGETS names them.",
+          "Of all budgets, the one of which most is spent; of users, the one that spent most."),
     Shown("Failed AI calls", "share", _failed_calls, _NO_CALLS),
     Shown("Cache hits", "share", _hit_ratio, "Nothing was read from a cache.", "Cache reads that returned a value, as a share of all."),
     Shown("Database commands", "count", _count(m.DB_QUERIES), "No MongoDB command was seen.", "MongoDB commands, failed ones too."),

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "examples" / "chatb
 from app import app
 
 import otel_chatbot
-from otel_chatbot import cached_answer, messages_sent
+from otel_chatbot import cached_answer, messages_sent, over_budget
 from otel_chatbot.semconv import metrics as m
 from otel_chatbot.semconv.spec import Kind
 
@@ -20,6 +20,7 @@ from otel_chatbot.semconv.spec import Kind
 def saved() -> str:
     cached_answer("openai", "gpt-4o-mini", 1000, 200)
     messages_sent.inc(-1)
+    over_budget()
     for spec in m.CHATBOT:
         if spec.attributes and spec.kind is Kind.COUNTER:
             getattr(otel_chatbot, spec.python).inc()

@@ -98,6 +98,24 @@ def test_amounts_are_added_exactly_and_read_together(ledger: Ledger) -> None:
     assert ledger.read(()) == ledger.add_all(()) == []
 
 
+def test_a_sum_is_raised_and_never_lowered(ledger: Ledger, kind: str, place: str) -> None:
+    key, another = fresh("highest"), ledgers.ledger(kind, place)
+    for one, amount in ((ledger, 7), (another, 12), (ledger, 9), (another, 12)):
+        one.raise_to(key, amount, WEEK)
+    assert ledger.read((key,)) == [12]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda number: ledgers.ledger(kind, place).raise_to(key, number, WEEK), range(10, 30)))
+    another.close()
+    assert ledger.read((key,)) == [29]
+
+
+def test_of_several_who_put_a_value_first_all_see_the_same(ledger: Ledger, kind: str, place: str) -> None:
+    key = fresh("secret")
+    with ThreadPoolExecutor(4) as threads:
+        seen = set(threads.map(lambda name: ledgers.ledger(kind, place).first(key, f"made by {name}", WEEK), range(8)))
+    assert seen == {ledger.first(key, "too late", WEEK)}
+
+
 def test_a_key_expires_and_begins_anew(ledger: Ledger) -> None:
     kept, short = fresh("sum"), fresh("sum")
     ledger.add_all((Addition(kept, 1, WEEK), Addition(short, 5, 0.05)))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import redis
+from support.process import wait_for
 from support.servers import RedisServer
 
+from otel_chatbot.quality import redis_engine
 from otel_chatbot.quality.ledger import Addition, key_of
 from otel_chatbot.quality.redis_engine import RedisEngine
 
@@ -26,3 +30,14 @@ def test_keys_begin_with_the_package_and_the_app_and_all_expire(redis_server: Re
         client.flushdb()
     one.close()
     two.close()
+
+
+def test_a_connection_that_the_server_has_closed_meanwhile_is_made_anew(tmp_path: Path) -> None:
+    with RedisServer(tmp_path) as server, redis.Redis.from_url(server.url) as other:
+        engine = RedisEngine(server.url, "shop/bot", patience=30.0)
+        engine.add([Addition("sum", 7, 3600.0)])
+        assert engine.read(["sum"]) == [7]
+        other.client_kill_filter(_type="normal", skipme=True)
+        wait_for(lambda: redis_engine._is_closed(engine._reading), "the end of the connection to arrive")
+        assert engine.read(["sum"]) == [7]
+        engine.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.process import wait_for
 
-from otel_chatbot.quality.ledger import Addition
+from otel_chatbot.quality.ledger import Addition, LedgerUnavailable
 from otel_chatbot.quality.sqlite_engine import SqliteEngine
 
 
@@ -54,7 +54,7 @@ def test_a_write_that_another_program_holds_up_ends_with_an_error_and_changes_no
     engine = SqliteEngine(path, patience=0.05)
     with sqlite3.connect(path, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
+        with pytest.raises(LedgerUnavailable, match="busy"):
             engine.add([Addition("key", 1, 3600.0)])
         assert engine.read(["key"]) == [0]
         other.execute("ROLLBACK")
