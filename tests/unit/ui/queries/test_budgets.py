@@ -10,6 +10,7 @@ from support.viewer import store
 from otel_chatbot.semconv import attributes as a
 from otel_chatbot.semconv import metrics as m
 from otel_chatbot.ui.figures import Figure, Recorder
+from otel_chatbot.ui.queries.now import now as shown_now
 from otel_chatbot.ui.rows import Batch
 
 BUDGETS = {"app day USD": (5.0, 20.0), "user hour tokens": (900.0, 1000.0), "app month USD": (5.0, 300.0)}
@@ -26,7 +27,7 @@ def test_the_page_shows_the_budget_that_is_nearest_to_its_limit(tmp_path: Path) 
             recorder.add(figure, resource, batch)
     kept.write(batch)
     with kept.reading() as db:
-        [budget] = [shown for shown in now.now(db, 0)["figures"] if shown["title"] == "Budget"]
+        [budget] = [shown for shown in shown_now(db, 0)["figures"] if shown["title"] == "Budget"]
     kept.close()
     assert budget["value"] == 0.9
     assert budget["meaning"].startswith("Of all budgets")
