@@ -49,6 +49,11 @@ class CountingQueue(deque[Any]):
             return super().pop()
 
 
+def has_real_threads() -> bool:
+    """Whether a thread may wait for a real queue. Where gevent or eventlet makes the threads, that would stop all of them."""
+    return type(threading.Lock()).__module__ == "_thread"
+
+
 class Awaken(threading.Event):
     """The event that a batch processor's thread waits for. While the queue is empty, the thread sleeps until there is an item.
 

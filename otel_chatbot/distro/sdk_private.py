@@ -32,7 +32,7 @@ from opentelemetry.sdk.util import BoundedList
 from .._clock import monotonic
 from .._fork import at_fork, come_after_upstream
 from ..semconv.attributes import PROCESS_PID
-from .batch_queue import Awaken, CountingQueue
+from .batch_queue import Awaken, CountingQueue, has_real_threads
 from .process.servers import in_greenlets
 
 Provider = TracerProvider | MeterProvider | LoggerProvider
@@ -253,7 +253,7 @@ def count_pushed_out(processor: Batch, on_pushed_out: Callable[[], None]) -> Cou
     queue = CountingQueue(batch._max_queue_size, on_pushed_out)
     batch._queue = queue
     batch._max_queue_size = sys.maxsize  # is read only before a warning
-    if not in_greenlets():
+    if has_real_threads():
         waiting, batch._worker_awaken = batch._worker_awaken, Awaken(queue)
         waiting.set()  # the thread has just begun to wait with the other one
     return queue

@@ -12,7 +12,7 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, InMemoryLogR
 from support.process import wait_for
 
 from otel_chatbot.distro import sdk_private
-from otel_chatbot.distro.batch_queue import Awaken, CountingQueue
+from otel_chatbot.distro.batch_queue import Awaken, CountingQueue, has_real_threads
 
 
 def waits(awaken: Awaken, timeout: float) -> tuple[threading.Thread, list[bool]]:
@@ -97,3 +97,12 @@ def test_a_forked_child_exports_with_the_sdks_own_event() -> None:
             os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     provider.shutdown()
+
+
+@pytest.mark.parametrize("module", ["gevent.thread", "eventlet.green.thread"])
+def test_threads_that_are_greenlets_are_no_real_ones(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = type("Lock", (), {"__module__": module})
+    monkeypatch.setattr("otel_chatbot.distro.batch_queue.threading.Lock", lock)
+    assert not has_real_threads()
+    monkeypatch.undo()
+    assert has_real_threads()

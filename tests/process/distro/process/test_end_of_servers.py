@@ -65,7 +65,7 @@ SERVERS = {
     "flask run": ["flask", "run", "--port", "{port}"],
 }  # fmt: skip
 
-FIRST_ANSWERED = {"hypercorn and a2wsgi"}
+FIRST_ANSWERED = {name for name in SERVERS if name.startswith("hypercorn")}
 """Servers that may hang, without us too, when they are told to end while they answer: clients stop before."""
 
 
