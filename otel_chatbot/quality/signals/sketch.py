@@ -22,6 +22,9 @@ _STEM: Final = 5
 _WORD: Final = re.compile(rf"[^\W_]{{{_SHORTEST},}}")
 _UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 """Scripts that put no space between words: there, each two characters count as a word."""
+_ASCII: Final = bytes(code if chr(code).isalnum() else 0x20 for code in b"".join(bytes((code,)).lower() for code in range(128)))
+_PLAIN: Final = _ASCII.ljust(256)
+"""By ASCII character: what it is in a word, in lower case, or a space. A text of ASCII alone, as most are, needs no search by pattern."""
 _BITS: Final = 0xFFFFFFFF
 
 
@@ -35,7 +38,7 @@ class Question(NamedTuple):
     whole: int
     """Of the question and the answer before it: the same if the same question is asked again in the same place. 0: cannot be told."""
     words: tuple[int, ...]
-    """Of its words, sorted."""
+    """Of its words, in no order that tells of the text."""
 
 
 def question(text: str, before: str, secret: str) -> Question:
@@ -48,12 +51,16 @@ def question(text: str, before: str, secret: str) -> Question:
 
 def words(text: str, secret: str) -> tuple[int, ...]:
     """The hashes of a text's words."""
-    text = text[:_MOST_TEXT].lower()
-    found = {secret + word[:_STEM] for word in _WORD.findall(text)}
-    if not text.isascii():
+    text = text[:_MOST_TEXT]
+    if text.isascii():
+        spaced = text.encode("ascii").translate(_PLAIN).decode("ascii")
+        found = {hash(secret + word[:_STEM]) & _BITS for word in spaced.split() if len(word) >= _SHORTEST}
+    else:
+        text = text.lower()
+        found = {hash(secret + word[:_STEM]) & _BITS for word in _WORD.findall(text)}
         for run in _UNSPACED.findall(text):
-            found.update([secret + run[at : at + 2] for at in range(len(run) - 1)])
-    return tuple(sorted({hash(word) & _BITS for word in found})[:MOST_WORDS])
+            found.update([hash(secret + run[at : at + 2]) & _BITS for at in range(len(run) - 1)])
+    return tuple(found) if len(found) <= MOST_WORDS else tuple(sorted(found)[:MOST_WORDS])
 
 
 def alike(one: Sequence[int], other: Sequence[int]) -> float:

@@ -33,15 +33,20 @@ PAGE: Final = 4096
 """Bytes of a page: those of the systems that we know, so that reserving one page on the disk reserves no other."""
 _DIGEST: Final = 8
 _RECORDS: Final = SLOTS * _DIGEST
-_RECORD: Final = struct.Struct(f"=dQIHBB{MOST_WORDS}I")
-_CHECKED: Final = struct.Struct("=I")
+_RECORD: Final = struct.Struct(f"<dQIHBB{MOST_WORDS}I")
+_CHECKED: Final = struct.Struct("<I")
+_WORDS: Final = 6
+"""Fields of a record before its words."""
 _SIZE: Final = _RECORD.size + _CHECKED.size
-_ALL_TIMES: Final = struct.Struct("=" + f"d{_SIZE - 8}x" * SLOTS)
+_WHOLE: Final = 0x2144DF1C
+"""The CRC-32 of any bytes that are followed by their own CRC-32, whatever it began with."""
+_ALL_TIMES: Final = struct.Struct("<" + f"d{_SIZE - 8}x" * SLOTS)
 _FREE: Final = bytes(_DIGEST)
 _SECRET: Final = 32
 _NAME: Final = "answers.table"
 _NOTHING: Final = Question(0, ())
-_PADDING: Final = (0,) * MOST_WORDS
+_PADDING: Final = tuple((0,) * (MOST_WORDS - number) for number in range(MOST_WORDS + 1))
+"""By the number of words, what fills the record."""
 
 _logger = logging.getLogger(PACKAGE_LOGGER)
 MARK: Final = hash(__name__) & 0xFFFF
@@ -82,13 +87,16 @@ class Table:
 
     def secret(self) -> str:
         """What the hashes of the run's questions begin with."""
-        self._mapped()
+        if self._map is None:
+            self._open()
         return self._text
 
     def digest(self, conversation: str) -> bytes:
         """What stands for a conversation: the same in all processes of the run."""
-        self._mapped()
-        return hashlib.blake2b(conversation.encode("utf-8", "surrogatepass"), digest_size=_DIGEST, key=self._secret).digest()
+        if self._map is None:
+            self._open()
+        # BLAKE2 needs no construction for a key: before the id it is as good, and with it one block less is hashed.
+        return hashlib.blake2b(self._secret + conversation.encode("utf-8", "surrogatepass"), digest_size=_DIGEST).digest()
 
     def get(self, digest: bytes) -> Turn | None:
         """The latest turn of a conversation, if it is known."""
@@ -99,7 +107,7 @@ class Table:
 
     def put(self, digest: bytes, turn: Turn) -> Turn | None:
         """Keep the latest turn of a conversation; return the one before it, if it is known."""
-        found = self._mapped()
+        found = self._map or self._open()
         page = _page(digest)
         if self._file >= 0 and not self._reserved[page // PAGE - 1]:
             found = self._reserve(page)
@@ -110,12 +118,13 @@ class Table:
             found[known : known + _DIGEST] = digest
         else:
             before = _read(found, page, slot, digest)
-        asked = turn.question or _NOTHING
-        words = asked.words
-        record = _RECORD.pack(
-            turn.time, asked.whole, turn.model, MARK if turn.question is not None else MARK ^ 1, turn.well, len(words), *words,
-            *_PADDING[len(words) :],
-        )  # fmt: skip
+        time, asked, well, model = turn
+        mark = MARK
+        if asked is None:
+            asked, mark = _NOTHING, mark ^ 1
+        whole, words = asked
+        number = len(words)
+        record = _RECORD.pack(time, whole, model, mark, well, number, *words, *_PADDING[number])
         at = page + _RECORDS + slot * _SIZE
         found[at : at + _SIZE] = record + _CHECKED.pack(zlib.crc32(record, zlib.crc32(digest)))
         return before
@@ -166,11 +175,11 @@ def _read(mapped: mmap.mmap, page: int, slot: int, digest: bytes) -> Turn | None
     """The turn in a slot; None where two processes have written it at the same time."""
     at = page + _RECORDS + slot * _SIZE
     record = mapped[at : at + _SIZE]
-    content = record[: _RECORD.size]
-    if _CHECKED.pack(zlib.crc32(content, zlib.crc32(digest))) != record[_RECORD.size :]:
+    if zlib.crc32(record, zlib.crc32(digest)) != _WHOLE:
         return None
-    time, whole, model, mark, well, count, *words = _RECORD.unpack(content)
-    asked = Question(whole, tuple(words[:count])) if mark == MARK and count <= MOST_WORDS else None
+    fields = _RECORD.unpack_from(record)
+    time, whole, model, mark, well, count = fields[:_WORDS]
+    asked = Question(whole, fields[_WORDS : _WORDS + count]) if mark == MARK and count <= MOST_WORDS else None
     return Turn(time, asked, well == 1, model)
 
 
@@ -185,7 +194,7 @@ def _place(mapped: mmap.mmap, page: int) -> int:
 
 def _page(digest: bytes) -> int:
     """Where the page of a conversation begins."""
-    return (int.from_bytes(digest[:4], "little") % PAGES + 1) * PAGE
+    return ((digest[0] | digest[1] << 8) % PAGES + 1) * PAGE
 
 
 def _find(mapped: mmap.mmap, page: int, digest: bytes) -> int:
