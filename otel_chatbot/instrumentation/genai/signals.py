@@ -19,36 +19,32 @@ if TYPE_CHECKING:
 
 
 def heard(call: Call, turn: ChatTurn | None) -> None:
-    """A call that was to give an answer has ended. Never raises; without `never_raise`, which would cost a tenth of it."""
+    """A call that was to give an answer has ended. Never raises; its guard is written out, for a wrapper would cost its part."""
     try:
-        _hear(call, turn)
+        state = figures.state()
+        if not state.on:
+            return
+        answer = call.answer if call.failure is None else None
+        found = None if answer is None else _signals(answer)
+        if turn is None or turn.well is not None:
+            if found:
+                figures.tell(found, call.model)
+            return
+        course = turn.course
+        if course is None:
+            course = turn.course = figures.Course()
+        asked = question(call.asked.said)
+        if asked is not None:
+            course.asks(*asked, state.table.secret())
+        course.model = call.model
+        course.failed = call.failure is not None
+        if found:
+            course.signals |= found
+        if answer is not None and answer.tools:
+            for tool in answer.tools.values():
+                course.wants(tool.name, tool.checksum)
     except Exception as error:
         report("looking for signs of bad answers", error)
-
-
-def _hear(call: Call, turn: ChatTurn | None) -> None:
-    state = figures.state()
-    if not state.on:
-        return
-    answer = call.answer if call.failure is None else None
-    found = None if answer is None else _signals(answer)
-    if turn is None or turn.well is not None:
-        if found:
-            figures.tell(found, call.model)
-        return
-    course = turn.course
-    if course is None:
-        course = turn.course = figures.Course()
-    asked = question(call.asked.said)
-    if asked is not None:
-        course.asks(*asked, state.table.secret())
-    course.model = call.model
-    course.failed = call.failure is not None
-    if found:
-        course.signals |= found
-    if answer is not None and answer.tools:
-        for tool in answer.tools.values():
-            course.wants(tool.name, tool.checksum)
 
 
 def _signals(answer: Answer) -> set[AnswerSignal]:
