@@ -5,7 +5,7 @@ Fed by `instrumentation.genai` with an answer's finish reasons; feeds its signal
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Final
 
 from ...semconv.attributes import AnswerSignal
@@ -27,6 +27,11 @@ _SIGNALS: Final = {
 }
 
 
-def of(reasons: Iterable[str]) -> set[AnswerSignal]:
+_REASONS: Final = _SIGNALS.keys()
+
+
+def of(reasons: Collection[str]) -> set[AnswerSignal]:
     """The signals that finish reasons give."""
+    if _REASONS.isdisjoint(reasons):  # as nearly always
+        return set()
     return {_SIGNALS[reason] for reason in reasons if reason in _SIGNALS}

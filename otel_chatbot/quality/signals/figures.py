@@ -44,12 +44,14 @@ class Course:
         self.failed = False
         """Whether the latest call of a model has failed."""
 
-    def asks(self, text: str, before: str) -> None:
-        """A question is asked: what was known belongs to an earlier answer."""
+    def asks(self, text: str, before: str, secret: str) -> None:
+        """A question is asked: what was known belongs to an earlier answer. `secret`: of the run's table."""
         if self.question is None:
-            self.question = sketch.question(text, before, _state().tracker.table.secret())
-        self.flush()
-        self.tools.clear()
+            self.question = sketch.question(text, before, secret)
+        if self.signals:
+            self.flush()
+        if self.tools:
+            self.tools.clear()
 
     def wants(self, tool: str | None, arguments: int) -> None:
         """The model asks for a tool."""
@@ -61,35 +63,34 @@ class Course:
 
     def flush(self) -> None:
         """The answer is over: count its signals."""
-        if self.signals:
-            tell(self.signals, self.model)
-            self.signals.clear()
+        tell(self.signals, self.model)
+        self.signals.clear()
 
 
-class _State:
+class State:
     """What this process knows, and the settings for which it was made."""
+
+    __slots__ = ("on", "settings", "slow_answer", "table", "tracker")
 
     def __init__(self, settings: config.Settings) -> None:
         self.settings = settings
         self.on = not record.switched_off(m.ANSWER_SIGNALS)
-        self.tracker = Tracker(Table(_folder), _count, settings.left_after)
+        self.table = Table(_folder)
+        self.tracker = Tracker(self.table, _count, settings.left_after)
+        self.slow_answer = settings.slow_answer
 
 
 class _Process:
-    state: _State | None = None
+    state: State | None = None
 
 
-def _state() -> _State:
-    state, settings = _Process.state, config.current()
-    if state is None or state.settings is not settings:
+def state() -> State:
+    """What this process knows. Signals are counted if it is `on`: AUTO_OFF may name them."""
+    found, settings = _Process.state, config.current()
+    if found is None or found.settings is not settings:
         _renew()
-        state = _Process.state = _State(settings)
-    return state
-
-
-def on() -> bool:
-    """Whether signals are counted: AUTO_OFF may name them."""
-    return _state().on
+        found = _Process.state = State(settings)
+    return found
 
 
 def tell(signals: Iterable[AnswerSignal], model: str) -> None:
@@ -100,30 +101,33 @@ def tell(signals: Iterable[AnswerSignal], model: str) -> None:
 
 def ended(course: Course, conversation: str | None, seconds: float | None, *, well: bool) -> None:
     """A turn has ended after so many seconds, which are None for a connection that had several; `well`: below 400."""
-    course.flush()
+    if course.signals:
+        course.flush()
     if conversation is None or seconds is None:
         return
-    state = _state()
+    known = state()
     failed = course.failed or not well
-    bad = AnswerSignal.LEFT_AFTER_ERROR if failed else None
-    if bad is None and seconds > state.settings.slow_answer:
+    bad = None
+    if failed:
+        bad = AnswerSignal.LEFT_AFTER_ERROR
+    elif seconds > known.slow_answer:
         bad = AnswerSignal.LEFT_AFTER_SLOW
-    state.tracker.turned(conversation, course.question, course.model, monotonic(), bad=bad, failed=failed)
+    known.tracker.turned(conversation, course.question, course.model, monotonic(), bad=bad, failed=failed)
 
 
 def touched(conversation: str) -> None:
     """A turn of a conversation has ended whose answer came from the cache."""
-    state = _state()
-    if state.on:
-        state.tracker.touched(conversation, monotonic())
+    known = state()
+    if known.on:
+        known.tracker.touched(conversation, monotonic())
 
 
 @never_raise
 def sweep() -> None:
     """Decide which conversations were left, as far as it is time to."""
-    state = _Process.state
-    if state is not None:
-        state.tracker.sweep(monotonic())
+    known = _Process.state
+    if known is not None:
+        known.tracker.sweep(monotonic())
 
 
 def _count(signal: AnswerSignal, model: str) -> None:
@@ -137,9 +141,9 @@ def _folder() -> str | None:
 
 def _renew() -> None:
     """In a forked child: what its parent waits for stays its parent's, and the run's table is opened anew."""
-    state, _Process.state = _Process.state, None
-    if state is not None:
-        state.tracker.table.close()
+    known, _Process.state = _Process.state, None
+    if known is not None:
+        known.table.close()
 
 
 at_fork(__name__, in_child=_renew)

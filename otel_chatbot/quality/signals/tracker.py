@@ -24,6 +24,7 @@ ALIKE: Final = 0.3
 MOST_NOTES: Final = 10_000
 """Conversations per process that may have been left and for which the time is not over; further ones are not judged."""
 _MOST_MODELS: Final = 256
+_made: Final = tuple.__new__
 _AT_ONCE: Final = 64
 """Notes that one look decides at most, so that no turn pays for many."""
 
@@ -66,16 +67,17 @@ class Tracker:
         failed: bool = False,
     ) -> None:
         """A turn has ended: `bad` is what it will have been if the conversation is left; `failed`: it had no answer."""
-        notes = self._notes
+        notes, table = self._notes, self._table
         if notes and notes[0].due <= now:
             self.sweep(now)
-        table = self._table
         digest = table.digest(conversation)
-        before = table.put(digest, Turn(now, asked, not failed, self._models.get(model) or self._number(model)))
-        if before is not None and before.question is not None and asked is not None and before.well:
-            signal = _asked_again(before.question, asked, now - before.time)
-            if signal is not None:  # it is the earlier answer that was not good enough
-                self._tell(signal, self._names.get(before.model, model))
+        before = table.put(digest, _made(Turn, (now, asked, not failed, self._models.get(model) or self._number(model))))
+        if before is not None and asked is not None:
+            time, question, well, earlier = before
+            if question is not None and well:
+                signal = _asked_again(question, asked, now - time)
+                if signal is not None:  # it is the earlier answer that was not good enough
+                    self._tell(signal, self._names.get(earlier, model))
         if bad is not None and len(notes) < MOST_NOTES:
             notes.append(Note(now + self._left_after, digest, now, bad, model))
 
@@ -105,12 +107,9 @@ class Tracker:
 
 def _asked_again(before: Question, asked: Question, seconds: float) -> AnswerSignal | None:
     """What a question is to the one before it in the conversation."""
-    if asked.whole and asked.whole == before.whole:
+    whole, words = asked
+    if whole and whole == before.whole:
         return AnswerSignal.REGENERATED
-    if (
-        0 <= seconds <= NEAR
-        and min(len(asked.words), len(before.words)) >= FEWEST
-        and alike(asked.words, before.words) >= ALIKE
-    ):
+    if 0 <= seconds <= NEAR and len(words) >= FEWEST <= len(before.words) and alike(words, before.words) >= ALIKE:
         return AnswerSignal.REPHRASED
     return None

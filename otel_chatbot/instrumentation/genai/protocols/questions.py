@@ -30,10 +30,25 @@ def question(said: Any) -> tuple[str, str] | None:
         before = messages[-2] if len(messages) > 1 else None
     elif isinstance(before, list):  # instructions, the history, then the message
         before = before[-1] if before else None
-    if not asks_of_a_user(last):
-        return None
-    text = _text(last)
-    return (text, f"{len(messages)} {_text(before)}" if _is_answer(before) else "") if text else None
+    text = _plain(last)
+    if text is None:
+        if not asks_of_a_user(last):
+            return None
+        text = _text(last)
+        if not text:
+            return None
+    if before is None or not _is_answer(before):
+        return text, ""
+    return text, f"{len(messages)} {_text(before)}"
+
+
+def _plain(message: Any) -> str | None:
+    """The text of a user's message that is one text, as most are. None: it must be looked at more closely."""
+    if type(message) is dict and message.get("role") == "user" and "type" not in message:
+        content = message.get("content")
+        if type(content) is str and content:
+            return content
+    return None
 
 
 def _is_answer(message: Any) -> bool:

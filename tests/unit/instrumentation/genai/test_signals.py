@@ -10,8 +10,10 @@ import pytest
 from support.ai import watched
 from support.databases import Figures
 
-from otel_chatbot.instrumentation.genai import wire_call
+from otel_chatbot._guard import Guard
+from otel_chatbot.instrumentation.genai import signals, wire_call
 from otel_chatbot.instrumentation.genai.recognise import Place
+from otel_chatbot.quality.signals import figures
 from otel_chatbot.semconv import attributes as a
 from otel_chatbot.semconv import metrics as m
 
@@ -116,3 +118,10 @@ def test_a_stream_that_the_user_stops_is_not_empty() -> None:
 
 def test_a_call_that_fails_has_no_answer_to_judge() -> None:
     assert told(CHAT, chat("length", content=""), status=500) == set()
+
+
+def test_a_fault_in_the_look_for_signs_stays_in_it(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(Guard, "strict", False)
+    monkeypatch.setattr(figures, "state", lambda: 1 / 0)
+    signals.heard(None, None)  # type: ignore[arg-type]
+    assert "looking for signs of bad answers: ZeroDivisionError" in caplog.text

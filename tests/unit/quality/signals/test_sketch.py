@@ -53,6 +53,12 @@ def test_the_same_question_in_the_same_place_is_the_same_and_elsewhere_it_is_not
     assert sketch.question("yes", "4 Shall I go on?", SECRET).whole != 0
 
 
+def test_texts_of_ascii_alone_are_read_as_all_others() -> None:
+    for at in range(0x80):
+        text = f"Alpha{chr(at)}beta G{chr(at)}d_e Longer{chr(at)} 4711 ab"
+        assert sketch.words(text, SECRET) == sketch.words(text + " é", SECRET), f"character {at}"
+
+
 def test_hashes_depend_on_the_secret_of_the_run() -> None:
     one, other = (sketch.question("Tell me about my order", "", secret) for secret in ("one", "other"))
     assert one.whole != other.whole

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from otel_chatbot.quality.signals import table as tables
-from otel_chatbot.quality.signals.sketch import Question
+from otel_chatbot.quality.signals.sketch import MOST_WORDS, Question
 from otel_chatbot.quality.signals.table import PAGE, PAGES, SLOTS, Table, Turn
 
 ASKED = Question(2**64 - 1, (1, 2, 2**32 - 1))
@@ -28,7 +28,14 @@ def digests_of_one_page(count: int) -> list[bytes]:
     return [(7).to_bytes(4, "little") + number.to_bytes(4, "little") for number in range(1, count + 1)]
 
 
-@pytest.mark.parametrize("turn", [Turn(12.5, ASKED, well=True, model=2**32 - 1), Turn(1.0, None, well=False)])
+@pytest.mark.parametrize(
+    "turn",
+    [
+        Turn(12.5, ASKED, well=True, model=2**32 - 1),
+        Turn(1.0, None, well=False),
+        *(Turn(2.0, Question(7, tuple(range(words))), well=True) for words in (0, 1, MOST_WORDS)),
+    ],
+)
 def test_another_process_of_the_run_finds_the_latest_turn(tmp_path: Path, turn: Turn) -> None:
     one, other = (Table(lambda: str(tmp_path)) for _ in range(2))
     digest = one.digest("c1")
