@@ -122,7 +122,10 @@ def parser() -> argparse.ArgumentParser:
         "--tolerance", type=number(float, 0), default=20.0, help="how many percent worse a figure may be (default 20)"
     )
     compare.add_argument(
-        "--least", type=number(int, 0), default=20, help="requests that each version must have answered (default 20)"
+        "--least",
+        type=number(int, 0),
+        default=20,
+        help="requests that each version must have answered, and ratings and model calls that a share needs (default 20)",
     )
     compare.add_argument("--json", action="store_true", help="print JSON, for programs")
     mark = commands.add_parser("mark", help="record a deployment or a rollback as a span with an event")

@@ -16,6 +16,7 @@ from ...render.boards import ai, databases, overview
 from ...semconv import attributes as a
 from ...semconv import metrics as m
 from ...semconv.spec import MetricSpec
+from .answers import liked, ratings
 from .budgets import share_of_budgets
 from .common import Json
 from .figures import earliest, grown, quantiles
@@ -100,6 +101,16 @@ def _tokens(kind: a.TokenType) -> Figure:
     return figure
 
 
+def _calls(window: Window) -> float | None:
+    found = window.grown(m.AI_RESPONSE_TIME)
+    return None if found is None else float(found.count)
+
+
+def _refused(window: Window) -> float | None:
+    found = window.grown(m.ANSWER_SIGNALS, **{a.ANSWER_SIGNAL: a.AnswerSignal.REFUSED.value})
+    return None if found is None else found.value
+
+
 def _failed_calls(window: Window) -> float | None:
     found = series(window.db, m.AI_RESPONSE_TIME.name, window.service)
     calls = increase(window.db, found, window.since, window.until).count
@@ -153,6 +164,7 @@ class Shown:
 _NO_REQUESTS: Final = "No request has been counted yet. Send one to the app."
 _NO_CALLS: Final = "No call of a model has been seen. Is the client one that otel-chatbot knows, or the endpoint one?"
 _NO_POOLS: Final = "No pool of connections with a limit is known: MongoDB and Redis clients have one each once they were used."
+_NO_RATINGS: Final = "No answer has been rated. Set CHATBOT_OTEL_FEEDBACK_HEADER, or call otel_chatbot.feedback."
 _requests = _count(m.API_REQUESTS)
 NOW: Final = (
     Shown("Requests", "count", _requests, _NO_REQUESTS, "HTTP requests in the time shown, probes and scrapes left out."),
@@ -172,6 +184,13 @@ NOW: Final = (
           "No budget is set: CHATBOT_OTEL_BUDGETS names them.",
           "Of all budgets, the one of which most is spent; of users, the one that spent most."),
     Shown("Failed AI calls", "share", _failed_calls, _NO_CALLS),
+    Shown("Ratings", "count", lambda window: ratings(window.db, window.until, window.service), _NO_RATINGS,
+          "How many answers are rated now, each once per user. It goes on after a restart."),
+    Shown("Liked", "share", lambda window: liked(window.db, window.until, window.service), _NO_RATINGS,
+          "The share of ratings that are good: thumbs up, four and five stars, 0.6 and more."),
+    Shown("Refused", "share", _ratio(_refused, _calls), _NO_CALLS, "AI calls that the model or its filter refused to answer."),
+    Shown("Signs of bad answers", "share", _ratio(_count(m.ANSWER_SIGNALS), _calls), _NO_CALLS,
+          "Signs per AI call: answers replaced, asked for in other words, refused, cut off, empty or left; tools in circles."),
     Shown("Cache hits", "share", _hit_ratio, "Nothing was read from a cache.", "Cache reads that returned a value, as a share of all."),
     Shown("Database commands", "count", _count(m.DB_QUERIES), "No MongoDB command was seen.", "MongoDB commands, failed ones too."),
     Shown("Connections in use", "share", _used_connections, _NO_POOLS),

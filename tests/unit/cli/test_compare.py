@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,11 @@ class Prometheus:
 
     errors: dict[str, str] = field(default_factory=lambda: {"1.0": "0.01", "2.0": "0.01"})
     refused: dict[str, str] = field(default_factory=dict)
+    ratings: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """The share of them that are not good, and their number."""
     requests: str = "100"
+    calls: str = "100"
+    """Of models."""
     labels: bool = False
     """Whether the series themselves have the version, and no `target_info` tells it."""
     asked: list[str] = field(default_factory=list)
@@ -50,9 +55,13 @@ class Prometheus:
         if "answer_signals" in asked:
             value = self.refused.get(version, "") if "refused" in asked else ""
             return [{"metric": {}, "value": [1, value]}] if value else []
+        if "feedback" in asked:
+            share, number = self.ratings.get(version, ("", ""))
+            value = share if " / " in asked else number
+            return [{"metric": {}, "value": [1, value]}] if value else []
         if "histogram_quantile" in asked or "cost" in asked:
             return []
-        value = self.errors[version] if "errors" in asked else self.requests
+        value = self.errors[version] if "errors" in asked else self.calls if "ai_response" in asked else self.requests
         return [{"metric": {}, "value": [1, value]}]
 
 
@@ -85,6 +94,22 @@ def test_a_release_that_refuses_more_is_worse(capsys: pytest.CaptureFixture[str]
         assert compare(comparison) == 1
     told = json.loads(capsys.readouterr().out)
     assert [one["name"] for one in told["figures"] if one["worse"]] == ["refused per AI call"]
+
+
+@pytest.mark.parametrize(("number", "verdict", "code"), [("20", "WORSE", 1), ("19", "too few", 0)])
+def test_a_release_that_is_liked_less_is_worse_if_there_are_enough_ratings(
+    number: str, verdict: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with asking(Prometheus(ratings={"1.0": ("0.1", "500"), "2.0": ("0.25", number)})) as comparison:
+        assert compare(comparison) == code
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("not liked, per rating")]
+    assert re.split("  +", line)[1:] == ["0.1", "0.25", verdict]
+
+
+def test_signs_of_few_model_calls_say_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with asking(Prometheus(refused={"1.0": "0", "2.0": "0.5"}, calls="19")) as comparison:
+        assert compare(comparison) == 0
+    assert re.search("refused per AI call +0 +0.5 +too few", capsys.readouterr().out)
 
 
 def test_a_difference_too_small_to_matter_is_none_whatever_the_percent() -> None:

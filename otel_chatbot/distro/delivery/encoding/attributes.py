@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from opentelemetry.sdk.resources import Resource
@@ -16,7 +17,7 @@ from ....logs.errors import encodable
 from ....logs.redaction import Redactor
 from ....semconv import attributes as a
 from ..otlp_values import fit
-from .wire import field, key_value, text_field
+from .wire import DOUBLE, field, key_value, text_field
 
 _MOST_KEPT: Final = 8192
 _LONGEST_KEPT: Final = 256
@@ -24,6 +25,7 @@ _LONGEST_KEPT: Final = 256
 _BY_CONTEXT: Final = frozenset({a.EXCEPTION_MESSAGE, a.EXCEPTION_STACKTRACE})
 """Their redaction depends on the attribute beside them."""
 _PLAIN: Final = frozenset({str, bool, int})
+_TEXTS: Final = frozenset({str})
 
 _logger = logging.getLogger("otel_chatbot")
 _K = TypeVar("_K")
@@ -34,6 +36,8 @@ class BytesCache(Generic[_K]):
 
     def __init__(self, most: int = _MOST_KEPT) -> None:
         self.found: dict[_K, bytes] = {}
+        self.before_number: dict[str, bytes] = {}
+        """All but the last eight bytes of a field with a number such as 0.5, by the attribute's name: they do not depend on the number."""
         self._most = most
 
     def keep(self, key: _K, made: bytes) -> bytes:
@@ -42,6 +46,18 @@ class BytesCache(Generic[_K]):
             self.found.clear()
         self.found[key] = made
         return made
+
+
+def _keep(kept: BytesCache[tuple[str, Any, type]], key: str, value: Any, kind: type, pair: bytes) -> None:
+    """Keep the field of an attribute if it may come again. What the policy has masked is kept masked."""
+    if kind is float:
+        if pair.endswith(key_value(key, value)) and len(kept.before_number) < _MOST_KEPT:  # not masked
+            kept.before_number[key] = pair[: -DOUBLE.size]
+    elif kind is tuple:
+        if _TEXTS.issuperset(map(type, value)) and sum(map(len, value)) <= _LONGEST_KEPT:
+            kept.keep((key, value, kind), pair)
+    elif kind in _PLAIN and (kind is not str or len(value) <= _LONGEST_KEPT):
+        kept.keep((key, value, kind), pair)
 
 
 class Attributes:
@@ -64,17 +80,22 @@ class Attributes:
         kept = self._pairs.get(tag)
         if kept is None:
             kept = self._pairs[tag] = BytesCache()
-        found = kept.found
+        found, before_number = kept.found, kept.before_number
         for key, value in plain.items():
             kind = type(value)
-            pair = found.get((key, value, kind)) if kind is str or kind is int or kind is bool else None
+            if kind is str or kind is int or kind is bool or (kind is tuple and _TEXTS.issuperset(map(type, value))):
+                pair = found.get((key, value, kind))
+            elif kind is float and key in before_number and isfinite(value):  # the policy makes text of others
+                pair = before_number[key] + DOUBLE.pack(value)
+            else:
+                pair = None
             if pair is None:
                 made = self._pair(key, value, plain)
                 if made is None:
                     continue
                 pair = field(tag, made)
-                if kind in _PLAIN and key not in _BY_CONTEXT and (kind is not str or len(value) <= _LONGEST_KEPT):
-                    kept.keep((key, value, kind), pair)
+                if key not in _BY_CONTEXT:
+                    _keep(kept, key, value, kind, pair)
             out.append(pair)
 
     def _pair(self, key: str, value: Any, beside: Mapping[str, Any]) -> bytes | None:

@@ -19,6 +19,7 @@ from support.arbiter import children
 from support.distro import App, instrumented
 from support.model import ModelServer
 from support.process import BIN, wait_for
+from support.proofs import record_proof
 from support.servers import RedisServer
 
 APP = """
@@ -113,8 +114,17 @@ def test_many_streams_on_several_workers_spend_at_most_the_calls_under_way_beyon
         with Budgeted(tmp_path, model, f"app month {limit} tokens", workers, **env) as app:
             answers = app.many(streams, 10)
             assert answers == {200: answers[200], 429: streams}, app.stderr
-        assert limit <= spent(model) < limit + streams * TOKENS
-        assert ledger == "redis" or in_ledger(app) == spent(model)
+        total = spent(model)
+        assert limit <= total < limit + streams * TOKENS
+        assert ledger == "redis" or in_ledger(app) == total
+    record_proof(
+        f"{streams} streams on {workers} workers against a budget in {'Redis' if ledger == 'redis' else 'a file'}",
+        **{
+            "limit, tokens": limit,
+            "spent by the model's own ledger": total,
+            "calls beyond the limit": (total - limit) // TOKENS,
+        },
+    )
 
 
 def test_a_killed_worker_takes_no_completed_call_with_it_and_a_restart_none_at_all(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from types import MappingProxyType
 
 import pytest
@@ -42,6 +43,32 @@ def test_numbers_that_are_equal_in_python_stay_what_they_are() -> None:
             assert math.copysign(1, found.double_value) == math.copysign(1, value)
 
 
+def test_each_number_of_an_attribute_and_each_tuple_of_texts_is_sent_as_itself() -> None:
+    attributes = Attributes(None)
+    for value in (0.5, -2.25, 0.5, math.inf, ("a", "b"), ("a", "c"), ("a", "b"), ("ab",), (), 1.5):
+        made = ReadableSpan("n", SpanContext(1, 2, False), attributes={"k": value})
+        assert ExportTraceServiceRequest.FromString(encode_spans([made], attributes)) == upstream_spans([made])
+    assert math.isnan(encoded(attributes, {"k": math.nan})["k"].double_value)
+    assert attributes._pairs[SPAN_ATTRIBUTES].before_number.keys() == {"k"}
+
+
+def test_a_number_under_a_name_that_is_masked_stays_masked_whatever_its_bytes_are() -> None:
+    attributes = Attributes(Redactor.from_settings(Settings()))
+    masked = encoded(attributes, {"password": 0.25})["password"].string_value
+    assert masked
+    looks_like_the_mask = struct.unpack("<d", masked.encode()[-8:].rjust(8, b"x"))[0]
+    for value in (looks_like_the_mask, 0.5, 0.25):
+        assert encoded(attributes, {"password": value})["password"].string_value == masked
+    assert not attributes._pairs[SPAN_ATTRIBUTES].before_number
+
+
+def test_a_number_that_json_cannot_hold_is_text_as_ever_also_after_another_number_of_its_name() -> None:
+    attributes = Attributes(Redactor.from_settings(Settings()))
+    first = encoded(attributes, {"k": math.nan})
+    assert encoded(attributes, {"k": 0.5})["k"].double_value == 0.5
+    assert str(encoded(attributes, {"k": math.nan})) == str(first)
+
+
 @pytest.mark.parametrize("bad", [2**64, object(), {1, 2}, "\ud800"])
 def test_an_attribute_that_cannot_be_sent_is_left_out_and_takes_no_other_with_it(bad: object) -> None:
     made = ReadableSpan("n", SpanContext(1, 2, False), attributes=MappingProxyType({"a": 1, "bad": bad, "b": 2}))
@@ -56,6 +83,10 @@ def test_what_is_kept_stays_small_whatever_comes() -> None:
         attributes.text(b"\x2a", f"name {number}")
     assert len(attributes._pairs[b"\x4a"].found) <= 8192
     assert len(attributes._texts.found) <= 8192
+    for number in range(10_000):
+        attributes.encode(b"\x4a", {f"f{number}": 0.5, "texts": (str(number),), "long": ("x" * 300,)}, [])
+    assert len(attributes._pairs[b"\x4a"].found) <= 8192
+    assert len(attributes._pairs[b"\x4a"].before_number) <= 8192
 
 
 def test_secrets_are_masked_and_what_is_kept_is_the_masked_one() -> None:
