@@ -9,11 +9,13 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+import logging
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import _parsing
+from .semconv.logs import PACKAGE_LOGGER
 
 PREFIX = "CHATBOT_OTEL_"
 MASK = "****"
@@ -257,6 +259,13 @@ def _unknown(environ: Mapping[str, str]) -> list[str]:
             hint = f"did you mean {known[near[0]]}?" if near else "see the settings page for the names"
             found.append(f"{name} is not a setting of otel-chatbot and is ignored; {hint}")
     return found
+
+
+def warn_of_file(name: str, path: object, error: Exception, expected: str) -> None:
+    """Warn that the file which a setting names is not usable. `expected`: what should be in it, and what is used instead."""
+    logging.getLogger(PACKAGE_LOGGER).warning(
+        "%s%s=%s is not usable (%s: %s); expected %s", PREFIX, name, path, type(error).__name__, error, expected
+    )
 
 
 @functools.lru_cache(maxsize=1)

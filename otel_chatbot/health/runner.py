@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from opentelemetry.trace import INVALID_SPAN_CONTEXT
@@ -59,15 +59,18 @@ class Run:
         self.told_late = False
 
 
+@dataclass(eq=False)
 class Check:
     """A named check with its budget in seconds; `required` and `readiness` say what its failure means and where it shows."""
 
-    def __init__(self, name: str, function: Callable[[], object], budget: float, *, required: bool, readiness: bool) -> None:
-        self.name = name
-        self.budget = budget
-        self.required = required
-        self.readiness = readiness
-        self._function = function
+    name: str
+    function: Callable[[], object]
+    budget: float
+    _: KW_ONLY
+    required: bool
+    readiness: bool
+
+    def __post_init__(self) -> None:
         self.renew()
 
     def renew(self) -> None:
@@ -111,7 +114,7 @@ class Check:
     def _execute(self, run: Run) -> None:
         with record.own_traffic():
             try:
-                returned = self._function()
+                returned = self.function()
                 if inspect.iscoroutine(returned):
                     returned = asyncio.run(returned)
                 result = _presentable(HealthResult.of(returned))

@@ -15,6 +15,7 @@ from .fields import line_of
 from .records import extras, safe_copy
 from .redaction import Redactor, policy
 
+Style = Literal["%", "{", "$"]
 _PLAIN = str.maketrans(
     {"\r": "\\r", "\n": "\\n", "\x0b": "\\x0b", "\x0c": "\\x0c", "\x85": "\\x85", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 )
@@ -46,16 +47,14 @@ class TextFormatter(logging.Formatter):
     A line end inside a message is written as an escape, so that no message can pose as a record.
     """
 
+    _usual = "%(asctime)s %(levelname)-8s %(name)s: %(message)s"
+    """The format where none is given."""
+
     def __init__(
-        self,
-        fmt: str | None = None,
-        datefmt: str | None = None,
-        style: Literal["%", "{", "$"] = "%",
-        *,
-        redactor: Redactor | None = None,
+        self, fmt: str | None = None, datefmt: str | None = None, style: Style = "%", *, redactor: Redactor | None = None
     ) -> None:
         if fmt is None:
-            fmt, style = "%(asctime)s %(levelname)-8s %(name)s: %(message)s", "%"
+            fmt, style = self._usual, "%"
         super().__init__(fmt, datefmt, style)
         self._redactor = redactor
 
@@ -84,6 +83,7 @@ class ColoredFormatter(TextFormatter):
     has put into its own messages are removed, because they could hide a secret from the patterns.
     """
 
+    _usual = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     COLORS: ClassVar[dict[str, str]] = {
         "DEBUG": "\x1b[36m",
         "INFO": "\x1b[32m",
@@ -99,14 +99,12 @@ class ColoredFormatter(TextFormatter):
         self,
         fmt: str | None = None,
         datefmt: str | None = None,
-        style: Literal["%", "{", "$"] = "%",
+        style: Style = "%",
         *,
         color: bool | None = None,
         redactor: Redactor | None = None,
     ) -> None:
-        super().__init__(
-            fmt if fmt is not None else "%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt, style, redactor=redactor
-        )
+        super().__init__(fmt, datefmt, style, redactor=redactor)
         self.color = color
 
     def shown(self, message: str, extra: dict[str, Any]) -> str:

@@ -100,16 +100,8 @@ class ChatbotLogger:
         return logger
 
 
-def setup_logger(
-    log_dir: str = _LOG_DIR,
-    log_level: str = _LOG_LEVEL,
-    json_output: bool = True,
-    console_output: bool = True,
-    max_bytes: int = 10 * MIB,
-    backup_count: int = 5,
-) -> logging.Logger:
-    """Set logging up and return the logger "chatbot"; see `ChatbotLogger.setup`."""
-    return ChatbotLogger.setup(log_dir, log_level, json_output, console_output, max_bytes, backup_count)
+setup_logger = ChatbotLogger.setup
+"""Set logging up and return the logger "chatbot"; see `ChatbotLogger.setup`."""
 
 
 def get_logger(name: str = names.LOGGER) -> logging.Logger:

@@ -90,3 +90,8 @@ def test_the_processs_settings_are_read_at_the_first_call_alone(monkeypatch: pyt
         assert config.current().log_dir == "first"
     finally:
         config.current.cache_clear()
+
+
+def test_a_file_that_is_not_usable_is_named_with_its_setting_and_what_was_expected(caplog: pytest.LogCaptureFixture) -> None:
+    config.warn_of_file("BUDGETS", "b.json", ValueError("no list"), "a list")
+    assert caplog.messages == ["CHATBOT_OTEL_BUDGETS=b.json is not usable (ValueError: no list); expected a list"]

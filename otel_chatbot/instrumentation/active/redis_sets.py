@@ -15,6 +15,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ..._clock import monotonic
@@ -33,21 +34,23 @@ _PATIENCE: Final = 0.25
 _logger = logging.getLogger(PACKAGE_LOGGER)
 
 
+@dataclass(eq=False)
 class ActiveInRedis:
     """Ids that wait to be sent to Redis, and its last counts. `connect` makes our own client; None if there is no Redis."""
 
-    def __init__(self, kinds: tuple[str, ...], window: float, connect: Callable[[], Any], wanted: Callable[[], bool]) -> None:
-        self._kinds = kinds
-        self._window = window
-        self._connect = connect
-        self._wanted = wanted
+    kinds: tuple[str, ...]
+    window: float
+    connect: Callable[[], Any]
+    wanted: Callable[[], bool]
+
+    def __post_init__(self) -> None:
         self.renew()
 
     def renew(self) -> None:
         """Start empty: after a fork there is no thread, and the parent sends the ids that wait."""
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._waiting: dict[str, dict[str, float]] = {kind: {} for kind in self._kinds}
+        self._waiting: dict[str, dict[str, float]] = {kind: {} for kind in self.kinds}
         self._asked = False
         self._thread: threading.Thread | None = None
         self._counts: Mapping[str, int] = {}
@@ -58,7 +61,7 @@ class ActiveInRedis:
 
     def offer(self, kind: str, text: str, now: float) -> None:
         """Send an id soon. It was seen at `now` (monotonic). Does nothing without a Redis, or if too many ids wait."""
-        if not self._wanted():
+        if not self.wanted():
             return
         with self._changed:
             waiting = self._waiting[kind]
@@ -68,7 +71,7 @@ class ActiveInRedis:
 
     def count(self, kind: str) -> int:
         """How many distinct ids Redis knows within the window; 0 if its last answer is older than the window."""
-        if not self._wanted():
+        if not self.wanted():
             return 0
         with self._changed:
             now = monotonic()
@@ -77,7 +80,7 @@ class ActiveInRedis:
                 self._asked = True
                 self._wake()
                 self._changed.wait_for(lambda: self._counted_at != before or self._retry_at > now, _PATIENCE)
-            return self._counts.get(kind, 0) if monotonic() - self._counted_at < self._window else 0
+            return self._counts.get(kind, 0) if monotonic() - self._counted_at < self.window else 0
 
     def _wake(self) -> None:
         if self._thread is None:
@@ -89,7 +92,7 @@ class ActiveInRedis:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._asked or any(self._waiting.values()))
-                batch, self._waiting = self._waiting, {kind: {} for kind in self._kinds}
+                batch, self._waiting = self._waiting, {kind: {} for kind in self.kinds}
                 self._asked = False
             try:
                 with own_traffic():
@@ -118,12 +121,12 @@ class ActiveInRedis:
     def _exchange(self, batch: Mapping[str, Mapping[str, float]]) -> dict[str, int] | None:
         """Send the ids that came in, drop the expired ones, and ask for the counts."""
         if self._client is None:
-            self._client = self._connect()
+            self._client = self.connect()
         client = self._client
         if client is None:
             return None
         here, now = monotonic(), _time_of(client)
-        lifetime = int(self._window * 10) + 3600
+        lifetime = int(self.window * 10) + 3600
         client.set(_KEY, secrets.token_hex(32), nx=True, ex=lifetime)
         client.expire(_KEY, lifetime)
         key = client.get(_KEY)
@@ -133,9 +136,9 @@ class ActiveInRedis:
             name = PREFIX + kind
             if ids:
                 client.zadd(name, {_digest(key, text): now - (here - seen) for text, seen in ids.items()})
-                client.expire(name, int(self._window) + 60)
-            client.zremrangebyscore(name, "-inf", now - self._window)
-            counts[kind] = int(client.zcount(name, f"({now - self._window}", "+inf"))
+                client.expire(name, int(self.window) + 60)
+            client.zremrangebyscore(name, "-inf", now - self.window)
+            counts[kind] = int(client.zcount(name, f"({now - self.window}", "+inf"))
         return counts
 
 

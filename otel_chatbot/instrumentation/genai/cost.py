@@ -159,11 +159,8 @@ def _own_prices(path: str) -> Mapping[str, Price]:
         given = json.loads(Path(path).read_text(encoding="utf-8"))
         return {str(name): _own_price(price) for name, price in given.items()}
     except (OSError, ValueError, ArithmeticError, KeyError, TypeError, AttributeError) as error:
-        _logger.warning(
-            'CHATBOT_OTEL_AI_PRICES=%s is not usable (%s: %s); expected {"model": {"input": 0.5, "output": 1.5}}, US dollars for '
-            "a million tokens; the library's prices alone are used",
-            path, type(error).__name__, error,
-        )  # fmt: skip
+        expected = '{"model": {"input": 0.5, "output": 1.5}}, US dollars for a million tokens'
+        config.warn_of_file("AI_PRICES", path, error, f"{expected}; the library's prices alone are used")
         return {}
 
 

@@ -18,6 +18,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from ... import config
 from ...semconv.attributes import BudgetScope, BudgetUnit
 from ...semconv.logs import PACKAGE_LOGGER
 from .periods import Period
@@ -128,11 +129,8 @@ def _of_file(path: Path) -> list[str]:
     try:
         return [str(row) for row in _content(path)]
     except (OSError, ValueError, KeyError, TypeError, ImportError, RecursionError) as error:
-        _logger.warning(
-            'CHATBOT_OTEL_BUDGETS=%s is not usable (%s: %s); expected a list of rows, ["app day 20 USD"], in TOML after '
-            "`budgets =`; there are no budgets",
-            path, type(error).__name__, error,
-        )  # fmt: skip
+        expected = 'a list of rows, ["app day 20 USD"], in TOML after `budgets =`'
+        config.warn_of_file("BUDGETS", path, error, f"{expected}; there are no budgets")
         return []
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from ...semconv import attributes as a
 from ...semconv import metrics as m
+from ...semconv.spec import MetricSpec
 from .. import objectives as o
 from ..dashboard import MODELS, Dashboard
-from ..panels import Panel, Query, Row, rates, rising, stat
+from ..panels import PLAIN, Panel, Query, Row, Steps, rates, rising, stat
 from ..promql import CHOSEN as Q
 from ..promql import CHOSEN_MODELS, eq, ne, ratio
 from . import answers
@@ -25,6 +26,23 @@ _LEVELS = Q.split(a.BUDGET_NAME, a.BUDGET_LEVEL)
 _LIMIT = _BUDGETS.value(m.BUDGET_LIMIT, how="max")
 _BUDGET = f"{{{a.BUDGET_NAME}}}"
 _BY_TYPE = CHOSEN_MODELS.split(a.GEN_AI_TOKEN_TYPE)
+
+
+def _hourly(title: str, description: str, spec: MetricSpec, steps: Steps = PLAIN, *, width: int = 8) -> Panel:
+    """Dollars per hour by model, of a counter of dollars."""
+    return Panel(title, "currencyUSD", description, [Query(f"3600 * {_BY_MODEL.rate(spec)}", _MODEL)], steps, width=width)
+
+
+def _share_of_limit(title: str, description: str, spec: MetricSpec, steps: Steps) -> Panel:
+    """A gauge of each budget, as a share of the budget's limit."""
+    queries = [Query(ratio(_BUDGETS.value(spec, how="max"), _LIMIT), _BUDGET)]
+    return Panel(title, "percentunit", description, queries, steps, width=12)
+
+
+def _wanted_at_zero(title: str, description: str, query: Query) -> Panel:
+    """A rate of something that should not happen: orange from the first time on."""
+    return Panel(title, "ops", description, [query], rising(0.001, 1), width=12)
+
 
 BOARD = Dashboard(
     "chatbot-ai",
@@ -178,49 +196,35 @@ BOARD = Dashboard(
                     "Mean number of tokens of an AI call. Input that grows is history that nobody cuts.",
                     [Query(_BY_TYPE.mean(m.GEN_AI_TOKENS), _TYPE)],
                 ),
-                Panel(
-                    "Cost per hour by model",
-                    "currencyUSD",
-                    "What an hour costs at the present rate.",
-                    [Query(f"3600 * {_BY_MODEL.rate(m.AI_COST)}", _MODEL)],
-                    rising(10, 100),
-                ),
-                Panel(
+                _hourly("Cost per hour by model", "What an hour costs at the present rate.", m.AI_COST, rising(10, 100)),
+                _hourly(
                     "Saved per hour by the cache",
-                    "currencyUSD",
                     "How much more an hour would have cost without cached answers.",
-                    [Query(f"3600 * {_BY_MODEL.rate(m.AI_COST_SAVED)}", _MODEL)],
+                    m.AI_COST_SAVED,
                     width=12,
                 ),
-                Panel(
+                _wanted_at_zero(
                     "Calls without a price",
-                    "ops",
                     "AI calls of models that the price table does not know: their cost is missing above.",
-                    [Query(_BY_MODEL.rate(m.AI_UNPRICED), _MODEL)],
-                    rising(0.001, 1),
-                    width=12,
+                    Query(_BY_MODEL.rate(m.AI_UNPRICED), _MODEL),
                 ),
             ],
         ),
         Row(
             "Budgets",
             [
-                Panel(
+                _share_of_limit(
                     "Spent of each budget",
-                    "percentunit",
                     "The share of each budget that is spent in its period. Of users and conversations: the one that spent most. "
                     "Empty where no budget is set.",
-                    [Query(ratio(_BUDGETS.value(m.BUDGET_SPENT, how="max"), _LIMIT), _BUDGET)],
+                    m.BUDGET_SPENT,
                     rising(0.8, 1),
-                    width=12,
                 ),
-                Panel(
+                _share_of_limit(
                     "Forecast of each budget",
-                    "percentunit",
                     "The share that will be spent at the end of the period, at the rate since its beginning.",
-                    [Query(ratio(_BUDGETS.value(m.BUDGET_FORECAST, how="max"), _LIMIT), _BUDGET)],
+                    m.BUDGET_FORECAST,
                     rising(1, 1.5),
-                    width=12,
                 ),
                 Panel(
                     "Users and conversations near their limit",
@@ -229,13 +233,10 @@ BOARD = Dashboard(
                     [Query(_LEVELS.value(m.BUDGET_REACHED, how="max"), f"{_BUDGET}, {{{a.BUDGET_LEVEL}}} %")],
                     width=12,
                 ),
-                Panel(
+                _wanted_at_zero(
                     "Refused by a budget",
-                    "ops",
                     "Model calls per second that a budget has forbidden.",
-                    [Query(_BUDGETS.rate(m.BUDGET_REFUSED), _BUDGET)],
-                    rising(0.001, 1),
-                    width=12,
+                    Query(_BUDGETS.rate(m.BUDGET_REFUSED), _BUDGET),
                 ),
             ],
         ),

@@ -6,9 +6,9 @@ Fed by `logs.redaction` (the policy); feeds `encoding.traces`, `encoding.logs` a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -190,3 +190,24 @@ class ScopeGroups:
             inner = [field(b"\x12", b"".join((scope, *items, scope_url))) for (scope, scope_url), items in scopes.items()]
             out.append(field(b"\x0a", b"".join((resource, *inner, resource_url))))
         return b"".join(out)
+
+
+class _Scoped(Protocol):
+    """An item of a batch: a span or a log record."""
+
+    @property
+    def resource(self) -> Resource: ...
+
+    @property
+    def instrumentation_scope(self) -> InstrumentationScope | None: ...
+
+
+_Item = TypeVar("_Item", bound=_Scoped)
+
+
+def encode_batch(batch: Sequence[_Item], attributes: Attributes, encode: Callable[[_Item, Attributes], bytes]) -> bytes:
+    """The request of a batch, grouped by resource and scope as upstream does. `encode` writes one item."""
+    groups = ScopeGroups(attributes)
+    for item in batch:
+        groups.of(item.resource, item.instrumentation_scope).append(field(b"\x12", encode(item, attributes)))
+    return groups.request()

@@ -9,16 +9,13 @@ from collections.abc import Sequence
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 
-from .attributes import Attributes, ScopeGroups
+from .attributes import Attributes, encode_batch
 from .wire import FIXED32, FIXED64, any_value, field, number_field, text_field
 
 
 def encode_logs(batch: Sequence[ReadableLogRecord], attributes: Attributes) -> bytes:
-    """Log records, grouped by resource and scope as upstream does."""
-    groups = ScopeGroups(attributes)
-    for record in batch:
-        groups.of(record.resource, record.instrumentation_scope).append(field(b"\x12", _record(record, attributes)))
-    return groups.request()
+    """Log records, grouped by resource and scope."""
+    return encode_batch(batch, attributes, _record)
 
 
 def _record(readable: ReadableLogRecord, attributes: Attributes) -> bytes:

@@ -56,11 +56,7 @@ def _metric(metric: Metric, attributes: Attributes) -> bytes:
 
 
 def _number(point: NumberDataPoint, attributes: Attributes, *, start: bool = True) -> bytes:
-    out: list[bytes] = []
-    if start and point.start_time_unix_nano:
-        out += (b"\x11", FIXED64.pack(point.start_time_unix_nano))
-    if point.time_unix_nano:
-        out += (b"\x19", FIXED64.pack(point.time_unix_nano))
+    out = _times(point, start=start)
     if isinstance(point.value, int):
         out += (b"\x31", _SIGNED.pack(point.value))
     else:
@@ -71,11 +67,7 @@ def _number(point: NumberDataPoint, attributes: Attributes, *, start: bool = Tru
 
 
 def _histogram(point: HistogramDataPoint, attributes: Attributes) -> bytes:
-    out: list[bytes] = []
-    if point.start_time_unix_nano:
-        out += (b"\x11", FIXED64.pack(point.start_time_unix_nano))
-    if point.time_unix_nano:
-        out += (b"\x19", FIXED64.pack(point.time_unix_nano))
+    out = _times(point)
     if point.count:
         out += (b"\x21", FIXED64.pack(point.count))
     out += (b"\x29", DOUBLE.pack(point.sum))
@@ -91,6 +83,15 @@ def _histogram(point: HistogramDataPoint, attributes: Attributes) -> bytes:
     if point.max is not None:
         out += (b"\x61", DOUBLE.pack(point.max))
     return b"".join(out)
+
+
+def _times(point: NumberDataPoint | HistogramDataPoint, *, start: bool = True) -> list[bytes]:
+    out: list[bytes] = []
+    if start and point.start_time_unix_nano:
+        out += (b"\x11", FIXED64.pack(point.start_time_unix_nano))
+    if point.time_unix_nano:
+        out += (b"\x19", FIXED64.pack(point.time_unix_nano))
+    return out
 
 
 def _exemplars(tag: bytes, exemplars: Sequence[Exemplar], attributes: Attributes, out: list[bytes]) -> None:

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status
 
 from ...sdk_private import only_attributes
-from .attributes import Attributes, ScopeGroups
+from .attributes import Attributes, encode_batch
 from .wire import FIXED32, FIXED64, field, number_field
 
 _KINDS: Final = {
@@ -31,11 +31,8 @@ _REMOTE_PARENT: Final = b"\x85\x01" + FIXED32.pack(_REMOTE)
 
 
 def encode_spans(spans: Sequence[ReadableSpan], attributes: Attributes) -> bytes:
-    """Ended spans, grouped by resource and scope as upstream does."""
-    groups = ScopeGroups(attributes)
-    for span in spans:
-        groups.of(span.resource, span.instrumentation_scope).append(field(b"\x12", _span(span, attributes)))
-    return groups.request()
+    """Ended spans, grouped by resource and scope."""
+    return encode_batch(spans, attributes, _span)
 
 
 def _span(span: ReadableSpan, attributes: Attributes) -> bytes:

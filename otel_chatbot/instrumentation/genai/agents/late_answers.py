@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ...common.patching import Method
 from . import run
-from .run import Describe, Run
+from .run import Describe, Ending, Run
 
 _READING: Final = "_otel_chatbot_reading"
 """The attribute of an answer that is read by the library's own thread or task: who reads it. It cannot be hashed."""
@@ -94,14 +94,8 @@ def reading(original: Method) -> Method:
         found = vars(self).pop(_READING, None)
         if found is None:
             return original(self, *args, **kwargs)
-        try:
-            with found.run.elsewhere():
-                result = original(self, *args, **kwargs)
-        except BaseException as error:
-            found.run.end(error)
-            raise
-        found.run.end()
-        return result
+        with Ending(found.run), found.run.elsewhere():
+            return original(self, *args, **kwargs)
 
     return write
 
@@ -113,12 +107,7 @@ def reading_async(original: Method) -> Method:
         found = vars(self).pop(_READING, None)
         if found is None:
             return await original(self, *args, **kwargs)
-        try:
-            result = await original(self, *args, **kwargs)
-        except BaseException as error:
-            found.run.end(error)
-            raise
-        found.run.end()
-        return result
+        with Ending(found.run):
+            return await original(self, *args, **kwargs)
 
     return awrite

@@ -119,7 +119,7 @@ def begin(describe: Describe, owner: Any, args: tuple[Any, ...], kwargs: Mapping
     return None if span is None else Run(span, owner, tool=is_tool)
 
 
-class _Ending:
+class Ending:
     """A block with which a run ends: with what it raises, or with the `result` that was put here."""
 
     __slots__ = ("_run", "result")
@@ -128,7 +128,7 @@ class _Ending:
         self._run = run
         self.result: Any = None
 
-    def __enter__(self) -> _Ending:  # noqa: PYI034 - Self needs Python 3.11
+    def __enter__(self) -> Ending:  # noqa: PYI034 - Self needs Python 3.11
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -143,7 +143,7 @@ def whole(describe: Describe) -> Callable[[Method], Method]:
             one = begin(describe, self, args, kwargs)
             if one is None:
                 return original(self, *args, **kwargs)
-            with _Ending(one) as ending, one:
+            with Ending(one) as ending, one:
                 ending.result = original(self, *args, **kwargs)
             return ending.result
 
@@ -160,7 +160,7 @@ def whole_async(describe: Describe) -> Callable[[Method], Method]:
             one = begin(describe, self, args, kwargs)
             if one is None:
                 return await original(self, *args, **kwargs)
-            with _Ending(one) as ending, one:
+            with Ending(one) as ending, one:
                 ending.result = await original(self, *args, **kwargs)
             return ending.result
 
@@ -179,7 +179,7 @@ def stream(describe: Describe) -> Callable[[Method], Method]:
             if one is None:
                 yield from values
                 return
-            with _Ending(one):
+            with Ending(one):
                 try:
                     while True:
                         with one:
@@ -204,7 +204,7 @@ def stream_async(describe: Describe) -> Callable[[Method], Method]:
         async def run(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
             one = begin(describe, self, args, kwargs)
             values = original(self, *args, **kwargs)
-            with nullcontext() if one is None else _Ending(one):
+            with nullcontext() if one is None else Ending(one):
                 try:
                     while True:
                         try:

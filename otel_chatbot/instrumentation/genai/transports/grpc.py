@@ -7,6 +7,7 @@ https://github.com/grpc/grpc/blob/master/src/python/grpcio/grpc/_channel.py and 
 
 from __future__ import annotations
 
+import functools
 import importlib
 import weakref
 from collections.abc import Callable
@@ -47,9 +48,9 @@ def instrument(module: ModuleType, patches: Patches) -> None:
     unary = module._UnaryUnaryMultiCallable
     patches.wrap(unary, "__call__", _asking)
     patches.wrap(unary, "with_call", _asking)
-    patches.wrap(unary, "future", _promised)
+    patches.wrap(unary, "future", functools.partial(_returning, _await))
     for name in ("_UnaryStreamMultiCallable", "_SingleThreadedUnaryStreamMultiCallable"):
-        patches.wrap(getattr(module, name), "__call__", _streaming)
+        patches.wrap(getattr(module, name), "__call__", functools.partial(_returning, _read_along))
 
 
 def _asking(original: Method) -> Method:
@@ -69,39 +70,33 @@ def _asking(original: Method) -> Method:
     return call
 
 
-def _promised(original: Method) -> Method:
-    def future(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-        wire_call = _begin(self._method, self._target, request) if self._method in _METHODS else None
-        if wire_call is None:
-            return original(self, request, *args, **kwargs)
-        with wire_call:
-            promise = original(self, request, *args, **kwargs)
-        state = promise._state  # and not the promise itself, whose end may be that nobody holds it any more
+def _returning(follow: Callable[[WireCall, Any], None], original: Method) -> Method:
+    """A method whose answer comes after it has returned; `follow` is given what it returns."""
 
-        def ended() -> None:
-            if state.code.value[0] == _OK:
-                _whole(wire_call, state.response)
-            else:
-                _ended(wire_call, state.code.value[0])
-
-        if not promise.add_callback(ended):
-            ended()
-        return promise
-
-    return future
-
-
-def _streaming(original: Method) -> Method:
     def call(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
         wire_call = _begin(self._method, self._target, request) if self._method in _METHODS else None
         if wire_call is None:
             return original(self, request, *args, **kwargs)
         with wire_call:
-            stream = original(self, request, *args, **kwargs)
-        _read_along(wire_call, stream)
-        return stream
+            coming = original(self, request, *args, **kwargs)
+        follow(wire_call, coming)
+        return coming
 
     return call
+
+
+@never_raise
+def _await(wire_call: WireCall, promise: Any) -> None:
+    state = promise._state  # and not the promise itself, whose end may be that nobody holds it any more
+
+    def ended() -> None:
+        if state.code.value[0] == _OK:
+            _whole(wire_call, state.response)
+        else:
+            _ended(wire_call, state.code.value[0])
+
+    if not promise.add_callback(ended):
+        ended()
 
 
 @never_raise

@@ -21,6 +21,7 @@ from support.wires.gemini_messages import KINDS
 from support.wires.ledger import Ledger
 
 from otel_chatbot import config
+from otel_chatbot._guard import Guard
 from otel_chatbot.instrumentation.genai import cost
 from otel_chatbot.instrumentation.genai.cost import Usage
 from otel_chatbot.semconv import metrics as m
@@ -216,6 +217,15 @@ def test_what_is_no_method_of_a_model_is_let_go(address: str, watch: AiWatch) ->
         channel.unary_unary(f"/{GEMINI}/CountTokens")(b"")
     assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert watch.total(m.AI_RESPONSE_TIME) == 0.0
+
+
+def test_a_future_that_another_tool_has_replaced_reaches_the_app(address: str, nowhere: pytest.MonkeyPatch) -> None:
+    theirs = object()
+    kind: Any = getattr(grpc, "_channel")._UnaryUnaryMultiCallable  # noqa: B009 - what another tool wraps has no public name
+    nowhere.setattr(kind, "future", lambda *_args, **_kwargs: theirs)
+    nowhere.setattr(Guard, "strict", False)
+    with watched(), grpc.insecure_channel(address) as channel:
+        assert method(channel, "GenerateContent").future(ask("plain")) is theirs
 
 
 def test_what_is_no_message_is_sent_as_it_is(address: str, ledger: Ledger, watch: AiWatch) -> None:
