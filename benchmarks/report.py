@@ -33,6 +33,9 @@ LIBRARIES = (
 class Results:
     """All results; `tables` holds microseconds per request by side, one figure per round."""
 
+    rounds: int
+    requests: int
+    """Those that were counted under callgrind."""
     rows: Sequence[Row]
     tables: Mapping[str, Mapping[str, list[float]]]
     starts: Mapping[str, Mapping[str, list[Start]]]
@@ -44,7 +47,7 @@ class Results:
 
 def write(results: Results) -> str:
     """The document."""
-    parts = [_head(), _rows(results.rows)]
+    parts = [_head(results), _rows(results.rows)]
     parts += [_sides(title, found) for title, found in results.tables.items()]
     parts += [
         _calls(results.calls),
@@ -58,7 +61,7 @@ def write(results: Results) -> str:
     return "\n\n".join([*parts, notes.read_text().strip()]) + "\n"
 
 
-def _head() -> str:
+def _head(results: Results) -> str:
     commit = _output("git", "-C", str(e.ROOT), "rev-parse", "--short=12", "HEAD")
     model = next(
         (line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), platform.machine()
@@ -73,7 +76,8 @@ Ours and each peer were measured in one run, in turns (A B A B …). A figure is
 the rounds' ratios, and the spread goes from their 10th to their 90th percentile. CPU is the time of the whole process, all
 threads and whatever they export included. The machine is a virtual one with two cores, shared with others: compare ratios,
 not microseconds. "Added" is what a side costs beyond the bare app of the same round. Rows in instructions were counted under
-callgrind (`benchmarks/instructions.py`), where no other load counts: they repeat to 2 %, where times differ by 25 %."""
+callgrind (`benchmarks/instructions.py`), where no other load counts: they repeat to 2 %, where times differ by 25 %.
+`--rounds {results.rounds} --requests {results.requests}`."""
 
 
 def _rows(rows: Iterable[Row]) -> str:

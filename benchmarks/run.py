@@ -1,9 +1,10 @@
 """Measure everything and write docs/performance.md and docs/who-sees-what.md: `make bench`, or
 
-    python benchmarks/run.py [--quick] [--output docs/performance.md]
+    python benchmarks/run.py [--rounds 15] [--requests 20] [--quick] [--output docs/performance.md]
 
 Runs every benchmark of this folder, one after the other, in the environment that `environment.prepare` makes. Takes about
-an hour, and wants a quiet machine; --quick takes a tenth of the rounds, to see that all runs, and leaves who-sees-what.md alone.
+an hour, and wants a quiet machine. With fewer rounds the spread grows; with fewer requests under callgrind, what happens now and
+then weighs more. --quick takes a tenth of both, to see that all runs, and leaves who-sees-what.md alone.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ from figures import Row
 from report import Results, write
 
 
-def measured(rounds: int, *, quick: bool = False) -> Results:
-    """Every figure."""
-    instructed, sizes = (4, "2000") if quick else (20, "10000,100000")
+def measured(rounds: int, instructed: int, *, quick: bool = False) -> Results:
+    """Every figure; instructions from so many requests."""
+    sizes = "2000" if quick else "10000,100000"
     say("requests")
     hello = requests.measure(requests.HELLO, 2 * rounds, 400)
     say("requests, unsampled")
@@ -108,7 +109,7 @@ def measured(rounds: int, *, quick: bool = False) -> Results:
         "A chat turn": chat,
         "A chat turn, unsampled": chat_unsampled,
     }
-    return Results(rows, tables, starts, rates, counted, curves, viewer)
+    return Results(rounds, instructed, rows, tables, starts, rates, counted, curves, viewer)
 
 
 def as_it_comes(what: str, found: Mapping[str, list[float]], goal: float) -> Row:
@@ -126,12 +127,14 @@ def say(what: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--requests", type=int, default=20)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--output", type=Path, default=e.ROOT / "docs" / "performance.md")
     chosen = parser.parse_args()
     say("the peers' environment")
     e.prepare()
-    results = measured(2 if chosen.quick else chosen.rounds, quick=chosen.quick)
+    rounds, counted = (2, 4) if chosen.quick else (chosen.rounds, chosen.requests)
+    results = measured(rounds, counted, quick=chosen.quick)
     chosen.output.write_text(write(results))
     print(f"written to {chosen.output}")
     for row in results.rows:
