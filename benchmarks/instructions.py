@@ -1,6 +1,6 @@
 """How many instructions of the processor a request costs under each side: a figure that no other load can blur.
 
-    python benchmarks/instructions.py [--requests 20] [--only hello line chat model stream signs]
+    python benchmarks/instructions.py [--requests 20] [--only hello line chat model stream log signs]
 
 Needs valgrind and a C compiler (`scripts/system-packages.sh proof` installs both). `apps/under_callgrind.py` runs N requests and
 then 2 N under callgrind; what the second N cost more is what they cost, all threads and all exports included, without what
@@ -136,6 +136,23 @@ def model_calls(requests: int = 20, views: Iterable[str] = tuple(MODEL_CALLS)) -
     return found
 
 
+def log_records(requests: int = 20) -> list[Row]:
+    """What one log record costs, made and sent over OTLP: a request whose view logs a line, less one whose view does not."""
+    with ExitStack() as stack:
+        addresses = stack.enter_context(servers(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+        endpoint = stack.enter_context(sink())
+        ours, stock = (
+            (
+                per_request(side, "line", requests, endpoint, addresses)
+                - per_request(side, "hello", requests, endpoint, addresses)
+            )
+            / 1000
+            for side in (e.OURS_EQUAL, e.STOCK)
+        )
+    print(f"{'a log record over OTLP':90} {ours:9.0f} {stock:9.0f} k  {ours / stock:.2f}", file=sys.stderr, flush=True)
+    return [row("a log record over OTLP", "thousand instructions", e.STOCK.name, [(ours, stock)], 0.4)]
+
+
 SIGNS_AT_ONCE = 20
 """How many turns one request of the view `signs` stands for; as in `apps/driven.py`."""
 
@@ -161,11 +178,15 @@ def quality(requests: int = 20) -> list[Row]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=20)
-    parser.add_argument("--only", nargs="+", choices=(*WHATS, *MODEL_CALLS, "signs"), default=(*WHATS, *MODEL_CALLS, "signs"))
+    parser.add_argument(
+        "--only", nargs="+", choices=(*WHATS, *MODEL_CALLS, "log", "signs"), default=(*WHATS, *MODEL_CALLS, "log", "signs")
+    )
     chosen = parser.parse_args()
     e.prepare()
     rows(chosen.requests, [view for view in chosen.only if view in WHATS])
     model_calls(chosen.requests, [view for view in chosen.only if view in MODEL_CALLS])
+    if "log" in chosen.only:
+        log_records(chosen.requests)
     if "signs" in chosen.only:
         quality(chosen.requests)
 

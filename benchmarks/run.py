@@ -64,6 +64,8 @@ def measured(rounds: int, instructed: int, *, quick: bool = False) -> Results:
         counted_rows = instructions.rows(instructed)
         say("instructions of a model call")
         counted_rows += instructions.model_calls(instructed)
+        say("instructions of a log record")
+        counted_rows += instructions.log_records(instructed)
         say("instructions of signs of bad answers")
         counted_rows += instructions.quality(instructed)
         say("instructions of requests that ask no model")

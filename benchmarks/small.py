@@ -23,21 +23,28 @@ import orjson
 import prometheus_client as prometheus
 import structlog
 from concurrent_log_handler import ConcurrentRotatingFileHandler
-from figures import Row, compare, row
+from figures import Row, compare, per_call, row
 from opentelemetry import context, trace
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans as upstream
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from pythonjsonlogger.orjson import OrjsonFormatter
 
 import otel_chatbot as o
-from otel_chatbot import _wiring
+from otel_chatbot import _wiring, config
+from otel_chatbot.distro.delivery.encoding.attributes import Attributes
+from otel_chatbot.distro.delivery.encoding.traces import encode_spans
 from otel_chatbot.instrumentation.common import chat_turn
 from otel_chatbot.logs.files import LogFiles
 from otel_chatbot.logs.formatters import JsonFormatter
+from otel_chatbot.logs.redaction import Redactor
 from otel_chatbot.metrics import deduplication, record, series, store
 from otel_chatbot.metrics.shared.segment import MemorySegment
 from otel_chatbot.quality import answer_ids
 from otel_chatbot.semconv import metrics as m
 
-CALLS, LINES = 10_000, 1_000
+CALLS, LINES, SPANS = 10_000, 1_000, 200
 SPAN = trace.NonRecordingSpan(
     trace.SpanContext(0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331, False, trace.TraceFlags(1))
 )
@@ -170,13 +177,48 @@ def per_line(
     return row(what, "µs", name, [(cost(ours), cost(peer)) for _ in range(rounds)], goal)
 
 
+def spans(number: int) -> list[ReadableSpan]:
+    """Spans of database commands, as a chat has them: their ids, times and documents' numbers differ."""
+    resource, scope = Resource({"service.name": "bench", "service.instance.id": "one"}), InstrumentationScope("pymongo", "1")
+    return [
+        ReadableSpan(
+            "find messages",
+            trace.SpanContext(SPAN.get_span_context().trace_id, 1000 + one, False, trace.TraceFlags(1)),
+            SPAN.get_span_context(),
+            resource,
+            {
+                "db.system.name": "mongodb", "db.operation.name": "find", "db.namespace": "chats", "db.collection.name": "messages",
+                "server.address": "127.0.0.1", "server.port": 27017, "chatbot.documents": one % 7,
+            },
+            kind=trace.SpanKind.CLIENT,
+            start_time=1_700_000_000_000_000_000 + one,
+            end_time=1_700_000_000_001_000_000 + one,
+            instrumentation_scope=scope,
+        )
+        for one in range(number)
+    ]  # fmt: skip
+
+
+def encoding(rounds: int) -> list[Row]:
+    """A span as bytes of OTLP: ours redacted on the way, upstream's as it is."""
+    batch, attributes = spans(SPANS), Attributes(Redactor.from_settings(config.current()))
+    found = [
+        (
+            per_call(lambda: encode_spans(batch, attributes), 10) / SPANS,
+            per_call(lambda: upstream(batch).SerializeToString(), 10) / SPANS,
+        )
+        for _ in range(rounds + 1)
+    ]
+    return [row("a span encoded, ours with redaction", "µs", "opentelemetry-exporter-otlp", found[1:], 0.15)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
     _wiring.Configured.done = True
     store.STORE._make_segment = MemorySegment
-    for each in (*counting(rounds), *signing(rounds), *lines(rounds)):
+    for each in (*counting(rounds), *signing(rounds), *lines(rounds), *encoding(rounds)):
         print(json.dumps(each.as_dict()), flush=True)
 
 
