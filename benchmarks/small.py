@@ -27,8 +27,7 @@ from figures import Row, compare, per_call, row
 from opentelemetry import context, trace
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans as upstream
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from pythonjsonlogger.orjson import OrjsonFormatter
 
 import otel_chatbot as o
@@ -177,31 +176,34 @@ def per_line(
     return row(what, "µs", name, [(cost(ours), cost(peer)) for _ in range(rounds)], goal)
 
 
-def spans(number: int) -> list[ReadableSpan]:
-    """Spans of database commands, as a chat has them: their ids, times and documents' numbers differ."""
-    resource, scope = Resource({"service.name": "bench", "service.instance.id": "one"}), InstrumentationScope("pymongo", "1")
-    return [
-        ReadableSpan(
-            "find messages",
-            trace.SpanContext(SPAN.get_span_context().trace_id, 1000 + one, False, trace.TraceFlags(1)),
-            SPAN.get_span_context(),
-            resource,
-            {
-                "db.system.name": "mongodb", "db.operation.name": "find", "db.namespace": "chats", "db.collection.name": "messages",
-                "server.address": "127.0.0.1", "server.port": 27017, "chatbot.documents": one % 7,
-            },
-            kind=trace.SpanKind.CLIENT,
-            start_time=1_700_000_000_000_000_000 + one,
-            end_time=1_700_000_000_001_000_000 + one,
-            instrumentation_scope=scope,
-        )
-        for one in range(number)
-    ]  # fmt: skip
+class Kept(SpanProcessor):
+    """The spans that have ended, as an exporter gets them."""
+
+    def __init__(self) -> None:
+        self.spans: list[ReadableSpan] = []
+
+    def on_end(self, span: ReadableSpan) -> None:
+        self.spans.append(span)
+
+
+def ended_spans(number: int) -> list[ReadableSpan]:
+    """Spans of database commands, as a chat has them: ids, times and the numbers of documents differ."""
+    kept = Kept()
+    provider = TracerProvider(resource=Resource({"service.name": "bench", "service.instance.id": "one"}))
+    provider.add_span_processor(kept)
+    tracer, under = provider.get_tracer("pymongo", "1"), trace.set_span_in_context(SPAN)
+    for one in range(number):
+        told = {
+            "db.system.name": "mongodb", "db.operation.name": "find", "db.namespace": "chats", "db.collection.name": "messages",
+            "server.address": "127.0.0.1", "server.port": 27017, "chatbot.documents": one % 7,
+        }  # fmt: skip
+        tracer.start_span("find messages", under, trace.SpanKind.CLIENT, told).end()
+    return kept.spans
 
 
 def encoding(rounds: int) -> list[Row]:
     """A span as bytes of OTLP: ours redacted on the way, upstream's as it is."""
-    batch, attributes = spans(SPANS), Attributes(Redactor.from_settings(config.current()))
+    batch, attributes = ended_spans(SPANS), Attributes(Redactor.from_settings(config.current()))
     found = [
         (
             per_call(lambda: encode_spans(batch, attributes), 10) / SPANS,
