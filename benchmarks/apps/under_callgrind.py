@@ -24,6 +24,7 @@ QUIET_SECONDS = 2.0
 BY_THE_CLOCK = (
     ("otel_chatbot.metrics.series", "EXEMPLAR_SECONDS"),
     ("otel_chatbot.instrumentation.redis.pool", "_LOOK_SECONDS"),
+    ("otel_chatbot.instrumentation.active.redis_sets", "_PAUSE"),
     ("otel_chatbot.distro.delivery.sender", "_POLL_SECONDS"),
     ("otel_chatbot.distro.delivery.sender", "_IDLE_POLL_SECONDS"),
 )
