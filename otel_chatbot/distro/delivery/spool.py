@@ -105,9 +105,9 @@ class Spool:
         path = self.folder / name
         beside = self.folder / f".{name}.tmp"
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._make_room(_on_disk(len(content)))
         try:
-            beside.write_bytes(content)
+            beside.write_bytes(content)  # before the count: of several that write at once, the last one to count sees them all
+            self._make_room(_on_disk(len(content)))
             os.replace(beside, path)
         except OSError:
             with contextlib.suppress(OSError):
@@ -204,15 +204,15 @@ class Spool:
             self.remove(path)
         return sum(self.remove(path) for path in self.files())
 
-    def _make_room(self, needed: int) -> None:
-        """If the payloads would take more than their share of the limit, drop the oldest, and some more at the same time."""
+    def _make_room(self, written: int) -> None:
+        """If the payloads and what is being written take more than their share of the limit, drop the oldest, and some more."""
         most = self._max_bytes - self._max_bytes // _SHARE  # the rest is for what was set aside
         with self._lock:
+            self._used += written
+            self._written += written
             self._count_if_due()
-            if self._used + needed > most:
-                self._free(most - most // _SHARE - needed)
-            self._used += needed
-            self._written += needed
+            if self._used > most:
+                self._free(most - most // _SHARE)
 
     def _free(self, most: int) -> None:
         for path, size in self._count():
@@ -240,10 +240,18 @@ class Spool:
         began = monotonic()
         found = self.scan()
         now = monotonic()
-        self._used = sum(size for _, size in found)
+        self._used = sum(size for _, size in found) + self._being_written()
         self._written = 0
         self._next_count = now + max(_COUNT_SECONDS, _COUNT_SHARE * (now - began))
         return found
+
+    def _being_written(self) -> int:
+        """Bytes of the payloads that processes are writing at this moment."""
+        taken = 0
+        for path in self.folder.glob(".*.tmp"):
+            with contextlib.suppress(OSError):
+                taken += _on_disk(path.stat().st_size)
+        return taken
 
 
 def signal_of(path: Path) -> Signal:

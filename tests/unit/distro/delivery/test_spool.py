@@ -176,3 +176,15 @@ def test_the_folders_stamp_changes_with_each_file_that_comes_or_goes_and_is_0_wh
     assert spool.is_mine(path)
     spool.remove(path)
     assert spool.stamp() == 0
+
+
+def test_what_other_processes_are_writing_at_the_same_moment_counts_against_the_limit(tmp_path: Path) -> None:
+    limit, dropped = 160_000, []
+    spool = Spool(tmp_path, limit, dropped.append)
+    for _ in range(3):
+        spool.put(Payload(Signal.LOGS, b"x" * 40_000))
+    assert not dropped
+    (tmp_path / ".of-another-process.tmp").write_bytes(b"x" * 40_000)
+    spool.put(Payload(Signal.LOGS, b"x" * 40_000))
+    assert dropped
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= limit
