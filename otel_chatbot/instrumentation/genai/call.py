@@ -237,6 +237,11 @@ class Call(Block):
             self.response_model = self.answer.model
         return self.operation._value_, self.provider, self.model, self.response_model
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the call is over."""
+        return self._ended
+
 
 def end_abandoned() -> None:
     """End the calls whose streams were thrown away unread."""
